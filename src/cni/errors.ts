@@ -48,7 +48,7 @@ export class CniError extends Error {
 // On the prototype, so that it does not appear among the fields of every logged error.
 Object.defineProperty(CniError.prototype, 'name', { value: 'CniError', configurable: true, writable: true });
 
-/** Gives any thrown value a code: a CniError stays itself, all else becomes 999 with its own message as its cause's. */
+/** Gives any thrown value a code: a CniError stays itself, all else becomes the cause of a 999 with its message. */
 export function toCniError(error: unknown): CniError {
   if (error instanceof CniError) return error;
   return new CniError(CniCode.internal, messageOf(error), { cause: error });
