@@ -3,60 +3,17 @@ import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
 import { addChain } from '../delegate/run-chain.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
-import { bootId } from '../node/boot-id.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
-import { podIdentity } from '../pod/identity.ts';
-import { type Plan, type PlannedAttachment, planAttachments } from '../pod/plan.ts';
+import type { PlannedAttachment } from '../pod/plan.ts';
 import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
 import { detachAll, invocationOf } from './detach.ts';
-import { resolveIntent } from './intent.ts';
 import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { defaultNetworks, selectedNetworks } from './networks.ts';
-import { budgetSignal, delegateBudget, type Operation, searchPath, UNDO_BUDGET_MS } from './operation.ts';
+import { newRecord, resolvePlan } from './make-plan.ts';
+import { budgetSignal, delegateBudget, type Operation, UNDO_BUDGET_MS } from './operation.ts';
 import { settleLink } from './settle-link.ts';
 import { openRecordNetns, undoRecord } from './undo-record.ts';
-
-/** Everything that has to be read for the plan, and the plan. */
-export async function resolvePlan(operation: Operation): Promise<Plan> {
-  const { config, request } = operation;
-  const source = operation.openSource(config);
-  const selections = await resolveIntent(operation, source);
-  const [defaults, selected] = await Promise.all([
-    defaultNetworks(config, source),
-    selectedNetworks(selections, source, config),
-  ]);
-  const { ifName, args } = request;
-  return planAttachments({ defaults, selected, ifName, args, runtimeConfig: config.runtimeConfig });
-}
-
-function newRecord(operation: Operation, plan: Plan, netns: Netns): JournalRecord {
-  const { request, config } = operation;
-  const pod = podIdentity(request.args);
-  return {
-    containerId: request.containerId,
-    operation: operation.operation,
-    ifName: request.ifName,
-    netnsPath: netns.path,
-    netns: netns.identity,
-    bootId: bootId(),
-    createdAt: new Date().toISOString(),
-    complete: false,
-    path: searchPath(operation),
-    pod: pod === undefined ? '' : `${pod.namespace}/${pod.name}`,
-    delegateTimeoutMs: config.delegateTimeoutMs,
-    defaultRoutes: plan.defaultRoutes,
-    attachments: plan.attachments.map((attachment) => ({
-      ...attachment,
-      state: 'planned',
-      result: '',
-      link: undefined,
-      warnings: [],
-      lastError: '',
-    })),
-  };
-}
 
 /** The name must be free: a delegate, or its DEL in a rollback, would otherwise touch somebody else's interface. */
 async function requireFreeName(netns: Netns, attachment: PlannedAttachment): Promise<Set<number>> {

@@ -1,8 +1,8 @@
 /** DEL: by the journal, with the bytes of ADD, in reverse; idempotent; a missing namespace is normal. */
-import { renameSync } from 'node:fs';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import { delWithoutRecord } from './damaged-record.ts';
 import { Journal } from './journal.ts';
-import type { JournalRecord } from './journal-record.ts';
+import { DamagedRecordError, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import type { Operation } from './operation.ts';
 import { undoRecord } from './undo-record.ts';
@@ -15,16 +15,25 @@ function joined(errors: readonly Error[]): CniError {
   return new CniError(first.code, all.map(({ message }) => message).join('; '), { details: first.details, cause: first });
 }
 
+function readRecord(journal: Journal, containerId: string): JournalRecord | DamagedRecordError | undefined {
+  try {
+    return journal.read(containerId);
+  } catch (error) {
+    if (error instanceof DamagedRecordError) return error;
+    throw error;
+  }
+}
+
 /** @throws CniError when a delegate fails; its attachment is kept for the next try. */
 export async function del(operation: Operation): Promise<void> {
   const { request, config } = operation;
   const journal = new Journal(config.cniDir);
   const lock = { cniDir: config.cniDir, command: 'DEL', door: operation.door, signal: operation.budget };
   await withContainerLock(request.containerId, lock, async () => {
-    const record = journal.read(request.containerId);
+    const record = readRecord(journal, request.containerId);
+    if (record instanceof DamagedRecordError) return delWithoutRecord(operation, journal, record);
     if (record === undefined) {
-      operation.log.debug({}, 'nothing is attached');
-      return;
+      return operation.log.debug({}, 'nothing is attached');
     }
     const errors = await undoRecord(record, journal, {
       runner: operation.runner(record.path),

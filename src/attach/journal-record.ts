@@ -97,27 +97,39 @@ export function formatRecord(record: JournalRecord): string {
   return withSum(text, sumOf(text));
 }
 
-function damaged(path: string, problem: string, cause?: unknown): CniError {
-  return new CniError(CniCode.stateFailure, `Cannot use journal file ${path}: ${problem}`, { cause });
+/** The file was cut off or changed: what it held cannot be trusted any more. */
+export class DamagedRecordError extends CniError {}
+
+function problemText(path: string, problem: string): string {
+  return `Cannot use journal file ${path}: ${problem}`;
 }
 
 /**
  * Read a file's text.
- * @throws CniError 105 when it is not JSON, not ours, of a later schema, or its checksum is wrong.
+ * @throws DamagedRecordError (105) when it is not JSON or its checksum is wrong; CniError 105 when another program or
+ *   a later version wrote it.
  */
 export function parseRecord(text: string, path: string): JournalRecord {
   let entries: unknown;
   try {
     entries = JSON.parse(text);
   } catch (error) {
-    throw damaged(path, `it is not JSON (${(error as Error).message}); it was cut off or overwritten`, error);
+    const problem = `it is not JSON (${(error as Error).message}); it was cut off or overwritten`;
+    throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem), { cause: error });
   }
   const own = (Array.isArray(entries) ? entries : []).map((entry) => entry?.multusNative);
   const head = own[0];
-  if (head === undefined) throw damaged(path, 'it was not written by multus-native; use the program that wrote it');
-  if (head.schema !== SCHEMA) {
-    throw damaged(path, `its schema is ${head.schema}, this version knows ${SCHEMA}; use the version that wrote it`);
+  if (head === undefined) {
+    const problem = 'it was not written by multus-native; use the program that wrote it';
+    throw new CniError(CniCode.stateFailure, problemText(path, problem));
   }
-  if (sumOf(text) !== SUM_PATTERN.exec(text)?.[2]) throw damaged(path, 'its checksum is wrong; it was changed or damaged');
+  if (head.schema !== SCHEMA) {
+    const problem = `its schema is ${head.schema}, this version knows ${SCHEMA}; use the version that wrote it`;
+    throw new CniError(CniCode.stateFailure, problemText(path, problem));
+  }
+  if (sumOf(text) !== SUM_PATTERN.exec(text)?.[2]) {
+    const problem = 'its checksum is wrong; it was changed or damaged';
+    throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem));
+  }
   return { ...head.container, attachments: own.map((entry) => entry.attachment) };
 }

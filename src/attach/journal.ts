@@ -1,5 +1,5 @@
 /** The journal on disk: `<cniDir>/<containerID>`, one file per container, always whole. */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
@@ -73,6 +73,18 @@ export class Journal {
       rmSync(join(this.directory, `.${containerId}.tmp`), { force: true });
     } catch (error) {
       throw stateError('remove', path, error);
+    }
+  }
+
+  /** Put a damaged file out of the way, under a name that no container has. @returns its new path */
+  setAside(containerId: string): string {
+    const path = this.path(containerId);
+    const aside = join(this.directory, `.damaged-${containerId}-${Date.now()}`);
+    try {
+      renameSync(path, aside);
+      return aside;
+    } catch (error) {
+      throw stateError('set aside', path, error);
     }
   }
 
