@@ -35,6 +35,7 @@
         "NODE_ADDON_API_DISABLE_DEPRECATED",
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ],
+      "cflags_cc": ["-isystem<!(node -p \"require('path').dirname(require.resolve('node-addon-api'))\")"],
       "sources": ["<!@(ls native/addon/*.cc)"]
     },
     {
