@@ -15,7 +15,11 @@ const NO_NETNS = { path: '', identity: { dev: '', ino: '' } };
  * A damaged record must not make DEL fail for ever, nor be taken for "nothing attached". What could not be released
  * is in the file set aside.
  */
-export async function delWithoutRecord(operation: Operation, journal: Journal, damage: DamagedRecordError): Promise<void> {
+export async function delWithoutRecord(
+  operation: Operation,
+  journal: Journal,
+  damage: DamagedRecordError,
+): Promise<void> {
   const { config, request, log } = operation;
   const aside = journal.setAside(request.containerId);
   log.error({ error: damage.message, aside }, 'the journal file is damaged: releasing the default network only');

@@ -21,7 +21,13 @@ async function applyFamily(netns: Netns, routes: FamilyRoutes): Promise<void> {
     }
     try {
       // In order: the first gateway listed is preferred.
-      await netns.addRoute({ family: routes.family, dst, gateway, index, ...(i > 0 ? { priority: i * METRIC_STEP } : {}) });
+      await netns.addRoute({
+        family: routes.family,
+        dst,
+        gateway,
+        index,
+        ...(i > 0 ? { priority: i * METRIC_STEP } : {}),
+      });
     } catch (error) {
       throw new CniError(
         CniCode.verificationFailed,

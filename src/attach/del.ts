@@ -12,7 +12,10 @@ function joined(errors: readonly Error[]): CniError {
   const all = errors.map(toCniError);
   const first = all[0] ?? new CniError(CniCode.internal, 'DEL failed');
   if (all.length === 1) return first;
-  return new CniError(first.code, all.map(({ message }) => message).join('; '), { details: first.details, cause: first });
+  return new CniError(first.code, all.map(({ message }) => message).join('; '), {
+    details: first.details,
+    cause: first,
+  });
 }
 
 function readRecord(journal: Journal, containerId: string): JournalRecord | DamagedRecordError | undefined {

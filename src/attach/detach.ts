@@ -41,7 +41,10 @@ async function giveBackName(netns: Netns, attachment: JournalAttachment, log: Lo
     const present = (await netns.links()).find(({ index }) => index === link.index);
     if (present?.name === ifName) await netns.rename(link.index, link.delegateName);
   } catch (error) {
-    log.warn({ network: attachment.network, ifName, error: (error as Error).message }, 'cannot give the link its first name back');
+    log.warn(
+      { network: attachment.network, ifName, error: (error as Error).message },
+      'cannot give the link its first name back',
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 /** From a request's environment and stdin to its answer, whichever door it came through. */
-import { CniError, formatError, toCniError } from '../cni/errors.ts';
+import { type CniError, formatError, toCniError } from '../cni/errors.ts';
 import { type CniRequest, parseRequest } from '../cni/request.ts';
 import { formatVersionReply } from '../cni/versions.ts';
 import { parseMultusConfig } from '../pod/multus-config.ts';

@@ -1,8 +1,9 @@
 /** GC (CNI spec 1.1): detach what the runtime no longer knows, then tell every plugin which attachments are valid. */
+
+import { parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { checkContainerId } from '../cni/names.ts';
 import { pluginStdin } from '../cni/stdin.ts';
-import { parseNetworkConfig } from '../cni/config.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { runPlugin } from '../delegate/run-plugin.ts';
 import type { Network } from '../pod/plan.ts';
@@ -66,7 +67,9 @@ function networksInUse(
   kept: readonly JournalRecord[],
   defaults: readonly Network[],
 ): Map<string, { network: Network; valid: ValidAttachment[] }> {
-  const networks = new Map(defaults.map((network) => [network.config.name, { network, valid: [] as ValidAttachment[] }]));
+  const networks = new Map(
+    defaults.map((network) => [network.config.name, { network, valid: [] as ValidAttachment[] }]),
+  );
   for (const { containerId, attachments } of kept) {
     for (const { configName, network: label, source, ifName } of attachments) {
       const config = parseNetworkConfig(source, `journalled configuration of network "${label}"`, { name: configName });
@@ -78,11 +81,22 @@ function networksInUse(
   return networks;
 }
 
-async function collectNetwork(operation: Operation, { label, config }: Network, valid: ValidAttachment[]): Promise<void> {
+async function collectNetwork(
+  operation: Operation,
+  { label, config }: Network,
+  valid: ValidAttachment[],
+): Promise<void> {
   if (config.disableGC || compareVersions(config.cniVersion, '1.1.0') < 0) return;
   const path = searchPath(operation);
   for (const plugin of config.plugins) {
-    const invocation = { command: 'GC', network: label, plugin: plugin.type, containerId: '', netns: '', ifName: '' } as const;
+    const invocation = {
+      command: 'GC',
+      network: label,
+      plugin: plugin.type,
+      containerId: '',
+      netns: '',
+      ifName: '',
+    } as const;
     const stdin = pluginStdin(config, plugin, { validAttachments: valid });
     await runPlugin({ ...invocation, args: operation.request.argsText, path, trace: operation.request.trace }, stdin, {
       runner: operation.runner(path),

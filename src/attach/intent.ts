@@ -2,8 +2,9 @@
  * Which networks does this pod want? Three outcomes: none, a list, or unknown. Unknown never succeeds:
  * it is CNI error 11 with the reason.
  */
-import { CniCode, CniError } from '../cni/errors.ts';
+
 import type { ClusterSource } from '../cluster/source.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
 import { type PodIdentity, podIdentity } from '../pod/identity.ts';
 import { NETWORKS_ANNOTATION, type NetworkSelection, parseSelections } from '../pod/selection.ts';
 import type { Operation } from './operation.ts';

@@ -1,9 +1,10 @@
 /** From names to configurations: the default network, and the definitions that a pod selected. */
-import { CniCode, CniError } from '../cni/errors.ts';
-import type { NetworkConfig } from '../cni/config.ts';
-import { parseNetworkConfig } from '../cni/config.ts';
+
 import { findConfByName, loadConfPath } from '../cluster/conf-files.ts';
 import type { ClusterSource, DefinitionRecord } from '../cluster/source.ts';
+import type { NetworkConfig } from '../cni/config.ts';
+import { parseNetworkConfig } from '../cni/config.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
 import type { Network, SelectedNetwork } from '../pod/plan.ts';
 import type { NetworkSelection } from '../pod/selection.ts';
@@ -60,7 +61,8 @@ async function namedClusterNetwork(config: MultusConfig, source: ClusterSource |
 
 /** The node's own networks, the default one first. @throws as selectedNetworks, and errors of configuration files */
 export async function defaultNetworks(config: MultusConfig, source: ClusterSource | undefined): Promise<Network[]> {
-  if (config.clusterNetwork === '') return config.delegates.map((delegate) => ({ label: delegate.name, config: delegate }));
+  if (config.clusterNetwork === '')
+    return config.delegates.map((delegate) => ({ label: delegate.name, config: delegate }));
   if (!config.clusterNetwork.includes('/')) return [await namedClusterNetwork(config, source)];
   const network = loadConfPath(config.clusterNetwork);
   return [{ label: network.name, config: network }];

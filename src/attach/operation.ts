@@ -1,7 +1,8 @@
 /** What one request carries through the engine. */
+
+import type { OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { CniRequest } from '../cni/request.ts';
-import type { OpenSource } from '../cluster/sources.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
 import type { Door } from './locks.ts';

@@ -3,8 +3,8 @@
  * ended is detached, although no runtime asks for it (containerd never calls GC).
  */
 import { CniError } from '../cni/errors.ts';
-import { bootId } from '../node/boot-id.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
+import { bootId } from '../node/boot-id.ts';
 import { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';

@@ -9,7 +9,13 @@ import { delegateBudget, type Operation, searchPath } from './operation.ts';
 export async function status(operation: Operation): Promise<void> {
   const { config, request } = operation;
   const defaults = await defaultNetworks(config, operation.openSource(config));
-  const { attachments } = planAttachments({ defaults, selected: [], ifName: 'eth0', args: request.args, runtimeConfig: {} });
+  const { attachments } = planAttachments({
+    defaults,
+    selected: [],
+    ifName: 'eth0',
+    args: request.args,
+    runtimeConfig: {},
+  });
   const path = searchPath(operation);
   for (const { network, cniVersion, steps } of attachments) {
     if (compareVersions(cniVersion, '1.1.0') < 0) continue; // such plugins do not know the command

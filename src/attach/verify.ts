@@ -80,7 +80,9 @@ function compareAddresses(claim: Claim, link: NativeLink, snapshot: NativeSnapsh
   const missing = claimed.filter((address) => !present.includes(address));
   const unmet = claim.requestedIps.filter((ip) => {
     const bare = canonicalAddress(ip.split('/')[0] ?? '');
-    return !present.some((address) => (ip.includes('/') ? address === canonicalCidr(ip) : address.startsWith(`${bare}/`)));
+    return !present.some((address) =>
+      ip.includes('/') ? address === canonicalCidr(ip) : address.startsWith(`${bare}/`),
+    );
   });
   const found = present.length > 0 ? present.join(', ') : 'no address';
   return [

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
-import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import { RawObject } from '../cni/raw-json.ts';
+import { decodeUtf8 } from '../cni/utf8.ts';
 
 const EXTENSIONS = ['.conf', '.json', '.conflist'];
 

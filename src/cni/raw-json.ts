@@ -7,8 +7,6 @@ import { foldKey } from './fold.ts';
 import { type Member, parseError, scanDocument, scanElements, scanMembers } from './json-scan.ts';
 import { describe, quote } from './quote.ts';
 
-export { decodeUtf8 } from './utf8.ts';
-
 /**
  * One JSON object as its text.
  *
@@ -76,7 +74,9 @@ export class RawObject {
    * @throws CniError 6 when an edit is not a JSON value
    */
   with(edits: Record<string, string | undefined>): RawObject {
-    const pending = new Map(Object.entries(edits).map(([key, raw]) => [foldKey(key), { key, raw: checkedRaw(key, raw) }]));
+    const pending = new Map(
+      Object.entries(edits).map(([key, raw]) => [foldKey(key), { key, raw: checkedRaw(key, raw) }]),
+    );
     const firstMember = this.members[0];
     let text = this.text.slice(0, firstMember?.start ?? this.open + 1);
     let tail = firstMember?.start ?? this.open + 1;

@@ -191,7 +191,10 @@ function plainRoute(route: CniRoute): CniRoute {
 function familyOf(cidr: string): IpFamily {
   const family = cidrFamily(cidr);
   if (family !== undefined) return family;
-  throw new CniError(CniCode.decodingFailure, `Cannot write a result: "${cidr}" is not an IP address with prefix length`);
+  throw new CniError(
+    CniCode.decodingFailure,
+    `Cannot write a result: "${cidr}" is not an IP address with prefix length`,
+  );
 }
 
 /** cniVersion first, then the known keys in the specification's order, then the others. */

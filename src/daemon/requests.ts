@@ -2,10 +2,10 @@
 import type { Logger } from 'pino';
 import { type Answer, answerRequest, errorAnswer, readRequest } from '../attach/engine.ts';
 import type { OperationContext } from '../attach/operation.ts';
+import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { RawObject } from '../cni/raw-json.ts';
 import type { CniRequest } from '../cni/request.ts';
-import { createSources } from '../cluster/sources.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { parseMultusConfig } from '../pod/multus-config.ts';
 import type { WireRequest } from '../wire/http.ts';

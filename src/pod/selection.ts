@@ -45,10 +45,7 @@ const DNS_NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 
 function checkDnsName(origin: Origin, where: string, value: string): string {
   if (value.length > 253 || !DNS_NAME.test(value)) {
-    throw refuse(
-      origin,
-      `${where} must be a DNS-1123 name (lower-case letters, digits, "-", "."), got ${show(value)}`,
-    );
+    throw refuse(origin, `${where} must be a DNS-1123 name (lower-case letters, digits, "-", "."), got ${show(value)}`);
   }
   return value;
 }

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { type Answer, answerRequest, errorAnswer, readRequest } from '../attach/engine.ts';
-import { CniCode, CniError } from '../cni/errors.ts';
 import { createSources } from '../cluster/sources.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 
 const OPERATION_VARIABLE = 'MULTUS_OPERATION';
