@@ -7,7 +7,7 @@ import type { ClusterSource } from '../cluster/source.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { type PodIdentity, podIdentity } from '../pod/identity.ts';
 import { NETWORKS_ANNOTATION, type NetworkSelection, parseSelections } from '../pod/selection.ts';
-import type { Operation } from './operation.ts';
+import type { PlanQuestion } from './operation.ts';
 
 function unknownIntent(pod: PodIdentity, reason: string): CniError {
   return new CniError(
@@ -32,13 +32,13 @@ async function annotationsFrom(source: ClusterSource, pod: PodIdentity): Promise
  * @throws CniError 11 when it cannot be told, 7 when the annotation is wrong
  */
 export async function resolveIntent(
-  operation: Operation,
+  question: PlanQuestion,
   source: ClusterSource | undefined,
 ): Promise<NetworkSelection[]> {
-  const pod = podIdentity(operation.request.args);
+  const pod = podIdentity(question.request.args);
   if (pod === undefined) return [];
   const annotations =
-    operation.config.podAnnotations ?? (source === undefined ? {} : await annotationsFrom(source, pod));
+    question.config.podAnnotations ?? (source === undefined ? {} : await annotationsFrom(source, pod));
   const origin = `annotation ${NETWORKS_ANNOTATION} of pod ${pod.namespace}/${pod.name}`;
   return parseSelections(annotations[NETWORKS_ANNOTATION], pod.namespace, origin);
 }

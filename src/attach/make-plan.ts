@@ -6,13 +6,13 @@ import { type Plan, planAttachments } from '../pod/plan.ts';
 import { resolveIntent } from './intent.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { defaultNetworks, selectedNetworks } from './networks.ts';
-import { type Operation, searchPath } from './operation.ts';
+import { type Operation, type PlanQuestion, searchPath } from './operation.ts';
 
 /** Everything that has to be read for the plan, and the plan. */
-export async function resolvePlan(operation: Operation): Promise<Plan> {
-  const { config, request } = operation;
-  const source = operation.openSource(config);
-  const selections = await resolveIntent(operation, source);
+export async function resolvePlan(question: PlanQuestion): Promise<Plan> {
+  const { config, request } = question;
+  const source = question.openSource(config);
+  const selections = await resolveIntent(question, source);
   const [defaults, selected] = await Promise.all([
     defaultNetworks(config, source),
     selectedNetworks(selections, source, config),
