@@ -87,11 +87,11 @@ export class Requests {
   }
 
   private requestLog(request: CniRequest): Logger {
-    const { command, containerId, ifName, args } = request;
+    const { command, containerId, args } = request;
     const pod = args.get('K8S_POD_NAME');
     return this.log.child({
       cmd: command,
-      ...(containerId === '' ? {} : { container: containerId, ifName }),
+      ...(containerId === '' ? {} : { container: containerId }),
       ...(pod === undefined ? {} : { pod: `${args.get('K8S_POD_NAMESPACE') ?? ''}/${pod}` }),
     });
   }
