@@ -6,8 +6,7 @@ import { CniCode, CniError } from './errors.ts';
 import { foldKey } from './fold.ts';
 import { type Member, parseError, scanDocument, scanElements, scanMembers } from './json-scan.ts';
 import { describe, quote } from './quote.ts';
-
-export { decodeUtf8 } from './utf8.ts';
+import { invalidUtf8At } from './utf8.ts';
 
 /**
  * One JSON object as its text.
@@ -76,7 +75,9 @@ export class RawObject {
    * @throws CniError 6 when an edit is not a JSON value
    */
   with(edits: Record<string, string | undefined>): RawObject {
-    const pending = new Map(Object.entries(edits).map(([key, raw]) => [foldKey(key), { key, raw: checkedRaw(key, raw) }]));
+    const pending = new Map(
+      Object.entries(edits).map(([key, raw]) => [foldKey(key), { key, raw: checkedRaw(key, raw) }]),
+    );
     const firstMember = this.members[0];
     let text = this.text.slice(0, firstMember?.start ?? this.open + 1);
     let tail = firstMember?.start ?? this.open + 1;
@@ -134,6 +135,21 @@ export class RawObject {
     const got = describe(JSON.parse(raw));
     throw new CniError(CniCode.invalidConfig, `Cannot use ${this.what}: key "${key}" must be ${kind}, got ${got}`);
   }
+}
+
+/**
+ * Decodes UTF-8. A byte order mark is kept, so that `parse` refuses it as the plugin would.
+ * @param what names the bytes in errors, e.g. 'CNI configuration on stdin'
+ * @throws CniError 6 naming the offset of the first byte that cannot be decoded
+ */
+export function decodeUtf8(bytes: Uint8Array, what: string): string {
+  const offset = invalidUtf8At(bytes);
+  if (offset === undefined) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const byte = `0x${bytes[offset]?.toString(16).padStart(2, '0')}`;
+  throw new CniError(
+    CniCode.decodingFailure,
+    `Cannot parse ${what}: byte ${byte} at offset ${offset} is not valid UTF-8`,
+  );
 }
 
 function checkedRaw(key: string, raw: string | undefined): string | undefined {

@@ -114,5 +114,8 @@ export class Fields {
 
 function mistyped(what: string, place: string, wanted: string, got: unknown): CniError {
   const subject = place === '' ? 'it' : `key "${place}"`;
-  return new CniError(CniCode.decodingFailure, `Cannot use ${what}: ${subject} must be ${wanted}, got ${describe(got)}`);
+  return new CniError(
+    CniCode.decodingFailure,
+    `Cannot use ${what}: ${subject} must be ${wanted}, got ${describe(got)}`,
+  );
 }

@@ -43,7 +43,9 @@ export function pluginStdin(network: NetworkConfig, plugin: PluginConfig, additi
   if (declared.length > 0) edits['runtimeConfig'] = rawObjectOf(declared);
   if (additions.prevResult !== undefined) edits['prevResult'] = additions.prevResult;
   if (additions.validAttachments !== undefined) {
-    const attachments = JSON.stringify(additions.validAttachments.map(({ containerID, ifname }) => ({ containerID, ifname })));
+    const attachments = JSON.stringify(
+      additions.validAttachments.map(({ containerID, ifname }) => ({ containerID, ifname })),
+    );
     edits['cni.dev/valid-attachments'] = attachments;
     edits['cni.dev/attachments'] = attachments;
   }

@@ -36,7 +36,10 @@ test('scanDocument() names reason, line and column when the text is not JSON', (
 test('scanDocument() refuses when values are nested deeper than the limit, and not before', () => {
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
   assert.equal(scanDocument(nested(MAX_DEPTH), 'x'), { start: 0, end: 2 * MAX_DEPTH });
-  assert.match(refusal(() => scanDocument(nested(MAX_DEPTH + 1), 'x')).message, /nesting is deeper than 1000 at line 1 column 1001/);
+  assert.match(
+    refusal(() => scanDocument(nested(MAX_DEPTH + 1), 'x')).message,
+    /nesting is deeper than 1000 at line 1 column 1001/,
+  );
   assert.match(refusal(() => scanDocument('{"a":'.repeat(1_000_000), 'x')).message, /nesting is deeper than 1000/);
 });
 
@@ -46,7 +49,8 @@ test('scanDocument() takes time in proportion to the text', () => {
     scanDocument(text, 'x');
     return performance.now() - start;
   };
-  const text = (members: number) => `{${Array.from({ length: members }, (_, index) => `"k${index}":"${'\\n'.repeat(8)}"`)}}`;
+  const text = (members: number) =>
+    `{${Array.from({ length: members }, (_, index) => `"k${index}":"${'\\n'.repeat(8)}"`)}}`;
   time(text(20_000));
   const best = (members: number) => Math.min(...Array.from({ length: 3 }, () => time(text(members))));
   // 16 times the text takes 16 times the time when linear, 256 times when quadratic.
@@ -63,7 +67,11 @@ test('scanDocument() returns the range of the value without the whitespace aroun
 });
 
 test('scanDocument() accepts exactly what JSON.parse() accepts when a valid text is damaged', () => {
-  const damage = fc.tuple(fc.nat(), fc.nat(2), fc.constantFrom('', '"', '\\', '{', ']', ',', '0', '-', '.', 'e', ' ', '\n', '\u2028'));
+  const damage = fc.tuple(
+    fc.nat(),
+    fc.nat(2),
+    fc.constantFrom('', '"', '\\', '{', ']', ',', '0', '-', '.', 'e', ' ', '\n', '\u2028'),
+  );
   fc.assert(
     fc.property(valueText, fc.array(damage, { maxLength: 2 }), (value, damages) => {
       let text = value;

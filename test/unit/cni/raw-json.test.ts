@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { foldKey } from '../../../src/cni/fold.ts';
 import { scanMembers } from '../../../src/cni/json-scan.ts';
-import { RawObject } from '../../../src/cni/raw-json.ts';
+import { decodeUtf8, RawObject } from '../../../src/cni/raw-json.ts';
 import { type MemberText, memberTexts, objectOf, stringText, valueText } from './json-text.ts';
 import { refusal } from './refusal.ts';
 
@@ -16,6 +16,22 @@ test('parse() refuses with code 6 when the text is JSON but not an object', () =
   assert.is(message('null'), 'Cannot parse x: it must be a JSON object, got null at line 1 column 1');
 });
 
+test('decodeUtf8() refuses with code 6 and names byte and offset when the bytes are no text', () => {
+  assert.equal(
+    refusal(() => decodeUtf8(Uint8Array.from([0x7b, 0x0f, 0xc3]), 'CNI configuration on stdin')),
+    {
+      code: 6,
+      message: 'Cannot parse CNI configuration on stdin: byte 0xc3 at offset 2 is not valid UTF-8',
+      details: '',
+    },
+  );
+});
+
+test('parse() refuses a byte order mark, which decodeUtf8() keeps', () => {
+  const text = decodeUtf8(Uint8Array.from([0xef, 0xbb, 0xbf, 0x7b, 0x7d]), 'x');
+  assert.match(refusal(() => parse(text)).message, /unexpected character U\+FEFF/);
+});
+
 test('with() refuses with code 6 when an edit is not one JSON value', () => {
   for (const raw of ['', '1,"type":"evil"', '{', 'undefined', '1 2']) {
     const { code, message } = refusal(() => parse('{}').with({ prevResult: raw }));
@@ -26,12 +42,27 @@ test('with() refuses with code 6 when an edit is not one JSON value', () => {
 
 test('object() and array() refuse with code 7 when the value is of another kind', () => {
   const source = parse('{"args":5,"plugins":{}}');
-  assert.equal(refusal(() => source.object('args', 'args')), {
-    code: 7,
-    message: 'Cannot use x: key "args" must be an object, got 5',
-    details: '',
-  });
-  assert.is(refusal(() => source.array('plugins')).message, 'Cannot use x: key "plugins" must be an array, got an object');
+  assert.equal(
+    refusal(() => source.object('args', 'args')),
+    {
+      code: 7,
+      message: 'Cannot use x: key "args" must be an object, got 5',
+      details: '',
+    },
+  );
+  assert.is(
+    refusal(() => source.array('plugins')).message,
+    'Cannot use x: key "plugins" must be an array, got an object',
+  );
+});
+
+test('decodeUtf8() gives back every text that was encoded, and nothing around the view', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const bytes = Buffer.from(`<${text}>`);
+      assert.is(decodeUtf8(bytes.subarray(1, -1), 'x'), text);
+    }),
+  );
 });
 
 test('a key is found in any case, and the last member counts', () => {
@@ -56,7 +87,10 @@ test('object() and array() return the parts as written, undefined when absent or
   assert.is(source.object('o', 'o')?.raw('a'), '1.0');
   assert.equal(source.array('l'), ['1.0', '{ "x": [] }', '"]"']);
   assert.equal(source.array('e'), []);
-  assert.equal([source.object('n', 'n'), source.array('n'), source.object('z', 'z'), source.array('z')], Array(4).fill(undefined));
+  assert.equal(
+    [source.object('n', 'n'), source.array('n'), source.object('z', 'z'), source.array('z')],
+    Array(4).fill(undefined),
+  );
 });
 
 test('with() replaces in place, appends at the end, removes with one comma', () => {
@@ -78,7 +112,9 @@ test('with() collapses duplicates into the member that counts and spells its key
 });
 
 test('with() leaves every byte when there is nothing to edit', () => {
-  fc.assert(fc.property(memberTexts, (members) => assert.is(parse(objectOf(members)).with({}).text, objectOf(members))));
+  fc.assert(
+    fc.property(memberTexts, (members) => assert.is(parse(objectOf(members)).with({}).text, objectOf(members))),
+  );
 });
 
 /** What with() must do, said once more over the bytes of each member. */
