@@ -45,6 +45,7 @@ function formatPair(name: string, value: string): string {
   if (name !== '' && !name.includes('=') && !/[;\0]/.test(pair)) return pair;
   throw new CniError(
     CniCode.invalidEnvironment,
-    `Cannot write the pair ${quote(pair)} to CNI_ARGS: the name must not be empty or contain "=", and neither part may contain ";" or NUL`,
+    `Cannot write the pair ${quote(pair)} to CNI_ARGS: the name must not be empty or contain "=", ` +
+      'and neither part may contain ";" or NUL',
   );
 }

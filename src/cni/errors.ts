@@ -64,8 +64,8 @@ function messageOf(error: unknown): string {
 }
 
 /**
- * Writes the error object of CNI section 5: `{"cniVersion", "code", "msg", "details"}`, the last only when there is one.
- * A code that is not a positive integer cannot be sent and becomes 999.
+ * Writes the error object of CNI section 5: `{"cniVersion", "code", "msg", "details"}`, the last one
+ * only when it is not empty. A code that is not a positive integer cannot be sent and becomes 999.
  */
 export function formatError(error: CniError, cniVersion: string): string {
   const code = Number.isSafeInteger(error.code) && error.code > 0 ? error.code : CniCode.internal;

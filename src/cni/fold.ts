@@ -14,7 +14,7 @@ export function foldKey(key: string): string {
   return folded;
 }
 
-/** Upper then lower case finds the pairs that one step misses (the long s, the Kelvin sign); growing ones do not fold. */
+/** Upper, then lower case finds the pairs that one step misses (the long s); what would grow does not fold. */
 function foldCharacter(character: string): string {
   if (character === DOTLESS_I) return character;
   const upper = oneCharacterOr(character, character.toUpperCase());

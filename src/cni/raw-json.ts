@@ -6,6 +6,7 @@ import { CniCode, CniError } from './errors.ts';
 import { foldKey } from './fold.ts';
 import { type Member, parseError, scanDocument, scanElements, scanMembers } from './json-scan.ts';
 import { describe, quote } from './quote.ts';
+import { invalidUtf8At } from './utf8.ts';
 
 /**
  * One JSON object as its text.
@@ -134,6 +135,21 @@ export class RawObject {
     const got = describe(JSON.parse(raw));
     throw new CniError(CniCode.invalidConfig, `Cannot use ${this.what}: key "${key}" must be ${kind}, got ${got}`);
   }
+}
+
+/**
+ * Decodes UTF-8. A byte order mark is kept, so that `parse` refuses it as the plugin would.
+ * @param what names the bytes in errors, e.g. 'CNI configuration on stdin'
+ * @throws CniError 6 naming the offset of the first byte that cannot be decoded
+ */
+export function decodeUtf8(bytes: Uint8Array, what: string): string {
+  const offset = invalidUtf8At(bytes);
+  if (offset === undefined) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const byte = `0x${bytes[offset]?.toString(16).padStart(2, '0')}`;
+  throw new CniError(
+    CniCode.decodingFailure,
+    `Cannot parse ${what}: byte ${byte} at offset ${offset} is not valid UTF-8`,
+  );
 }
 
 function checkedRaw(key: string, raw: string | undefined): string | undefined {

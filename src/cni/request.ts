@@ -49,7 +49,8 @@ const TRACE_VARIABLES = ['TRACEPARENT', 'TRACESTATE', 'BAGGAGE'];
  * Reads and checks a request. Environment before stdin, so that a person who runs the program by hand learns first
  * what it is.
  * @throws CniError 4 for the environment (all missing variables in one message), 6 for a stdin that is not a JSON
- *   object, 7 for a configuration without a valid name, 1 for a version that is not supported or too old for the command
+ *   object, 7 for a configuration without a valid name, 1 for a version that is not supported or too old for the
+ *   command
  */
 export function parseRequest(env: Environment, stdin: Uint8Array): CniRequest {
   const command = commandOf(env);

@@ -1,6 +1,6 @@
 /**
- * What an ADD achieved (CNI section 5, "Success"), in one internal form for all versions of the specification: that of 1.1.0.
- * Keys that no version knows are kept in every object.
+ * What an ADD achieved (CNI section 5, "Success"), in one internal form for all versions of the specification: that of
+ * 1.1.0. Keys that no version knows are kept in every object.
  */
 import { CniCode, CniError } from './errors.ts';
 import { cidrFamily, type IpFamily } from './ip.ts';
@@ -81,12 +81,12 @@ export function parseResult(text: string, what: string, expectedVersion?: string
   const routes = fields.children('routes').map(parseRoute);
   const dns = fields.child('dns');
   return {
-    ...fields.rest(),
     cniVersion,
     interfaces,
     ips: [...ips, ...legacy.flatMap((one) => one.ips)],
     routes: [...routes, ...legacy.flatMap((one) => one.routes)],
     dns: dns === undefined ? {} : parseDns(dns),
+    ...fields.rest(),
   };
 }
 
@@ -122,7 +122,7 @@ function parseInterface(fields: Fields): CniInterface {
     socketPath: fields.text('socketPath'),
     pciID: fields.text('pciID'),
   };
-  return { ...fields.rest(), name, ...present(known) };
+  return { name, ...present(known), ...fields.rest() };
 }
 
 function parseIp(fields: Fields): CniIp {
@@ -130,7 +130,7 @@ function parseIp(fields: Fields): CniIp {
   const known = { gateway: fields.ip('gateway'), interface: fields.integer('interface') };
   // 0.3.0 to 0.4.0 say the family beside the address; the address itself decides, and conversion writes it anew.
   fields.drop('version');
-  return { ...fields.rest(), address, ...present(known) };
+  return { address, ...present(known), ...fields.rest() };
 }
 
 function parseRoute(fields: Fields): CniRoute {
@@ -143,7 +143,7 @@ function parseRoute(fields: Fields): CniRoute {
     table: fields.integer('table'),
     scope: fields.integer('scope'),
   };
-  return { ...fields.rest(), dst, ...present(known) };
+  return { dst, ...present(known), ...fields.rest() };
 }
 
 function parseDns(fields: Fields): CniDns {
@@ -153,7 +153,7 @@ function parseDns(fields: Fields): CniDns {
     search: fields.texts('search'),
     options: fields.texts('options'),
   };
-  return { ...fields.rest(), ...filled(known) };
+  return { ...filled(known), ...fields.rest() };
 }
 
 /** `ip4` or `ip6` of CNI 0.1.0 and 0.2.0: one address per family, with the routes of that family inside. */
@@ -165,7 +165,7 @@ function legacyIp(fields: Fields, key: 'ip4' | 'ip6', family: IpFamily): { ips: 
   const known = { gateway: config.ip('gateway') };
   const routes = config.children('routes').map(parseRoute);
   config.drop('address', 'interface');
-  return { ips: [{ ...config.rest(), address, ...present(known) }], routes };
+  return { ips: [{ address, ...present(known), ...config.rest() }], routes };
 }
 
 function legacyIps(ips: readonly CniIp[], routes: readonly CniRoute[]): Record<'ip4' | 'ip6', object | undefined> {

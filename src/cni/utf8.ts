@@ -1,34 +1,19 @@
-/** Bytes to text without guessing. */
+/** Where bytes stop being UTF-8 (RFC 3629). */
 import { isUtf8 } from 'node:buffer';
-import { CniCode, CniError } from './errors.ts';
 
-/**
- * Decodes UTF-8 (RFC 3629). A byte order mark is kept, so that the JSON reader refuses it as the plugin would.
- * @param what names the bytes in errors, e.g. 'CNI configuration on stdin'
- * @throws CniError 6 naming the offset of the first byte that cannot be decoded
- */
-export function decodeUtf8(bytes: Uint8Array, what: string): string {
-  if (isUtf8(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  const offset = firstInvalidByte(bytes);
-  const byte = (bytes[offset] ?? 0).toString(16).padStart(2, '0');
-  throw new CniError(
-    CniCode.decodingFailure,
-    `Cannot parse ${what}: byte 0x${byte} at offset ${offset} is not valid UTF-8`,
-  );
-}
-
-/** Where the first sequence that is not UTF-8 begins; the length of the bytes when there is none. */
-function firstInvalidByte(bytes: Uint8Array): number {
+/** The offset at which the first sequence that is not UTF-8 begins; undefined when there is none. */
+export function invalidUtf8At(bytes: Uint8Array): number | undefined {
+  if (isUtf8(bytes)) return undefined;
   let at = 0;
-  while (at < bytes.length) {
-    const length = sequenceLength(bytes[at] ?? 0);
-    // The checks that need more than the first byte (overlong forms, surrogates, a cut end) are left to the runtime.
-    if (length === 0 || at + length > bytes.length || !isUtf8(bytes.subarray(at, at + length))) return at;
-    at += length;
+  for (;;) {
+    const end = at + sequenceLength(bytes[at] ?? 0);
+    // What needs more than the first byte (overlong forms, surrogates, a cut end) the runtime knows.
+    if (end === at || end > bytes.length || !isUtf8(bytes.subarray(at, end))) return at;
+    at = end;
   }
-  return at;
 }
 
+/** How many bytes a sequence has by its first byte; 0 when none begins so. */
 function sequenceLength(first: number): number {
   if (first < 0x80) return 1;
   if (first < 0xc2) return 0;

@@ -31,7 +31,8 @@ export function normaliseVersion(version: string | undefined): string {
 
 /**
  * Chooses the version of a configuration list that offers several (CNI 1.1 section 1, `cniVersions`): the highest that
- * both sides speak, `cniVersion` counting as one of the offers. When there is none, the highest offer, for checkSupported to refuse by name.
+ * both sides speak, `cniVersion` counting as one of the offers. When there is none, one of the offers, for
+ * checkSupported to refuse by its name.
  */
 export function negotiateVersion(cniVersion: string | undefined, cniVersions: readonly string[] | undefined): string {
   const offers = [...(cniVersions ?? [])];
@@ -50,7 +51,8 @@ export function checkSupported(version: string, what: string): string {
   if (SUPPORTED_VERSIONS.includes(normalised)) return normalised;
   throw new CniError(
     CniCode.incompatibleVersion,
-    `Cannot use ${what}: CNI version ${quote(normalised)} is not supported, supported are ${SUPPORTED_VERSIONS.join(', ')}`,
+    `Cannot use ${what}: CNI version ${quote(normalised)} is not supported, ` +
+      `supported are ${SUPPORTED_VERSIONS.join(', ')}`,
   );
 }
 

@@ -12,7 +12,13 @@ test('parseArgs() refuses with code 4 and names the pair when it has no "=" or n
 });
 
 test('formatArgs() refuses when a pair would be read as something else', () => {
-  const pairs: [string, string][] = [['', '1'], ['a=b', '1'], ['a;b', '1'], ['a', '1;IP=6.6.6.6'], ['a', '\0']];
+  const pairs: [string, string][] = [
+    ['', '1'],
+    ['a=b', '1'],
+    ['a;b', '1'],
+    ['a', '1;IP=6.6.6.6'],
+    ['a', '\0'],
+  ];
   for (const pair of pairs) assert.is(refusal(() => formatArgs([pair])).code, 4, pair.join());
 });
 
@@ -37,7 +43,9 @@ test('get() returns the last value of a name, undefined when there is none', () 
 test('parseArgs() reads what formatArgs() writes', () => {
   const name = fc.string({ minLength: 1 }).filter((text) => !/[;=\0]/.test(text));
   const value = fc.string({ unit: 'binary' }).filter((text) => !/[;\0]/.test(text));
-  fc.assert(fc.property(fc.array(fc.tuple(name, value)), (pairs) => assert.equal(parseArgs(formatArgs(pairs)).pairs, pairs)));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, value)), (pairs) => assert.equal(parseArgs(formatArgs(pairs)).pairs, pairs)),
+  );
 });
 
 test('parseArgs() throws only CniError when the text is arbitrary', () => {

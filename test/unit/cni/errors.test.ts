@@ -6,7 +6,12 @@ import { CniCode, CniError, formatError, parseErrorObject, toCniError } from '..
 
 test('parseErrorObject() returns undefined when the text is not an error object', () => {
   const others = ['', 'panic: x', 'null', '[]', '5', '{}', '{"code":"7","msg":"x"}', '{"code":1.5,"msg":"x"}'];
-  const wrongTypes = ['{"code":-1}', '{"code":7,"msg":5}', '{"code":7,"details":[]}', '{"cniVersion":"1.0.0","ips":[]}'];
+  const wrongTypes = [
+    '{"code":-1}',
+    '{"code":7,"msg":5}',
+    '{"code":7,"details":[]}',
+    '{"cniVersion":"1.0.0","ips":[]}',
+  ];
   for (const text of [...others, ...wrongTypes, '['.repeat(100_000)]) {
     assert.is(parseErrorObject(text), undefined, text.slice(0, 40));
   }

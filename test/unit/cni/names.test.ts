@@ -52,7 +52,11 @@ test('checkIfName() refuses with the rule when the kernel would refuse or misrea
 
 test('checkIfName() says where the name comes from and uses the given code', () => {
   const error = refusal(() => checkIfName('lo', 'interface of network default/a'));
-  assert.equal(error, { code: 7, message: 'Cannot use interface of network default/a "lo": the name is reserved', details: '' });
+  assert.equal(error, {
+    code: 7,
+    message: 'Cannot use interface of network default/a "lo": the name is reserved',
+    details: '',
+  });
   assert.is(refusal(() => checkIfName('lo', 'CNI_IFNAME', 4)).code, 4);
 });
 

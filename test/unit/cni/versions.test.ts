@@ -24,7 +24,8 @@ test('checkSupported() refuses with code 1 and lists the versions when it is non
   assert.is(code, 1);
   assert.is(
     message,
-    'Cannot use network a: CNI version "0.5.0" is not supported, supported are 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0',
+    'Cannot use network a: CNI version "0.5.0" is not supported, ' +
+      'supported are 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0',
   );
   assert.is(refusal(() => checkSupported('1.0', 'x')).code, 1);
 });
@@ -51,7 +52,10 @@ test('compareVersions() is an order that the list of supported versions follows'
 });
 
 test('normaliseVersion() gives 0.1.0 when there is none', () => {
-  assert.equal([normaliseVersion(''), normaliseVersion(undefined), normaliseVersion('1.0.0')], ['0.1.0', '0.1.0', '1.0.0']);
+  assert.equal(
+    [normaliseVersion(''), normaliseVersion(undefined), normaliseVersion('1.0.0')],
+    ['0.1.0', '0.1.0', '1.0.0'],
+  );
 });
 
 test('negotiateVersion() returns the highest offer that we speak', () => {
