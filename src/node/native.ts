@@ -214,9 +214,7 @@ function load(): Native {
   const paths = candidates();
   const found = paths.find((path) => existsSync(path));
   if (found === undefined) {
-    throw new Error(
-      `Cannot load the native addon: not found at ${paths.join(', ')}. Build it with "npm run build".`,
-    );
+    throw new Error(`Cannot load the native addon: not found at ${paths.join(', ')}. Build it with "npm run build".`);
   }
   return createRequire(import.meta.url)(found) as Native;
 }
