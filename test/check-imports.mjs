@@ -24,7 +24,11 @@ const NOWHERE = /^$/;
 
 /** What is imported from outside src/ → the files that may do it. */
 const RESERVED_MODULES = [
-  { module: /^@kubernetes\/client-node/, only: /^src\/cluster\/kubernetes\//, rule: 'only src/cluster/kubernetes/ may' },
+  {
+    module: /^@kubernetes\/client-node/,
+    only: /^src\/cluster\/kubernetes\//,
+    rule: 'only src/cluster/kubernetes/ may',
+  },
   { module: /^(node:)?child_process$/, only: NOWHERE, rule: 'fork() of a large process is slow; use node/native.ts' },
   { module: /^(node:)?process$/, only: MAIN, rule: 'only src/*/main.ts may' },
 ];
@@ -33,7 +37,11 @@ const RESERVED_MODULES = [
 const RESERVED_CODE = [
   { code: /\bprocess\.(env|argv|exit)\b/g, only: MAIN, rule: 'only src/*/main.ts may; pass it in as a parameter' },
   { code: /\bcreateRequire\b/g, only: /^src\/node\/native\.ts$/, rule: 'only src/node/native.ts loads the addon' },
-  { code: /^export default\b|\bas default\b/gm, only: NOWHERE, rule: 'no default exports: a name is the same everywhere' },
+  {
+    code: /^export default\b|\bas default\b/gm,
+    only: NOWHERE,
+    rule: 'no default exports: a name is the same everywhere',
+  },
   { code: /^export\b[^;=(]*\bfrom\s/gm, only: NOWHERE, rule: 'no barrels: import from the file that defines it' },
 ];
 
@@ -54,7 +62,8 @@ function arrowRule(file, target) {
 function checkImport(file, { module, line }, problems) {
   if (!module.startsWith('.')) {
     for (const { module: pattern, only, rule } of RESERVED_MODULES) {
-      if (pattern.test(module) && !only.test(file)) problems.push(`${file}:${line}: ${roomOf(file)} -> ${module}: ${rule}`);
+      if (pattern.test(module) && !only.test(file))
+        problems.push(`${file}:${line}: ${roomOf(file)} -> ${module}: ${rule}`);
     }
     return undefined;
   }

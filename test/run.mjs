@@ -17,7 +17,8 @@ const colour = (format, text) => (process.stdout.isTTY ? styleText(format, text)
 /** The test files of a target: a folder's *.test.ts in order, or the file itself. */
 function filesOf(target) {
   const path = resolve(target);
-  if (!existsSync(path)) throw new Error(`${target} does not exist${target.startsWith('build/') ? ': npm run build' : ''}`);
+  if (!existsSync(path))
+    throw new Error(`${target} does not exist${target.startsWith('build/') ? ': npm run build' : ''}`);
   if (!statSync(path).isDirectory()) return [path];
   const names = readdirSync(path, { recursive: true }).filter((name) => name.endsWith('.test.ts'));
   if (names.length === 0) throw new Error(`${target} holds no *.test.ts`);
@@ -72,7 +73,10 @@ function reportSkipped(results) {
 
 async function main() {
   const { values, positionals } = parseArgs({ options: { only: { type: 'string' } }, allowPositionals: true });
-  const files = select(positionals.length > 0 ? positionals : DEFAULT_TARGETS.map((one) => join(root, one)), values.only);
+  const files = select(
+    positionals.length > 0 ? positionals : DEFAULT_TARGETS.map((one) => join(root, one)),
+    values.only,
+  );
 
   const before = takeInventory();
   const isUnit = (file) => file.startsWith(join(root, 'test', 'unit'));
@@ -80,7 +84,10 @@ async function main() {
   const results = [
     ...(await runAll(binaries, 1)),
     ...(await runAll(files.filter(isUnit), PARALLEL_UNIT_TESTS)),
-    ...(await runAll(files.filter((file) => !isUnit(file) && !binaries.includes(file)), 1)),
+    ...(await runAll(
+      files.filter((file) => !isUnit(file) && !binaries.includes(file)),
+      1,
+    )),
   ];
   reportSkipped(results);
   const leftovers = await findLeftovers(before);

@@ -65,21 +65,8 @@ function product({ stamp, inputs, outputs, make }) {
   };
 }
 
-/** The folder whose include/node belongs to the running Node; without one node-gyp downloads the headers. */
-function localHeaders() {
-  const prefix = dirname(dirname(process.execPath));
-  const header = join(prefix, 'include', 'node', 'node_version.h');
-  if (!existsSync(header)) return [];
-  const text = readFileSync(header, 'utf8');
-  const part = (name) => new RegExp(`#define NODE_${name}_VERSION (\\d+)`).exec(text)?.[1];
-  const version = `v${part('MAJOR')}.${part('MINOR')}.${part('PATCH')}`;
-  return version === process.version ? [`--nodedir=${prefix}`] : [];
-}
-
 function compile() {
-  const nodeGyp = at('node_modules', 'node-gyp', 'bin', 'node-gyp.js');
-  const options = ['--jobs=max', '--loglevel=warn', ...localHeaders()];
-  runQuietly(process.execPath, [nodeGyp, 'configure', 'build', ...options], { cwd: root });
+  runQuietly(process.execPath, [at('test', 'tools', 'node-gyp.mjs'), 'configure', 'build'], { cwd: root });
 }
 
 function bundle() {

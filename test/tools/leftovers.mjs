@@ -34,7 +34,9 @@ export function takeInventory() {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   return new Map([
     ...netns.map((name) => [`netns ${name}`, `network namespace ${NETNS_DIR}/${name}`]),
-    ...pids.filter(isOurs).map((pid) => [`process ${pid}`, `process ${pid}: ${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`]),
+    ...pids
+      .filter(isOurs)
+      .map((pid) => [`process ${pid}`, `process ${pid}: ${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`]),
   ]);
 }
 

@@ -8,7 +8,9 @@ function identify(pid) {
   const stat = `/proc/${pid}/stat`;
   if (!existsSync(stat)) return '';
   // The command name (field 2) may hold spaces, so count from its closing parenthesis: field 22 is the start time.
-  const fields = readFileSync(stat, 'utf8').replace(/^.*\) /s, '').split(' ');
+  const fields = readFileSync(stat, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   return `${pid} ${fields[19]}`;
 }
 
