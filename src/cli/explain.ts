@@ -1,10 +1,9 @@
 /** `multus explain`: which networks a pod would get, in which order and under which names; nothing is run. */
 import { readFileSync } from 'node:fs';
 import { resolvePlan } from '../attach/make-plan.ts';
-import { parseArgs } from '../cni/args.ts';
-import { RawObject } from '../cni/raw-json.ts';
-import { decodeUtf8 } from '../cni/utf8.ts';
 import { createSources } from '../cluster/sources.ts';
+import { parseArgs } from '../cni/args.ts';
+import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
 import { parseMultusConfig } from '../pod/multus-config.ts';
 import { formatTable } from './table.ts';
 

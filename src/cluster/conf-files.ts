@@ -3,8 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
-import { RawObject } from '../cni/raw-json.ts';
-import { decodeUtf8 } from '../cni/utf8.ts';
+import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
 
 const EXTENSIONS = ['.conf', '.json', '.conflist'];
 

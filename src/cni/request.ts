@@ -3,8 +3,7 @@ import { type CniArgs, parseArgs } from './args.ts';
 import { CniCode, CniError } from './errors.ts';
 import { checkContainerId, checkIfName, plainNameRule } from './names.ts';
 import { describe, quote } from './quote.ts';
-import { RawObject } from './raw-json.ts';
-import { decodeUtf8 } from './utf8.ts';
+import { decodeUtf8, RawObject } from './raw-json.ts';
 import { checkSupported, isAtLeast, NEWEST_VERSION, normaliseVersion, SUPPORTED_VERSIONS } from './versions.ts';
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'STATUS' | 'GC' | 'VERSION';

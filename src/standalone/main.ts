@@ -35,7 +35,7 @@ async function answer(): Promise<Answer> {
   });
 }
 
-answer()
+void answer()
   .catch((error: unknown) => errorAnswer(error, '1.0.0'))
   .then(({ exitCode, stdout }) => {
     process.stdout.write(stdout, () => process.exit(exitCode));

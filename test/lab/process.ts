@@ -52,7 +52,11 @@ export async function must(file: string, ...args: string[]): Promise<string> {
 }
 
 /** Wait until `condition` holds. @throws Error naming `what` after `limitMs` */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 10_000,
+): Promise<void> {
   const limit = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > limit) throw new Error(`gave up after ${limitMs} ms waiting until ${what}`);
