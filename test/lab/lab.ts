@@ -90,6 +90,7 @@ export class Lab {
   /** Keys of the multus configuration that tests change. */
   config: Record<string, unknown>;
   private readonly namespaces: string[] = [];
+  private readonly uplinks: string[] = [];
   private daemon: ChildProcess | undefined;
 
   private constructor() {
@@ -137,6 +138,20 @@ export class Lab {
   async deleteNetns(name: string): Promise<void> {
     await must('ip', 'netns', 'delete', `${this.id}-${name}`);
     this.namespaces.splice(this.namespaces.indexOf(name), 1);
+  }
+
+  /** A link of the host with a carrier, as macvlan wants it: its other end is in a namespace of its own. */
+  async addUplink(name: string): Promise<void> {
+    await this.addNetns('wire');
+    this.uplinks.push(name);
+    const peer = ['peer', 'name', 'peer0', 'netns', `${this.id}-wire`];
+    await must('nsenter', `--net=${this.netns('host')}`, 'ip', 'link', 'add', name, 'type', 'veth', ...peer);
+    for (const [namespace, link] of [
+      ['host', name],
+      ['wire', 'peer0'],
+    ] as const) {
+      await must('nsenter', `--net=${this.netns(namespace)}`, 'ip', 'link', 'set', link, 'up');
+    }
   }
 
   hostLocal(subnet: string, extra: Record<string, unknown> = {}): Record<string, unknown> {
@@ -272,6 +287,12 @@ export class Lab {
       .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
   }
 
+  /** What a delegate made of a namespace's links, without what comes and goes by itself (carrier, link-local). */
+  async linkSummary(namespace: string): Promise<string[]> {
+    const links = await this.links(namespace);
+    return links.map((link) => [link.ifname, link.address, link.mtu, ...Lab.addresses(link)].join(' '));
+  }
+
   /** Addresses that host-local has reserved, as `<network>/<address>`. */
   reservations(): string[] {
     return readdirSync(this.ipamDir).flatMap((network) =>
@@ -289,13 +310,18 @@ export class Lab {
       .map((entry) => join(basename(entry.parentPath ?? ''), entry.name));
   }
 
-  /** Processes that run in the lab's namespaces, except for the daemon. */
-  processes(): string[] {
+  /** Ids of the processes in the lab's namespaces, except for the daemon's. */
+  private pids(): number[] {
     const ours = new Set(this.namespaces.map((name) => inodeOf(this.netns(name))));
     return readdirSync('/proc')
-      .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== this.daemon?.pid)
-      .filter((pid) => ours.has(inodeOf(`/proc/${pid}/ns/net`)))
-      .map((pid) => `${pid} ${readOr(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`);
+      .filter((pid) => /^\d+$/.test(pid) && ours.has(inodeOf(`/proc/${pid}/ns/net`)))
+      .map(Number)
+      .filter((pid) => pid !== this.daemon?.pid);
+  }
+
+  /** Processes that run in the lab's namespaces, except for the daemon: shims, standalone programs, plugins. */
+  processes(): string[] {
+    return this.pids().map((pid) => `${pid} ${readOr(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`);
   }
 
   /** Everything that an attached pod leaves behind when it should be gone. */
@@ -304,7 +330,7 @@ export class Lab {
       pods.map(async (pod) => (await this.links(pod)).map(({ ifname }) => `link ${pod}/${ifname}`)),
     );
     const veths = (await this.links('host'))
-      .filter(({ linkinfo }) => linkinfo?.info_kind === 'veth')
+      .filter(({ ifname, linkinfo }) => linkinfo?.info_kind === 'veth' && !this.uplinks.includes(ifname))
       .map(({ ifname }) => `host link ${ifname}`);
     return [
       ...links.flat(),
@@ -315,9 +341,10 @@ export class Lab {
     ];
   }
 
-  /** End the daemon, and remove namespaces and folder. */
+  /** End the daemon and what else still runs in the lab, and remove namespaces and folder. */
   async close(): Promise<void> {
     await this.endDaemon('SIGKILL');
+    for (const pid of this.pids()) kill(pid);
     for (const name of [...this.namespaces]) await this.deleteNetns(name);
     rmSync(this.directory, { recursive: true, force: true });
   }
@@ -329,6 +356,14 @@ function inodeOf(path: string): bigint | undefined {
     return statSync(path, { bigint: true }).ino;
   } catch {
     return undefined;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it ended meanwhile
   }
 }
 
