@@ -78,7 +78,7 @@ Result<bool> RenameWhileDown(NetlinkSocket& socket, int index, const std::string
 MessageBuilder AltNameRequest(std::uint16_t type, std::uint16_t flags, int index,
                               const std::string& name) {
   MessageBuilder request = LinkRequest(type, flags, index);
-  const std::size_t nest = request.BeginNest(IFLA_PROP_LIST);
+  const std::size_t nest = request.BeginNest(IFLA_PROP_LIST | NLA_F_NESTED);
   request.AddString(IFLA_ALT_IFNAME, name);
   request.EndNest(nest);
   return request;

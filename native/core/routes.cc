@@ -58,7 +58,7 @@ void AddGateway(MessageBuilder& request, int family, const IpAddress& gateway) {
 
 void AddMetrics(MessageBuilder& request, const RouteSpec& spec) {
   if (!spec.mtu && !spec.advmss) return;
-  const std::size_t nest = request.BeginNest(RTA_METRICS);
+  const std::size_t nest = request.BeginNest(RTA_METRICS | NLA_F_NESTED);
   if (spec.mtu) request.AddU32(RTAX_MTU, *spec.mtu);
   if (spec.advmss) request.AddU32(RTAX_ADVMSS, *spec.advmss);
   request.EndNest(nest);

@@ -86,6 +86,7 @@ async function attachAll(
       // One after the other: the specification forbids parallel operations on one container.
       const result = await attachOne(operation, runner, record, attachment, netns);
       if (attachment.isDefault) answer = result;
+      if (attachment === record.attachments.at(-1)) break; // written below, with the end of the operation
       written = written.then(() => journal.write(record)); // on disk while the next delegate runs
       written.catch(() => undefined); // awaited below
     }

@@ -16,13 +16,9 @@ export interface Answer {
   stdout: string;
 }
 
-async function run(request: CniRequest, context: OperationContext): Promise<string> {
-  if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
-  const config = parseMultusConfig(request.config);
-  const budget = budgetSignal(context.signal, config.requestTimeoutMs, request.command);
-  const deadline = performance.now() + config.requestTimeoutMs;
-  const operation: Operation = { ...context, request, config, budget, deadline };
-  switch (request.command) {
+/** @returns what goes to stdout */
+async function operate(operation: Operation): Promise<string> {
+  switch (operation.request.command) {
     case 'ADD':
       return add(operation);
     case 'DEL':
@@ -37,7 +33,18 @@ async function run(request: CniRequest, context: OperationContext): Promise<stri
     case 'GC':
       await gc(operation);
       return '';
+    case 'VERSION':
+      return formatVersionReply(operation.request.cniVersion);
   }
+}
+
+async function run(request: CniRequest, context: OperationContext): Promise<string> {
+  // VERSION comes before the runtime knows what we can read: its stdin need not be a configuration.
+  if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
+  const config = parseMultusConfig(request.config);
+  const budget = budgetSignal(context.signal, config.requestTimeoutMs, request.command);
+  const deadline = performance.now() + config.requestTimeoutMs;
+  return operate({ ...context, request, config, budget, deadline });
 }
 
 /** A request that was understood so far that it can be queued: what a door decides by. */

@@ -92,17 +92,19 @@ export class Lab {
   private readonly namespaces: string[] = [];
   private readonly uplinks: string[] = [];
   private daemon: ChildProcess | undefined;
+  private readonly outlives: boolean;
 
-  private constructor() {
-    this.directory = mkdtempSync(join(tmpdir(), 'multus-lab-'));
-    this.id = `mn${randomBytes(3).toString('hex')}`;
+  private constructor(directory: string, outlives: boolean, id = `mn${randomBytes(3).toString('hex')}`) {
+    this.directory = directory;
+    this.outlives = outlives;
+    this.id = id;
     const sub = (name: string): string => join(this.directory, name);
     this.stateDir = sub('state');
     this.socketDir = sub('run');
     this.ipamDir = sub('ipam');
     this.manifestsDir = sub('manifests');
     this.binDir = sub('bin');
-    for (const path of [this.ipamDir, this.manifestsDir, this.binDir]) mkdirSync(path);
+    for (const path of [this.ipamDir, this.manifestsDir, this.binDir]) mkdirSync(path, { recursive: true });
     this.shim = join(DIST, 'multus');
     this.config = {
       cniVersion: '1.0.0',
@@ -116,10 +118,23 @@ export class Lab {
     };
   }
 
-  /** A lab with its host namespace. Close it in the end. */
-  static async create(): Promise<Lab> {
-    const lab = new Lab();
+  /**
+   * A lab with its host namespace. Close it in the end.
+   * @param directory an empty folder for it; a new one under the temporary folder by default
+   * @param outlives the daemon gets a session of its own: it stays when this process ends or its terminal is interrupted
+   */
+  static async create(directory = mkdtempSync(join(tmpdir(), 'multus-lab-')), outlives = false): Promise<Lab> {
+    const lab = new Lab(directory, outlives);
     await lab.addNetns('host');
+    return lab;
+  }
+
+  /** A lab that another process made and left. */
+  static async reopen(directory: string, id: string): Promise<Lab> {
+    const lab = new Lab(directory, true, id);
+    const names = (await must('ip', 'netns', 'list')).split('\n').map((line) => line.split(' ')[0] ?? '');
+    const prefix = `${id}-`;
+    lab.namespaces.push(...names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)));
     return lab;
   }
 
@@ -236,9 +251,10 @@ export class Lab {
     this.daemon = spawn(
       'nsenter',
       [`--net=${this.netns('host')}`, process.execPath, join(DIST, 'multusd.cjs'), ...args],
-      { stdio: ['ignore', log, log] },
+      { stdio: ['ignore', log, log], detached: this.outlives },
     );
     closeSync(log);
+    if (this.outlives) this.daemon.unref();
     const child = this.daemon;
     await until('the daemon answers', () => {
       if (child.exitCode !== null) throw new Error(`multusd ended with ${child.exitCode}: ${this.daemonLog}`);
@@ -265,6 +281,7 @@ export class Lab {
     const ended = new Promise((resolve) => {
       child.once('exit', resolve);
     });
+    child.ref(); // it is waited for now
     child.kill(signal);
     if (signal !== 'SIGSTOP') await ended;
   }
