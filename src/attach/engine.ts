@@ -40,9 +40,10 @@ async function operate(operation: Operation): Promise<string> {
 
 async function run(request: CniRequest, context: OperationContext): Promise<string> {
   // VERSION comes before the runtime knows what we can read: its stdin need not be a configuration.
-  if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
+  const { command } = request;
+  if (command === 'VERSION') return formatVersionReply(request.cniVersion);
   const config = parseMultusConfig(request.config);
-  const budget = budgetSignal(context.signal, config.requestTimeoutMs, request.command);
+  const budget = budgetSignal(context.signal, config.requestTimeoutMs, command);
   const deadline = performance.now() + config.requestTimeoutMs;
   return operate({ ...context, request, config, budget, deadline });
 }
