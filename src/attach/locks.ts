@@ -43,7 +43,12 @@ function standaloneAddEnder(): (note: string) => void {
     const holder = parseHolder(note);
     if (note === ended || holder?.door !== 'standalone' || holder.command !== 'ADD') return;
     ended = note;
-    if (startTimeOf(holder.pid) === holder.startTime) process.kill(holder.pid, 'SIGTERM');
+    if (startTimeOf(holder.pid) !== holder.startTime) return;
+    try {
+      process.kill(holder.pid, 'SIGTERM');
+    } catch {
+      // it ended this moment: then the lock is free
+    }
   };
 }
 
