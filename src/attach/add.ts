@@ -11,7 +11,7 @@ import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newRecord, resolvePlan } from './make-plan.ts';
-import { budgetSignal, delegateBudget, type Operation, UNDO_BUDGET_MS } from './operation.ts';
+import { delegateBudget, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { settleLink } from './settle-link.ts';
 import { openRecordNetns, undoRecord } from './undo-record.ts';
 
@@ -59,13 +59,15 @@ async function rollBack(operation: Operation, record: JournalRecord, journal: Jo
   // What never started needs no DEL; the signal of the request is of no use here, it may be why we are here.
   const started = record.attachments.filter(({ state }) => state !== 'planned');
   record.attachments = [...started];
-  const errors = await detachAll(record, started, {
-    runner: operation.runner(record.path),
-    netns,
-    trace: operation.request.trace,
-    signal: budgetSignal(new AbortController().signal, UNDO_BUDGET_MS, 'undoing the ADD'),
-    log: operation.log,
-  });
+  const errors = await withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the ADD', (signal) =>
+    detachAll(record, started, {
+      runner: operation.runner(record.path),
+      netns,
+      trace: operation.request.trace,
+      signal,
+      log: operation.log,
+    }),
+  );
   if (record.attachments.length === 0) journal.remove(record.containerId);
   else await journal.write(record);
   return errors;

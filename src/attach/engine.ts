@@ -7,7 +7,7 @@ import { add } from './add.ts';
 import { check } from './check.ts';
 import { del } from './del.ts';
 import { gc } from './gc.ts';
-import { budgetSignal, type Operation, type OperationContext } from './operation.ts';
+import { type Operation, type OperationContext, withinBudget } from './operation.ts';
 import { status } from './status.ts';
 
 /** What goes to the runtime: stdout and exit code (CNI spec section 5). */
@@ -40,12 +40,13 @@ async function operate(operation: Operation): Promise<string> {
 
 async function run(request: CniRequest, context: OperationContext): Promise<string> {
   // VERSION comes before the runtime knows what we can read: its stdin need not be a configuration.
-  const { command } = request;
-  if (command === 'VERSION') return formatVersionReply(request.cniVersion);
+  if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
   const config = parseMultusConfig(request.config);
-  const budget = budgetSignal(context.signal, config.requestTimeoutMs, command);
+  context.onStateDirectory?.(config.cniDir);
   const deadline = performance.now() + config.requestTimeoutMs;
-  return operate({ ...context, request, config, budget, deadline });
+  return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
+    operate({ ...context, request, config, budget, deadline }),
+  );
 }
 
 /** A request that was understood so far that it can be queued: what a door decides by. */

@@ -36,11 +36,20 @@ function parseHolder(note: string): Holder | undefined {
   }
 }
 
-/** DEL ends the ADD that is under way in another process, instead of waiting for it. */
-function endStandaloneAdd(note: string): void {
-  const holder = parseHolder(note);
-  if (holder?.door !== 'standalone' || holder.command !== 'ADD') return;
-  if (startTimeOf(holder.pid) === holder.startTime) process.kill(holder.pid, 'SIGTERM');
+/** DEL ends the ADD that is under way in another process, instead of waiting for it; once. */
+function standaloneAddEnder(): (note: string) => void {
+  let ended = '';
+  return (note) => {
+    const holder = parseHolder(note);
+    if (note === ended || holder?.door !== 'standalone' || holder.command !== 'ADD') return;
+    ended = note;
+    if (startTimeOf(holder.pid) !== holder.startTime) return;
+    try {
+      process.kill(holder.pid, 'SIGTERM');
+    } catch {
+      // it ended this moment: then the lock is free
+    }
+  };
 }
 
 export interface LockRequest {
@@ -70,7 +79,7 @@ async function acquire(path: string, what: string, request: LockRequest, exclusi
             } satisfies Holder),
           }
         : {}),
-      ...(request.command === 'DEL' ? { onWait: endStandaloneAdd } : {}),
+      ...(request.command === 'DEL' ? { onWait: standaloneAddEnder() } : {}),
     });
   } catch (error) {
     if (request.signal.aborted) throw timedOut(what, request.signal);

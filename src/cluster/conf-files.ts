@@ -1,9 +1,9 @@
 /** CNI configuration files of the node: by path, by folder, by network name. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
-import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
+import { dirname, extname, join } from 'node:path';
+import { type NetworkConfig, parseNetworkConfig, parsePluginConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
-import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import { decodeUtf8 } from '../cni/raw-json.ts';
 
 const EXTENSIONS = ['.conf', '.json', '.conflist'];
 
@@ -26,12 +26,9 @@ function withFolderPlugins(network: NetworkConfig, directory: string): NetworkCo
   if (!network.isList || network.loadOnlyInlinedPlugins) return network;
   const folder = join(directory, network.name);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return network;
-  const extra = confFiles(folder, ['.conf']).flatMap((path) => {
-    const text = readText(path);
-    const config = RawObject.parse(text, `CNI configuration file ${path}`);
-    const named = config.has('name') ? config : config.with({ name: JSON.stringify(network.name) });
-    return parseNetworkConfig(named.text, `CNI configuration file ${path}`).plugins;
-  });
+  const extra = confFiles(folder, ['.conf']).map((path) =>
+    parsePluginConfig(readText(path), `CNI plugin file ${path}`),
+  );
   return { ...network, plugins: [...network.plugins, ...extra] };
 }
 
@@ -51,8 +48,14 @@ function confFiles(directory: string, extensions: readonly string[]): string[] {
  * @throws CniError 5 unreadable, 6 not JSON, 7 not a configuration.
  */
 export function loadConfFile(path: string): NetworkConfig {
-  const network = parseNetworkConfig(readText(path), `CNI configuration file ${path}`);
-  return withFolderPlugins(network, join(path, '..'));
+  const what = `CNI configuration file ${path}`;
+  const pluginsElsewhere = extname(path) === '.conflist';
+  const network = withFolderPlugins(parseNetworkConfig(readText(path), what, { pluginsElsewhere }), dirname(path));
+  if (network.plugins.length > 0) return network;
+  throw new CniError(
+    CniCode.invalidConfig,
+    `Cannot use ${what}: neither it nor its folder "${network.name}" has a plugin`,
+  );
 }
 
 /** A path to a file, or to a folder whose first configuration file by name counts. @throws as loadConfFile. */

@@ -13,7 +13,7 @@ export interface FileLockOptions {
   signal: AbortSignal;
   /** Written into the file once held, for those who wait. */
   note?: string;
-  /** Called once with the holder's note when we have to wait. */
+  /** Called with the holder's note each time that we find the lock held; '' while the holder has yet to write it. */
   onWait?: (holderNote: string) => void;
 }
 
@@ -44,7 +44,6 @@ export class FileLock {
    */
   static async acquire(path: string, options: FileLockOptions): Promise<FileLock> {
     let wait = FIRST_WAIT_MS;
-    let told = false;
     for (;;) {
       options.signal.throwIfAborted();
       const fd = openSync(path, 'a+', 0o600);
@@ -57,10 +56,7 @@ export class FileLock {
         return new FileLock(path, fd);
       }
       closeSync(fd);
-      if (!told) {
-        told = true;
-        options.onWait?.(readNote(path));
-      }
+      options.onWait?.(readNote(path));
       await delay(wait, undefined, { signal: options.signal }).catch(() => undefined);
       wait = Math.min(wait * 2, LONGEST_WAIT_MS);
     }
