@@ -1,7 +1,8 @@
 /** What the CNI specification says of a plugin's stdout (section 5), as assertions. */
 import { isIP } from 'node:net';
 import * as assert from 'uvu/assert';
-import type { CniReply } from './lab.ts';
+import type { CniReply, Lab } from './lab.ts';
+import { until } from './process.ts';
 
 function assertCidr(value: unknown, what: string): void {
   const [address = '', prefix = ''] = String(value).split('/');
@@ -20,12 +21,12 @@ export function assertResult(reply: CniReply, cniVersion: string): void {
     assert.is(json.ips, undefined);
     return;
   }
-  for (const { name, mac, sandbox } of json.interfaces) {
+  for (const { name, mac, sandbox } of json.interfaces ?? []) {
     assert.match(name, /^[^/\s]{1,15}$/);
     if (mac !== undefined) assert.match(mac, /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
     if (sandbox !== undefined) assert.match(sandbox, /^\/|^$/);
   }
-  for (const ip of json.ips) {
+  for (const ip of json.ips ?? []) {
     assertCidr(ip.address, 'ips[].address');
     if (cniVersion < '1.0.0') assert.match(ip.version, /^[46]$/);
     else assert.is(ip.version, undefined);
@@ -55,4 +56,10 @@ export function assertError(reply: CniReply, code: number, ...parts: (string | R
     if (typeof part === 'string') assert.ok(msg.includes(part), `message must have ${part}: ${msg}`);
     else assert.match(msg, part);
   }
+}
+
+/** Nothing is left of any pod; processes that were killed may take a moment to be gone. */
+export async function assertClean(lab: Lab, ...pods: string[]): Promise<void> {
+  await until('all processes are gone', () => lab.processes().length === 0, 3000).catch(() => undefined);
+  assert.equal(await lab.leftovers(...pods), []);
 }
