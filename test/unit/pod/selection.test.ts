@@ -29,14 +29,8 @@ test('refuses a short item that can be read in two ways, instead of attaching so
       'Prod/a',
       'namespace of item 1 ("Prod/a") must be a DNS-1123 name (lower-case letters, digits, "-", "."), got "Prod"',
     ],
-    [
-      '/a',
-      'namespace of item 1 ("/a") must be a DNS-1123 name (lower-case letters, digits, "-", "."), got ""',
-    ],
-    [
-      'a b',
-      'name of item 1 ("a b") must be a DNS-1123 name (lower-case letters, digits, "-", "."), got "a b"',
-    ],
+    ['/a', 'namespace of item 1 ("/a") must be a DNS-1123 name (lower-case letters, digits, "-", "."), got ""'],
+    ['a b', 'name of item 1 ("a b") must be a DNS-1123 name (lower-case letters, digits, "-", "."), got "a b"'],
     ['../a', 'namespace of item 1 ("../a") must be a DNS-1123 name (lower-case letters, digits, "-", "."), got ".."'],
   ];
   for (const [text, expected] of cases) assert.is(reason(text), expected);
@@ -86,7 +80,16 @@ test('names entry, field and value of a wrong JSON entry', () => {
 });
 
 test('refuses what is no address before a plugin assigns something else', () => {
-  for (const ip of ['10.0.0', '10.0.0.1/33', '10.0.0.1/', '10.0.0.1/-1', '10.0.0.1/8/8', '::1/129', 'fe80::1%eth0', '']) {
+  for (const ip of [
+    '10.0.0',
+    '10.0.0.1/33',
+    '10.0.0.1/',
+    '10.0.0.1/-1',
+    '10.0.0.1/8/8',
+    '::1/129',
+    'fe80::1%eth0',
+    '',
+  ]) {
     assert.is(
       reason(`[{"name":"a","ips":["10.9.9.9",${JSON.stringify(ip)}]}]`),
       `field "ips" of entry 1 must be IP addresses or CIDRs, got ${JSON.stringify(ip)}`,
