@@ -1,5 +1,5 @@
 /** Runs plugins through the shim: it starts, feeds and kills them for us, in the runtime's cgroup and mount namespace. */
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
 import { type DaemonFrame, encodeDaemonFrame, type ShimFrame } from '../wire/frames.ts';
 import {
   type DelegateExit,
@@ -16,6 +16,11 @@ interface Pending {
   started: { resolve: (value: { pid: number; path: string }) => void; reject: (error: Error) => void };
   ended: { resolve: (exit: DelegateExit) => void; reject: (error: Error) => void };
   pid: number;
+}
+
+/** util.getSystemErrorName() knows libuv's errors only (no ENOEXEC), and throws for a number that is none. */
+function errnoName(errno: number): string {
+  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
 }
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: Error) => void } {
@@ -80,9 +85,12 @@ export class FrameRunner implements DelegateRunner {
     }
     this.pending.delete(frame.id);
     if (frame.type === 'failed') {
-      const code = getSystemErrorName(-frame.errno);
-      pending.started.reject(new DelegateStartError(code, `${frame.syscall}: ${code}, ${frame.detail}`));
+      const code = errnoName(frame.errno);
+      const error = new DelegateStartError(code, `${frame.syscall}: ${code}, ${frame.detail}`);
+      pending.started.reject(error);
+      pending.ended.reject(error); // whoever waits: it was the last word
     } else {
+      pending.started.reject(new DelegateStartError('EPROTO', 'the shim told of its end and not of its start'));
       pending.ended.resolve(frame);
     }
   }

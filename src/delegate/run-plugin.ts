@@ -60,7 +60,7 @@ async function start(invocation: Invocation, { runner, signal }: RunOptions): Pr
     } catch (error) {
       if (!(error instanceof DelegateStartError)) throw error;
       if (error.code === 'ETXTBSY' && attempt < BUSY_TRIES) {
-        await delay(BUSY_PAUSE_MS, undefined, { signal });
+        await delay(BUSY_PAUSE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
         continue;
       }
       const code = error.code === 'ENOENT' ? CniCode.pluginNotFound : CniCode.delegateFailed;
@@ -73,16 +73,19 @@ function signalName(signal: number): string {
   return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
 }
 
-function quoteOutput(stderr: Buffer): string {
-  const text = stderr.toString().trim();
-  if (text === '') return 'it printed nothing on stderr';
-  return `stderr: ${text.length > 2000 ? `…${text.slice(-2000)}` : text}`;
+function excerpt(stream: string, output: Buffer): string[] {
+  const text = output.toString().trim();
+  return text === '' ? [] : [`${stream}: ${text.length > 2000 ? `…${text.slice(-2000)}` : text}`];
+}
+
+function quoteOutput({ stdout, stderr }: DelegateExit): string {
+  return [...excerpt('stdout', stdout), ...excerpt('stderr', stderr)].join('; ') || 'it printed nothing';
 }
 
 /** What went wrong, or undefined when the plugin ended well. */
 function failure(invocation: Invocation, exit: DelegateExit, deadlineMs: number): CniError | undefined {
   const who = subject(invocation);
-  const details = quoteOutput(exit.stderr);
+  const details = quoteOutput(exit);
   if (exit.timedOut) {
     const message = `${who} did not finish ${invocation.command} within ${Math.round(deadlineMs)} ms and was killed`;
     return new CniError(CniCode.deadlineExceeded, message, { details });
