@@ -1,5 +1,5 @@
 /** Runs plugins through the shim: it starts, feeds and kills them for us, in the runtime's cgroup and mount namespace. */
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
 import { type DaemonFrame, encodeDaemonFrame, type ShimFrame } from '../wire/frames.ts';
 import {
   type DelegateExit,
@@ -27,6 +27,11 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reje
   });
   promise.catch(() => undefined); // awaited by the caller; a lost shim must not count as unhandled meanwhile
   return { promise, resolve, reject };
+}
+
+/** "ENOENT" for 2. util.getSystemErrorName() knows only what libuv does, which lacks ENOEXEC. */
+function errnoName(errno: number): string {
+  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `error ${errno}`;
 }
 
 /** The owner of the connection hands in what the shim says by `receive` and its end by `lost`. */
@@ -80,7 +85,7 @@ export class FrameRunner implements DelegateRunner {
     }
     this.pending.delete(frame.id);
     if (frame.type === 'failed') {
-      const code = getSystemErrorName(-frame.errno);
+      const code = errnoName(frame.errno);
       pending.started.reject(new DelegateStartError(code, `${frame.syscall}: ${code}, ${frame.detail}`));
     } else {
       pending.ended.resolve(frame);
