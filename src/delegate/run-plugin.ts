@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CniCode, CniError, parseErrorObject } from '../cni/errors.ts';
+import { quote } from '../cni/quote.ts';
 import { type DelegateExit, type DelegateRunner, DelegateStartError, type RunningDelegate } from './runner.ts';
 
 export type DelegateCommand = 'ADD' | 'DEL' | 'CHECK' | 'STATUS' | 'GC';
@@ -73,16 +74,20 @@ function signalName(signal: number): string {
   return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
 }
 
-function quoteOutput(stderr: Buffer): string {
-  const text = stderr.toString().trim();
-  if (text === '') return 'it printed nothing on stderr';
-  return `stderr: ${text.length > 2000 ? `…${text.slice(-2000)}` : text}`;
+/** Of stdout, which is for machines, the beginning; of stderr the end, where the error is. */
+function quoteOutput({ stdout, stderr }: DelegateExit): string {
+  const error = stderr.toString().trim();
+  const parts = [
+    ...(stdout.length === 0 ? [] : [`stdout: ${quote(stdout.subarray(0, 1000).toString())}`]),
+    error === '' ? 'it printed nothing on stderr' : `stderr: ${error.length > 2000 ? `…${error.slice(-2000)}` : error}`,
+  ];
+  return parts.join('; ');
 }
 
 /** What went wrong, or undefined when the plugin ended well. */
 function failure(invocation: Invocation, exit: DelegateExit, deadlineMs: number): CniError | undefined {
   const who = subject(invocation);
-  const details = quoteOutput(exit.stderr);
+  const details = quoteOutput(exit);
   if (exit.timedOut) {
     const message = `${who} did not finish ${invocation.command} within ${Math.round(deadlineMs)} ms and was killed`;
     return new CniError(CniCode.deadlineExceeded, message, { details });
