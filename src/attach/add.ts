@@ -38,11 +38,20 @@ async function attachOne(
   const before = await requireFreeName(netns, attachment);
   attachment.state = 'attaching';
   const { steps, network, cniVersion } = attachment;
-  attachment.result = await addChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), {
-    runner,
-    deadlineMs: delegateBudget(operation),
-    signal: operation.budget,
-  });
+  let begun = 0;
+  try {
+    attachment.result = await addChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), {
+      runner,
+      deadlineMs: delegateBudget(operation),
+      signal: operation.budget,
+      onStart: () => {
+        begun += 1;
+      },
+    });
+  } catch (error) {
+    attachment.steps = steps.slice(0, begun); // a plugin that never ran has nothing to undo, and may not be there
+    throw error;
+  }
   const claimed = parseResult(attachment.result, `result of network "${network}"`, cniVersion);
   const settled = await settleLink(netns, attachment, claimed, before, operation.config.verify);
   attachment.link = settled.link;
