@@ -32,7 +32,7 @@ class NetlinkSocket final : public Rtnetlink {
  private:
   Result<Buffer> Exchange(ReplyCollector& collector, MessageBuilder& request, const char* syscall);
   Result<Unit> Prepare();
-  Result<Unit> Send(Bytes request, const char* syscall);
+  Result<Unit> Send(Bytes request, const char* syscall) const;
   Result<Bytes> Receive(const char* syscall);
 
   int fd_;
