@@ -1,4 +1,5 @@
-// Entry point of the addon: one line per area. The addon converts and schedules; all work is in native/core.
+// Entry point of the addon: one line per area. The addon converts and schedules; all work is in
+// native/core.
 #include <napi.h>
 
 #include "addon/areas.h"
