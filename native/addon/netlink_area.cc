@@ -1,0 +1,287 @@
+// Namespaces, links, addresses, routes and VFs for JavaScript: check the arguments, schedule,
+// convert. The contract is the Native interface in src/node/native.ts.
+#include <napi.h>
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "addon/areas.h"
+#include "addon/arguments.h"
+#include "addon/convert.h"
+#include "addon/errors.h"
+#include "addon/task.h"
+#include "core/addresses.h"
+#include "core/link_changes.h"
+#include "core/links.h"
+#include "core/netlink_socket.h"
+#include "core/netns.h"
+#include "core/routes.h"
+#include "core/vfs.h"
+
+namespace multus {
+
+namespace {
+
+/// Run `operation` with the socket on the pool; the promise settles with its result.
+template <typename Operation>
+Napi::Value Run(Napi::Env env, int fd, Operation operation) {
+  using ResultType = decltype(operation(std::declval<NetlinkSocket&>()));
+  using T = std::decay_t<decltype(std::declval<ResultType>().value())>;
+  return Task<T>::Start(
+      env,
+      [fd, operation = std::move(operation)] {
+        NetlinkSocket socket(fd);
+        return operation(socket);
+      },
+      [](Napi::Env js, const T& value) { return ToJs(js, value); });
+}
+
+struct Renamed {
+  bool went_down = false;
+};
+
+Napi::Value ToJs(Napi::Env env, const Renamed& renamed) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("wentDown", Napi::Boolean::New(env, renamed.went_down));
+  return object;
+}
+
+struct Snapshot {
+  std::vector<Link> links;
+  std::vector<Address> addresses;
+  std::vector<Route> routes;
+};
+
+Napi::Value ToJs(Napi::Env env, const Snapshot& snapshot) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("links", ToJs(env, snapshot.links));
+  object.Set("addresses", ToJs(env, snapshot.addresses));
+  object.Set("routes", ToJs(env, snapshot.routes));
+  return object;
+}
+
+Result<Snapshot> TakeSnapshot(Rtnetlink& socket) {
+  auto links = ListLinks(socket);
+  if (!links.ok()) return std::move(links.error());
+  auto addresses = ListAddresses(socket);
+  if (!addresses.ok()) return std::move(addresses.error());
+  auto routes = ListRoutes(socket);
+  if (!routes.ok()) return std::move(routes.error());
+  return Snapshot{.links = std::move(links.value()),
+                  .addresses = std::move(addresses.value()),
+                  .routes = std::move(routes.value())};
+}
+
+Napi::Value OpenNetnsJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.String(0, "path");
+  if (arguments.failed()) return arguments.Throw();
+  auto netns = OpenNetns(path);
+  if (!netns.ok()) {
+    MakeError(info.Env(), netns.error()).ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("fd", netns.value().fd.Release());
+  object.Set("dev", Napi::BigInt::New(info.Env(), netns.value().dev));
+  object.Set("ino", Napi::BigInt::New(info.Env(), netns.value().ino));
+  return object;
+}
+
+Napi::Value OpenSocketJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const auto netns_fd = static_cast<int>(arguments.Integer(0, "netnsFd", -1, Arguments::kMaxInt));
+  if (arguments.failed()) return arguments.Throw();
+  auto socket = OpenRouteSocketIn(netns_fd);
+  if (!socket.ok()) {
+    MakeError(info.Env(), socket.error()).ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  return Napi::Number::New(info.Env(), socket.value().Release());
+}
+
+Napi::Value ListLinksJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, ListLinks);
+}
+
+Napi::Value GetLinkJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  if (info[1].IsString()) {
+    const std::string name = arguments.String(1, "by");
+    if (arguments.failed()) return arguments.Throw();
+    return Run(info.Env(), fd, [name](Rtnetlink& socket) { return GetLinkByName(socket, name); });
+  }
+  const auto index = static_cast<int>(arguments.Integer(1, "by", 1, Arguments::kMaxInt));
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, [index](Rtnetlink& socket) { return GetLink(socket, index); });
+}
+
+Napi::Value SnapshotJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, TakeSnapshot);
+}
+
+Napi::Value RenameLinkJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const int index = arguments.Index();
+  const std::string name = arguments.String(2, "name");
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, [index, name](Rtnetlink& socket) -> Result<Renamed> {
+    auto renamed = RenameLink(socket, index, name);
+    if (!renamed.ok()) return std::move(renamed.error());
+    return Renamed{.went_down = renamed.value()};
+  });
+}
+
+Napi::Value SetLinkUpJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const int index = arguments.Index();
+  const bool up = arguments.Boolean(2, "up");
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd,
+             [index, up](Rtnetlink& socket) { return SetLinkUp(socket, index, up); });
+}
+
+Napi::Value SetLinkMtuJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const int index = arguments.Index();
+  const auto mtu = static_cast<std::uint32_t>(arguments.Integer(2, "mtu", 0, Arguments::kMaxInt));
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd,
+             [index, mtu](Rtnetlink& socket) { return SetLinkMtu(socket, index, mtu); });
+}
+
+/// A change that takes a link and one text.
+template <Result<Unit> (*Change)(Rtnetlink&, int, const std::string&)>
+Napi::Value ChangeByText(const Napi::CallbackInfo& info, const char* text_name) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const int index = arguments.Index();
+  const std::string text = arguments.String(2, text_name);
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd,
+             [index, text](Rtnetlink& socket) { return Change(socket, index, text); });
+}
+
+Napi::Value SetLinkMacJs(const Napi::CallbackInfo& info) {
+  return ChangeByText<SetLinkMac>(info, "mac");
+}
+
+Napi::Value AddAltNameJs(const Napi::CallbackInfo& info) {
+  return ChangeByText<AddAltName>(info, "name");
+}
+
+Napi::Value DeleteAltNameJs(const Napi::CallbackInfo& info) {
+  return ChangeByText<DeleteAltName>(info, "name");
+}
+
+Napi::Value AddAddressJs(const Napi::CallbackInfo& info) {
+  return ChangeByText<AddAddress>(info, "cidr");
+}
+
+Napi::Value DeleteLinkJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const int index = arguments.Index();
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, [index](Rtnetlink& socket) { return DeleteLink(socket, index); });
+}
+
+Napi::Value ListAddressesJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, ListAddresses);
+}
+
+Napi::Value ListRoutesJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, ListRoutes);
+}
+
+RouteSpec ReadRouteSpec(Arguments& arguments, const Napi::Object& route) {
+  const auto number = [&](const char* name) -> std::optional<std::uint32_t> {
+    const auto value = arguments.OptionalInteger(route, name, 0, Arguments::kMaxU32);
+    if (!value) return std::nullopt;
+    return static_cast<std::uint32_t>(*value);
+  };
+  RouteSpec spec{
+      .family = arguments.Family(route, "family"),
+      .dst = arguments.String(route, "dst"),
+      .gateway = arguments.OptionalString(route, "gateway"),
+      .index = static_cast<int>(arguments.Integer(route, "index", 1, Arguments::kMaxInt)),
+      .table = number("table"),
+      .priority = number("priority"),
+      .src = arguments.OptionalString(route, "src"),
+      .mtu = number("mtu"),
+      .advmss = number("advmss"),
+      .onlink = arguments.OptionalBoolean(route, "onlink")};
+  if (const auto scope = arguments.OptionalInteger(route, "scope", 0, 255)) {
+    spec.scope = static_cast<std::uint8_t>(*scope);
+  }
+  return spec;
+}
+
+Napi::Value AddRouteJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const RouteSpec spec = ReadRouteSpec(arguments, arguments.Object(1, "route"));
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, [spec](Rtnetlink& socket) { return AddRoute(socket, spec); });
+}
+
+Napi::Value DeleteDefaultRoutesJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const int family = arguments.Family(1, "family");
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd,
+             [family](Rtnetlink& socket) { return DeleteDefaultRoutes(socket, family); });
+}
+
+Napi::Value GetVfsJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const int index = arguments.Index();
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, [index](Rtnetlink& socket) { return GetVfs(socket, index); });
+}
+
+}  // namespace
+
+void InitNetlinkArea(Napi::Env env, Napi::Object exports) {
+  exports.Set("openNetns", Napi::Function::New<OpenNetnsJs>(env, "openNetns"));
+  exports.Set("openSocket", Napi::Function::New<OpenSocketJs>(env, "openSocket"));
+  exports.Set("listLinks", Napi::Function::New<ListLinksJs>(env, "listLinks"));
+  exports.Set("getLink", Napi::Function::New<GetLinkJs>(env, "getLink"));
+  exports.Set("snapshot", Napi::Function::New<SnapshotJs>(env, "snapshot"));
+  exports.Set("renameLink", Napi::Function::New<RenameLinkJs>(env, "renameLink"));
+  exports.Set("setLinkUp", Napi::Function::New<SetLinkUpJs>(env, "setLinkUp"));
+  exports.Set("setLinkMtu", Napi::Function::New<SetLinkMtuJs>(env, "setLinkMtu"));
+  exports.Set("setLinkMac", Napi::Function::New<SetLinkMacJs>(env, "setLinkMac"));
+  exports.Set("addAltName", Napi::Function::New<AddAltNameJs>(env, "addAltName"));
+  exports.Set("deleteAltName", Napi::Function::New<DeleteAltNameJs>(env, "deleteAltName"));
+  exports.Set("deleteLink", Napi::Function::New<DeleteLinkJs>(env, "deleteLink"));
+  exports.Set("addAddress", Napi::Function::New<AddAddressJs>(env, "addAddress"));
+  exports.Set("listAddresses", Napi::Function::New<ListAddressesJs>(env, "listAddresses"));
+  exports.Set("listRoutes", Napi::Function::New<ListRoutesJs>(env, "listRoutes"));
+  exports.Set("addRoute", Napi::Function::New<AddRouteJs>(env, "addRoute"));
+  exports.Set("deleteDefaultRoutes",
+              Napi::Function::New<DeleteDefaultRoutesJs>(env, "deleteDefaultRoutes"));
+  exports.Set("getVfs", Napi::Function::New<GetVfsJs>(env, "getVfs"));
+}
+
+}  // namespace multus

@@ -1,0 +1,36 @@
+// Network namespaces by path or fd. Nothing here changes the namespace of the calling thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "core/result.h"
+#include "core/unique_fd.h"
+
+namespace multus {
+
+/// An open network namespace. (dev, ino) is its identity: equal for every path that leads to the
+/// same namespace.
+struct Netns {
+  UniqueFd fd;
+  std::uint64_t dev = 0;
+  std::uint64_t ino = 0;
+};
+
+/// Open a network namespace. Errors carry `path`: those of openat(2), and EINVAL with a `detail`
+/// that says what lies there instead ("is not a namespace file", "is a mount namespace, not a
+/// network namespace"). The magic number of nsfs is the same for every kind of namespace, so the
+/// kind is asked for (NS_GET_NSTYPE, 4.11).
+Result<Netns> OpenNetns(const std::string& path);
+
+/// Run `work` on a fresh thread inside the namespace and wait for it; the thread ends there and
+/// enters no pool. Errors: those of setns(2) (EPERM without CAP_SYS_ADMIN), EAGAIN when no thread
+/// can be made.
+Result<Unit> RunInNetns(int netns_fd, const std::function<void()>& work);
+
+/// A NETLINK_ROUTE socket bound to that namespace, usable from any thread; -1 = the caller's own
+/// namespace.
+Result<UniqueFd> OpenRouteSocketIn(int netns_fd);
+
+}  // namespace multus
