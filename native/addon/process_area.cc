@@ -1,7 +1,6 @@
-// startProcess, feedProcess, killProcess and tryLock: the Supervisor of each environment on that
+// startProcess, feedProcess and killProcess: the Supervisor of each environment on that
 // environment's loop.
 #include <napi.h>
-#include <sys/file.h>
 #include <uv.h>
 
 #include <map>
@@ -80,25 +79,23 @@ void OnReadable(uv_poll_t* handle, int /*status*/, int /*events*/) {
   }
 }
 
+void Free(ProcessArea* area) {
+  napi_remove_async_cleanup_hook(area->cleanup);
+  delete area;
+}
+
 // The environment ends: so do its children, without an audience.
 void OnCleanup(napi_async_cleanup_hook_handle /*hook*/, void* data) {
   auto* area = static_cast<ProcessArea*>(data);
   area->listeners.clear();
-  const auto free_area = [](ProcessArea* done) {
-    napi_remove_async_cleanup_hook(done->cleanup);
-    delete done;
-  };
   if (!area->supervisor.has_value()) {
-    free_area(area);
+    Free(area);
     return;
   }
   uv_poll_stop(&area->poll);
   area->supervisor.reset();
-  uv_close(reinterpret_cast<uv_handle_t*>(&area->poll), [](uv_handle_t* handle) {
-    auto* closed = static_cast<ProcessArea*>(handle->data);
-    napi_remove_async_cleanup_hook(closed->cleanup);
-    delete closed;
-  });
+  uv_close(reinterpret_cast<uv_handle_t*>(&area->poll),
+           [](uv_handle_t* handle) { Free(static_cast<ProcessArea*>(handle->data)); });
 }
 
 // nullopt: there is one. Otherwise why it could not be made.
@@ -113,6 +110,7 @@ std::optional<Error> EnsureSupervisor(ProcessArea* area) {
   area->poll.data = area;
   area->supervisor.emplace(std::move(made.value()));
   uv_poll_start(&area->poll, UV_READABLE, OnReadable);
+  UpdateRef(area);  // The start that follows may fail.
   return std::nullopt;
 }
 
@@ -207,20 +205,6 @@ Napi::Value KillProcess(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value TryLock(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  if (!info[0].IsNumber() || !info[1].IsBoolean()) {
-    return ThrowTypeError(env, "Cannot lock: expected (fd, exclusive)");
-  }
-  const int operation = info[1].As<Napi::Boolean>().Value() ? LOCK_EX : LOCK_SH;
-  int status;
-  do {
-    status = flock(info[0].As<Napi::Number>().Int32Value(), operation | LOCK_NB);
-  } while (status != 0 && errno == EINTR);
-  if (status != 0 && errno != EWOULDBLOCK) return Throw(env, ErrnoError("flock"));
-  return Napi::Boolean::New(env, status == 0);
-}
-
 }  // namespace
 
 void InitProcessArea(Napi::Env env, Napi::Object exports) {
@@ -229,7 +213,6 @@ void InitProcessArea(Napi::Env env, Napi::Object exports) {
   exports.Set("startProcess", Napi::Function::New(env, StartProcess, "startProcess", area));
   exports.Set("feedProcess", Napi::Function::New(env, FeedProcess, "feedProcess", area));
   exports.Set("killProcess", Napi::Function::New(env, KillProcess, "killProcess", area));
-  exports.Set("tryLock", Napi::Function::New(env, TryLock, "tryLock"));
 }
 
 }  // namespace multus

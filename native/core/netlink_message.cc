@@ -77,7 +77,7 @@ MessageBuilder& MessageBuilder::AddString(std::uint16_t type, std::string_view t
 
 std::size_t MessageBuilder::BeginNest(std::uint16_t type) {
   const std::size_t nest = bytes_.size();
-  Add(static_cast<std::uint16_t>(type | NLA_F_NESTED), {});
+  Add(type, {});
   return nest;
 }
 

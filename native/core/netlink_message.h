@@ -118,7 +118,8 @@ class MessageBuilder {
   /// demands.
   MessageBuilder& AddString(std::uint16_t type, std::string_view text);
 
-  /// Open a nest; give the result to EndNest.
+  /// Open a nest; give the result to EndNest. The kernel's strict policies want NLA_F_NESTED in the
+  /// type of newer ones.
   std::size_t BeginNest(std::uint16_t type);
   void EndNest(std::size_t nest);
 

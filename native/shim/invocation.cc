@@ -1,6 +1,7 @@
 #include "shim/invocation.h"
 
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -34,6 +35,13 @@ std::string NewOperation() {
     id.push_back(kHex[byte & 0xf]);
   }
   return id;
+}
+
+// The daemon ends what our plugins started when we are killed; our process numbers mean something
+// to it only if it shares our PID namespace.
+std::string PidNamespace() {
+  struct stat status;
+  return stat("/proc/self/ns/pid", &status) == 0 ? std::to_string(status.st_ino) : "";
 }
 
 std::vector<std::string> PluginDirs(std::string bin_dir) {
@@ -129,7 +137,7 @@ std::string EncodeRequest(const Invocation& invocation) {
   // reply comes only after the delegates have run. We send the body without waiting for that.
   request +=
       "\r\nExpect: 100-continue\r\nX-Multus-Shim: " MULTUS_VERSION "\r\nX-Multus-Operation: ";
-  request += invocation.operation + "\r\n\r\n" + body;
+  request += invocation.operation + "\r\nX-Multus-Pidns: " + PidNamespace() + "\r\n\r\n" + body;
   return request;
 }
 

@@ -16,6 +16,11 @@ bool IsBareName(std::string_view name) {
 
 std::string_view NameOf(std::string_view entry) { return entry.substr(0, entry.find('=')); }
 
+// A plugin is told what it is to do by the overrides, all of it.
+bool IsSaidToUs(std::string_view name) {
+  return name.starts_with("CNI_") || name.starts_with("MULTUS_");
+}
+
 }  // namespace
 
 Result<std::string> FindPlugin(const std::string& name, const std::vector<std::string>& dirs) {
@@ -43,6 +48,7 @@ Result<std::string> FindPlugin(const std::string& name, const std::vector<std::s
 std::vector<std::string> PluginEnvironment(const std::vector<std::string>& overrides) {
   std::vector<std::string> env;
   for (char** entry = environ; *entry != nullptr; entry++) {
+    if (IsSaidToUs(NameOf(*entry))) continue;
     const bool overridden = std::any_of(
         overrides.begin(), overrides.end(),
         [&](const std::string& override_) { return NameOf(override_) == NameOf(*entry); });

@@ -14,7 +14,8 @@ namespace multus {
 /// found is not executable, `detail` has the path. The syscall is "find".
 Result<std::string> FindPlugin(const std::string& name, const std::vector<std::string>& dirs);
 
-/// Our own environment with `overrides` applied: "K=V" sets, "K" unsets.
+/// Our own environment without CNI_* and MULTUS_*, and with `overrides` applied: "K=V" sets, "K"
+/// unsets.
 std::vector<std::string> PluginEnvironment(const std::vector<std::string>& overrides);
 
 }  // namespace multus

@@ -59,14 +59,17 @@ void Print(std::ostream& out, const T& value) {
   }
 }
 
-/// "expression", its value and the wanted one.
-std::string Explain(const char* expression, const auto& actual, const auto& expected) {
+/// Fail with both values when they differ. A function, so that temporaries of the arguments outlive
+/// the comparison.
+void ExpectEqual(const char* file, int line, const char* expression, const auto& actual,
+                 const auto& expected) {
+  if (Equal(actual, expected)) return;
   std::ostringstream out;
   out << expression << "\n    actual:   ";
   Print(out, actual);
   out << "\n    expected: ";
   Print(out, expected);
-  return out.str();
+  Fail(file, line, out.str());
 }
 
 }  // namespace multus::test
@@ -82,15 +85,8 @@ std::string Explain(const char* expression, const auto& actual, const auto& expe
     if (!(condition)) ::multus::test::Fail(__FILE__, __LINE__, "not true: " #condition); \
   } while (false)
 
-#define EXPECT_EQ(actual, expected)                                                         \
-  do {                                                                                      \
-    const auto& actual_value = (actual);                                                    \
-    const auto& expected_value = (expected);                                                \
-    if (!::multus::test::Equal(actual_value, expected_value)) {                             \
-      ::multus::test::Fail(__FILE__, __LINE__,                                              \
-                           ::multus::test::Explain(#actual, actual_value, expected_value)); \
-    }                                                                                       \
-  } while (false)
+#define EXPECT_EQ(actual, expected) \
+  ::multus::test::ExpectEqual(__FILE__, __LINE__, #actual, (actual), (expected))
 
 /// Like EXPECT, but leaves the test when it fails.
 #define ASSERT(condition)                                                \

@@ -11,7 +11,7 @@ import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newRecord, resolvePlan } from './make-plan.ts';
-import { budgetSignal, delegateBudget, type Operation, UNDO_BUDGET_MS } from './operation.ts';
+import { delegateBudget, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { settleLink } from './settle-link.ts';
 import { openRecordNetns, undoRecord } from './undo-record.ts';
 
@@ -38,11 +38,20 @@ async function attachOne(
   const before = await requireFreeName(netns, attachment);
   attachment.state = 'attaching';
   const { steps, network, cniVersion } = attachment;
-  attachment.result = await addChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), {
-    runner,
-    deadlineMs: delegateBudget(operation),
-    signal: operation.budget,
-  });
+  let begun = 0;
+  try {
+    attachment.result = await addChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), {
+      runner,
+      deadlineMs: delegateBudget(operation),
+      signal: operation.budget,
+      onStart: () => {
+        begun += 1;
+      },
+    });
+  } catch (error) {
+    attachment.steps = steps.slice(0, begun); // a plugin that never ran has nothing to undo, and may not be there
+    throw error;
+  }
   const claimed = parseResult(attachment.result, `result of network "${network}"`, cniVersion);
   const settled = await settleLink(netns, attachment, claimed, before, operation.config.verify);
   attachment.link = settled.link;
@@ -59,13 +68,15 @@ async function rollBack(operation: Operation, record: JournalRecord, journal: Jo
   // What never started needs no DEL; the signal of the request is of no use here, it may be why we are here.
   const started = record.attachments.filter(({ state }) => state !== 'planned');
   record.attachments = [...started];
-  const errors = await detachAll(record, started, {
-    runner: operation.runner(record.path),
-    netns,
-    trace: operation.request.trace,
-    signal: budgetSignal(new AbortController().signal, UNDO_BUDGET_MS, 'undoing the ADD'),
-    log: operation.log,
-  });
+  const errors = await withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the ADD', (signal) =>
+    detachAll(record, started, {
+      runner: operation.runner(record.path),
+      netns,
+      trace: operation.request.trace,
+      signal,
+      log: operation.log,
+    }),
+  );
   if (record.attachments.length === 0) journal.remove(record.containerId);
   else await journal.write(record);
   return errors;
@@ -86,6 +97,7 @@ async function attachAll(
       // One after the other: the specification forbids parallel operations on one container.
       const result = await attachOne(operation, runner, record, attachment, netns);
       if (attachment.isDefault) answer = result;
+      if (attachment === record.attachments.at(-1)) break; // written below, with the end of the operation
       written = written.then(() => journal.write(record)); // on disk while the next delegate runs
       written.catch(() => undefined); // awaited below
     }

@@ -1,4 +1,4 @@
-/** CHECK: every attachment in the journal, by its delegate and by netlink. */
+/** CHECK: every attachment in the journal, by netlink, which says exactly what is wrong, and then by its delegate. */
 import { CniCode, CniError } from '../cni/errors.ts';
 import { parseResult } from '../cni/result.ts';
 import { compareVersions } from '../cni/versions.ts';
@@ -25,13 +25,6 @@ async function checkAttachment(
       `Network "${network}" is ${attachment.state}, not attached${attachment.lastError === '' ? '' : `: ${attachment.lastError}`}`,
     );
   }
-  if (!attachment.disableCheck && compareVersions(cniVersion, '0.4.0') >= 0) {
-    await checkChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), result, {
-      runner: operation.runner(record.path),
-      deadlineMs: delegateBudget(operation),
-      signal: operation.budget,
-    });
-  }
   const claimed = withoutReplacedRoutes(
     parseResult(result, `result of network "${network}"`, cniVersion),
     record.defaultRoutes,
@@ -45,6 +38,13 @@ async function checkAttachment(
   };
   const { warnings } = await settleLink(netns, attachment, named, new Set(), operation.config.verify);
   for (const warning of warnings) operation.log.warn({ network, ifName: attachment.ifName, warning }, 'verification');
+  if (!attachment.disableCheck && compareVersions(cniVersion, '0.4.0') >= 0) {
+    await checkChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), result, {
+      runner: operation.runner(record.path),
+      deadlineMs: delegateBudget(operation),
+      signal: operation.budget,
+    });
+  }
 }
 
 /** @throws CniError 3 when the container is not attached, 102 when a fact differs, or a delegate's own */

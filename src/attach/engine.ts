@@ -7,7 +7,7 @@ import { add } from './add.ts';
 import { check } from './check.ts';
 import { del } from './del.ts';
 import { gc } from './gc.ts';
-import { budgetSignal, type Operation, type OperationContext } from './operation.ts';
+import { type Operation, type OperationContext, withinBudget } from './operation.ts';
 import { status } from './status.ts';
 
 /** What goes to the runtime: stdout and exit code (CNI spec section 5). */
@@ -42,9 +42,11 @@ async function run(request: CniRequest, context: OperationContext): Promise<stri
   // VERSION comes before the runtime knows what we can read: its stdin need not be a configuration.
   if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
   const config = parseMultusConfig(request.config);
-  const budget = budgetSignal(context.signal, config.requestTimeoutMs, request.command);
+  context.onStateDirectory?.(config.cniDir);
   const deadline = performance.now() + config.requestTimeoutMs;
-  return operate({ ...context, request, config, budget, deadline });
+  return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
+    operate({ ...context, request, config, budget, deadline }),
+  );
 }
 
 /** A request that was understood so far that it can be queued: what a door decides by. */

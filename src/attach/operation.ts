@@ -24,6 +24,8 @@ export interface OperationContext {
   runner: (searchPath: readonly string[]) => DelegateRunner;
   openSource: OpenSource;
   log: Log;
+  /** Told of the configuration's state directory before anything is written to it. */
+  onStateDirectory?: (cniDir: string) => void;
   /** Aborted when the caller is gone or a DEL ends this operation. */
   signal: AbortSignal;
 }
@@ -44,15 +46,29 @@ export type PlanQuestion = Pick<Operation, 'config' | 'openSource'> & { request:
 /** Undoing gets time of its own: it also runs when the budget is used up. */
 export const UNDO_BUDGET_MS = 30_000;
 
-/** An abort signal that fires with code 103 after `ms`, or with `signal`. */
-export function budgetSignal(signal: AbortSignal, ms: number, what: string): AbortSignal {
-  const controller = new AbortController();
+/**
+ * Run `work` with a signal that aborts with `signal`, or with code 103 when `ms` have passed.
+ * @param what the subject of the message, e.g. "ADD"
+ */
+export async function withinBudget<T>(
+  signal: AbortSignal,
+  ms: number,
+  what: string,
+  work: (budget: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const timeout = new AbortController();
   const timer = setTimeout(() => {
-    controller.abort(new CniError(CniCode.deadlineExceeded, `${what} did not finish within ${ms} ms`));
+    timeout.abort(new CniError(CniCode.deadlineExceeded, `${what} did not finish within ${ms} ms`));
   }, ms);
-  timer.unref();
-  return AbortSignal.any([signal, controller.signal]);
+  try {
+    return await work(AbortSignal.any([signal, timeout.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
 }
+
+/** For undoing: nothing but its budget ends it. */
+export const NEVER_ABORTED = new AbortController().signal;
 
 /** Milliseconds that a delegate may take now: its own limit, or what is left of the budget. */
 export function delegateBudget(operation: Operation): number {

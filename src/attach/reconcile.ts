@@ -8,7 +8,7 @@ import { bootId } from '../node/boot-id.ts';
 import { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { budgetSignal, type Log, UNDO_BUDGET_MS } from './operation.ts';
+import { type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { openRecordNetns, undoRecord } from './undo-record.ts';
 
 export interface ReconcileOptions {
@@ -49,14 +49,15 @@ export class RetryTimes {
 
 async function reconcileOne(containerId: string, journal: Journal, options: ReconcileOptions): Promise<Error[]> {
   const { cniDir, log } = options;
-  const signal = budgetSignal(options.signal, UNDO_BUDGET_MS, `undoing container ${containerId}`);
-  return withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal }, async () => {
-    const record = journal.read(containerId); // anew: under the lock nobody changes it any more
-    const reason = record === undefined ? undefined : reasonToDetach(record);
-    if (record === undefined || reason === undefined) return [];
-    log.warn({ container: containerId, pod: record.pod, reason }, 'detaching');
-    return undoRecord(record, journal, { runner: options.runner(record.path), trace: {}, signal, log });
-  });
+  return withinBudget(options.signal, UNDO_BUDGET_MS, `undoing container ${containerId}`, (signal) =>
+    withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal }, async () => {
+      const record = journal.read(containerId); // anew: under the lock nobody changes it any more
+      const reason = record === undefined ? undefined : reasonToDetach(record);
+      if (record === undefined || reason === undefined) return [];
+      log.warn({ container: containerId, pod: record.pod, reason }, 'detaching');
+      return undoRecord(record, journal, { runner: options.runner(record.path), trace: {}, signal, log });
+    }),
+  );
 }
 
 /** Go through the journal once. Never throws: what fails is logged and tried again later. */

@@ -7,7 +7,6 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import { RawObject } from '../cni/raw-json.ts';
 import type { CniRequest } from '../cni/request.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
-import { parseMultusConfig } from '../pod/multus-config.ts';
 import type { WireRequest } from '../wire/http.ts';
 import { type Lane, Lanes, type LanesOptions } from './lanes.ts';
 
@@ -74,10 +73,10 @@ export class Requests {
       runner: caller.runner,
       openSource: this.openSource,
       log: this.requestLog(request),
+      onStateDirectory: (cniDir) => this.stateDirectories.add(cniDir),
       signal: AbortSignal.any([caller.signal, ending.signal]),
     };
     try {
-      this.rememberStateDirectory(request);
       return await this.lanes.run(LANES[request.command], () => answerRequest(request, context));
     } catch (error) {
       return errorAnswer(error, request.cniVersion);
@@ -94,9 +93,5 @@ export class Requests {
       ...(containerId === '' ? {} : { container: containerId }),
       ...(pod === undefined ? {} : { pod: `${args.get('K8S_POD_NAMESPACE') ?? ''}/${pod}` }),
     });
-  }
-
-  private rememberStateDirectory(request: CniRequest): void {
-    if (request.command === 'ADD') this.stateDirectories.add(parseMultusConfig(request.config).cniDir);
   }
 }

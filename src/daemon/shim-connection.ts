@@ -1,44 +1,17 @@
 /** One connection of a shim that executes for us: frames in, frames out, and what happens when either side ends. */
 import { statSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { FrameRunner } from '../delegate/frame-runner.ts';
 import { encodeDaemonFrame, ShimFrameDecoder } from '../wire/frames.ts';
+import { endGroups } from './orphans.ts';
 
 /** The shim takes a silent daemon for lost after ten of these. */
 const ALIVE_INTERVAL_MS = 1000;
 
-/** How long orphans of a killed shim may take to die of SIGKILL. */
-const ORPHAN_LIMIT_MS = 2000;
-const ORPHAN_POLL_MS = 2;
-
 /** Inode of our PID namespace, as the shim reports its own. */
 function ownPidNamespace(): string {
   return String(statSync('/proc/self/ns/pid', { bigint: true }).ino);
-}
-
-function groupExists(group: number): boolean {
-  try {
-    process.kill(-group, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * A killed shim takes its plugins with it, but not what those started (a plugin's IPAM): end the whole groups, and
- * wait until they are gone, before anybody undoes what they did.
- */
-async function endOrphans(groups: readonly number[]): Promise<void> {
-  const limit = performance.now() + ORPHAN_LIMIT_MS;
-  for (const group of groups) {
-    while (groupExists(group) && performance.now() < limit) {
-      process.kill(-group, 'SIGKILL');
-      await delay(ORPHAN_POLL_MS);
-    }
-  }
 }
 
 export class ShimConnection {
@@ -88,7 +61,7 @@ export class ShimConnection {
     if (this.answered) return;
     const reason = 'the runtime ended the request: its shim is gone';
     const groups = this.runner.runningGroups();
-    if (this.sharesPids) await endOrphans(groups);
+    if (this.sharesPids) await endGroups(groups);
     this.gone.abort(new CniError(CniCode.cancelled, reason));
     this.runner.lost(reason);
   }

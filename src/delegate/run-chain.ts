@@ -1,5 +1,6 @@
 /** The plugins of one attachment in their order (CNI spec section 3, "Lifecycle & Ordering"). */
-import { CniCode, CniError } from '../cni/errors.ts';
+import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import { quote } from '../cni/quote.ts';
 import { RawObject } from '../cni/raw-json.ts';
 import { type Invocation, type RunOptions, runPlugin } from './run-plugin.ts';
 
@@ -16,6 +17,17 @@ function withPrevResult(stdin: string, prevResult: string | undefined): string {
   return RawObject.parse(stdin, 'stored plugin input').with({ prevResult }).text;
 }
 
+/** @throws CniError 100 when the plugin printed nothing, 6 with what it printed when that is not a JSON object */
+function requireObject(text: string, what: string): void {
+  if (text.trim() === '') throw new CniError(CniCode.delegateFailed, `Cannot use the ${what}: it printed nothing`);
+  try {
+    RawObject.parse(text, what);
+  } catch (error) {
+    const { code, message } = toCniError(error);
+    throw new CniError(code, message, { details: `it printed ${quote(text)}`, cause: error });
+  }
+}
+
 /** ADD: each plugin gets the result of the one before it. @returns the last plugin's result, its own bytes. */
 export async function addChain(
   steps: readonly ChainStep[],
@@ -27,9 +39,7 @@ export async function addChain(
     const one: Invocation = { ...invocation, command: 'ADD', plugin: step.type };
     // In order: a chain is defined by it.
     result = await runPlugin(one, withPrevResult(step.stdin, result), options);
-    const what = `result of plugin "${step.type}" of network "${invocation.network}"`;
-    if (result.trim() === '') throw new CniError(CniCode.delegateFailed, `Cannot use the ${what}: it printed nothing`);
-    RawObject.parse(result, what);
+    requireObject(result, `result of plugin "${step.type}" of network "${invocation.network}"`);
   }
   if (result === undefined) throw new CniError(CniCode.internal, `network "${invocation.network}" has no plugin`);
   return result;

@@ -29,6 +29,8 @@ export interface RunOptions {
   deadlineMs: number;
   /** Ends the plugin. */
   signal: AbortSignal;
+  /** Called once the plugin's process is there, before it gets its stdin. */
+  onStart?: () => void;
 }
 
 /** "text file busy": the binary is being replaced. Tries and the pause before the next one. */
@@ -118,6 +120,7 @@ export async function runPlugin(invocation: Invocation, stdin: string, options: 
   const { deadlineMs, signal } = options;
   signal.throwIfAborted();
   const delegate = await start(invocation, options);
+  options.onStart?.();
   const kill = (): void => delegate.kill();
   signal.addEventListener('abort', kill, { once: true });
   try {

@@ -3,27 +3,16 @@
  * through the shim (frames) and local (the addon).
  */
 
+import type { NativeExit } from '../node/native.ts';
+
 /** Bytes of stdout that a plugin may print; more ends it. A CNI result has a few kilobytes. */
 export const MAX_STDOUT = 4 * 1024 * 1024;
 
 /** Bytes of stderr that are kept for error messages. */
 export const MAX_STDERR = 64 * 1024;
 
-/** How a plugin's process ended. */
-export interface DelegateExit {
-  /** -1 when a signal ended it. */
-  exitCode: number;
-  /** 0 when it exited. */
-  signal: number;
-  /** Its deadline passed and its process group was killed. */
-  timedOut: boolean;
-  /** kill() was called. */
-  killed: boolean;
-  stdoutOverflow: boolean;
-  stderrTruncated: boolean;
-  stdout: Buffer;
-  stderr: Buffer;
-}
+/** How a plugin's process ended: the same wherever it ran. */
+export type DelegateExit = NativeExit;
 
 export interface RunningDelegate {
   /** As seen where the plugin runs. */

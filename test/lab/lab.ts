@@ -90,18 +90,21 @@ export class Lab {
   /** Keys of the multus configuration that tests change. */
   config: Record<string, unknown>;
   private readonly namespaces: string[] = [];
+  private readonly uplinks: string[] = [];
   private daemon: ChildProcess | undefined;
+  private readonly outlives: boolean;
 
-  private constructor() {
-    this.directory = mkdtempSync(join(tmpdir(), 'multus-lab-'));
-    this.id = `mn${randomBytes(3).toString('hex')}`;
+  private constructor(directory: string, outlives: boolean, id = `mn${randomBytes(3).toString('hex')}`) {
+    this.directory = directory;
+    this.outlives = outlives;
+    this.id = id;
     const sub = (name: string): string => join(this.directory, name);
     this.stateDir = sub('state');
     this.socketDir = sub('run');
     this.ipamDir = sub('ipam');
     this.manifestsDir = sub('manifests');
     this.binDir = sub('bin');
-    for (const path of [this.ipamDir, this.manifestsDir, this.binDir]) mkdirSync(path);
+    for (const path of [this.ipamDir, this.manifestsDir, this.binDir]) mkdirSync(path, { recursive: true });
     this.shim = join(DIST, 'multus');
     this.config = {
       cniVersion: '1.0.0',
@@ -115,10 +118,23 @@ export class Lab {
     };
   }
 
-  /** A lab with its host namespace. Close it in the end. */
-  static async create(): Promise<Lab> {
-    const lab = new Lab();
+  /**
+   * A lab with its host namespace. Close it in the end.
+   * @param directory an empty folder for it; a new one under the temporary folder by default
+   * @param outlives the daemon gets a session of its own: it stays when this process ends or its terminal is interrupted
+   */
+  static async create(directory = mkdtempSync(join(tmpdir(), 'multus-lab-')), outlives = false): Promise<Lab> {
+    const lab = new Lab(directory, outlives);
     await lab.addNetns('host');
+    return lab;
+  }
+
+  /** A lab that another process made and left. */
+  static async reopen(directory: string, id: string): Promise<Lab> {
+    const lab = new Lab(directory, true, id);
+    const names = (await must('ip', 'netns', 'list')).split('\n').map((line) => line.split(' ')[0] ?? '');
+    const prefix = `${id}-`;
+    lab.namespaces.push(...names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)));
     return lab;
   }
 
@@ -137,6 +153,20 @@ export class Lab {
   async deleteNetns(name: string): Promise<void> {
     await must('ip', 'netns', 'delete', `${this.id}-${name}`);
     this.namespaces.splice(this.namespaces.indexOf(name), 1);
+  }
+
+  /** A link of the host with a carrier, as macvlan wants it: its other end is in a namespace of its own. */
+  async addUplink(name: string): Promise<void> {
+    await this.addNetns('wire');
+    this.uplinks.push(name);
+    const peer = ['peer', 'name', 'peer0', 'netns', `${this.id}-wire`];
+    await must('nsenter', `--net=${this.netns('host')}`, 'ip', 'link', 'add', name, 'type', 'veth', ...peer);
+    for (const [namespace, link] of [
+      ['host', name],
+      ['wire', 'peer0'],
+    ] as const) {
+      await must('nsenter', `--net=${this.netns(namespace)}`, 'ip', 'link', 'set', link, 'up');
+    }
   }
 
   hostLocal(subnet: string, extra: Record<string, unknown> = {}): Record<string, unknown> {
@@ -221,9 +251,10 @@ export class Lab {
     this.daemon = spawn(
       'nsenter',
       [`--net=${this.netns('host')}`, process.execPath, join(DIST, 'multusd.cjs'), ...args],
-      { stdio: ['ignore', log, log] },
+      { stdio: ['ignore', log, log], detached: this.outlives },
     );
     closeSync(log);
+    if (this.outlives) this.daemon.unref();
     const child = this.daemon;
     await until('the daemon answers', () => {
       if (child.exitCode !== null) throw new Error(`multusd ended with ${child.exitCode}: ${this.daemonLog}`);
@@ -250,6 +281,7 @@ export class Lab {
     const ended = new Promise((resolve) => {
       child.once('exit', resolve);
     });
+    child.ref(); // it is waited for now
     child.kill(signal);
     if (signal !== 'SIGSTOP') await ended;
   }
@@ -272,6 +304,12 @@ export class Lab {
       .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
   }
 
+  /** What a delegate made of a namespace's links, without what comes and goes by itself (carrier, link-local). */
+  async linkSummary(namespace: string): Promise<string[]> {
+    const links = await this.links(namespace);
+    return links.map((link) => [link.ifname, link.address, link.mtu, ...Lab.addresses(link)].join(' '));
+  }
+
   /** Addresses that host-local has reserved, as `<network>/<address>`. */
   reservations(): string[] {
     return readdirSync(this.ipamDir).flatMap((network) =>
@@ -285,17 +323,22 @@ export class Lab {
   stateFiles(): string[] {
     if (!existsSync(this.stateDir)) return [];
     return readdirSync(this.stateDir, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name !== '.node')
+      .filter((entry) => entry.isFile() && entry.name !== '.lock')
       .map((entry) => join(basename(entry.parentPath ?? ''), entry.name));
   }
 
-  /** Processes that run in the lab's namespaces, except for the daemon. */
-  processes(): string[] {
+  /** Ids of the processes in the lab's namespaces, except for the daemon's. */
+  private pids(): number[] {
     const ours = new Set(this.namespaces.map((name) => inodeOf(this.netns(name))));
     return readdirSync('/proc')
-      .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== this.daemon?.pid)
-      .filter((pid) => ours.has(inodeOf(`/proc/${pid}/ns/net`)))
-      .map((pid) => `${pid} ${readOr(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`);
+      .filter((pid) => /^\d+$/.test(pid) && ours.has(inodeOf(`/proc/${pid}/ns/net`)))
+      .map(Number)
+      .filter((pid) => pid !== this.daemon?.pid);
+  }
+
+  /** Processes that run in the lab's namespaces, except for the daemon: shims, standalone programs, plugins. */
+  processes(): string[] {
+    return this.pids().map((pid) => `${pid} ${readOr(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`);
   }
 
   /** Everything that an attached pod leaves behind when it should be gone. */
@@ -304,7 +347,7 @@ export class Lab {
       pods.map(async (pod) => (await this.links(pod)).map(({ ifname }) => `link ${pod}/${ifname}`)),
     );
     const veths = (await this.links('host'))
-      .filter(({ linkinfo }) => linkinfo?.info_kind === 'veth')
+      .filter(({ ifname, linkinfo }) => linkinfo?.info_kind === 'veth' && !this.uplinks.includes(ifname))
       .map(({ ifname }) => `host link ${ifname}`);
     return [
       ...links.flat(),
@@ -315,9 +358,10 @@ export class Lab {
     ];
   }
 
-  /** End the daemon, and remove namespaces and folder. */
+  /** End the daemon and what else still runs in the lab, and remove namespaces and folder. */
   async close(): Promise<void> {
     await this.endDaemon('SIGKILL');
+    for (const pid of this.pids()) kill(pid);
     for (const name of [...this.namespaces]) await this.deleteNetns(name);
     rmSync(this.directory, { recursive: true, force: true });
   }
@@ -329,6 +373,14 @@ function inodeOf(path: string): bigint | undefined {
     return statSync(path, { bigint: true }).ino;
   } catch {
     return undefined;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it ended meanwhile
   }
 }
 
