@@ -1,7 +1,6 @@
-// startProcess, feedProcess, killProcess and tryLock: the Supervisor of each environment on that
+// startProcess, feedProcess and killProcess: the Supervisor of each environment on that
 // environment's loop.
 #include <napi.h>
-#include <sys/file.h>
 #include <uv.h>
 
 #include <map>
@@ -207,20 +206,6 @@ Napi::Value KillProcess(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value TryLock(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  if (!info[0].IsNumber() || !info[1].IsBoolean()) {
-    return ThrowTypeError(env, "Cannot lock: expected (fd, exclusive)");
-  }
-  const int operation = info[1].As<Napi::Boolean>().Value() ? LOCK_EX : LOCK_SH;
-  int status;
-  do {
-    status = flock(info[0].As<Napi::Number>().Int32Value(), operation | LOCK_NB);
-  } while (status != 0 && errno == EINTR);
-  if (status != 0 && errno != EWOULDBLOCK) return Throw(env, ErrnoError("flock"));
-  return Napi::Boolean::New(env, status == 0);
-}
-
 }  // namespace
 
 void InitProcessArea(Napi::Env env, Napi::Object exports) {
@@ -229,7 +214,6 @@ void InitProcessArea(Napi::Env env, Napi::Object exports) {
   exports.Set("startProcess", Napi::Function::New(env, StartProcess, "startProcess", area));
   exports.Set("feedProcess", Napi::Function::New(env, FeedProcess, "feedProcess", area));
   exports.Set("killProcess", Napi::Function::New(env, KillProcess, "killProcess", area));
-  exports.Set("tryLock", Napi::Function::New(env, TryLock, "tryLock"));
 }
 
 }  // namespace multus

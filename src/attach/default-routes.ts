@@ -3,8 +3,10 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import type { CniResult } from '../cni/result.ts';
 import type { Netns } from '../node/netns.ts';
 import type { FamilyRoutes } from '../pod/plan.ts';
+import { canonicalAddress } from './verify.ts';
 
-/** Metric of the first gateway's route is the kernel's default; further ones come after it. */
+/** What the kernel gives a route without a metric, as the first gateway's is; further ones come after it. */
+const KERNEL_METRIC = { 4: 0, 6: 1024 } as const;
 const METRIC_STEP = 100;
 
 async function applyFamily(netns: Netns, routes: FamilyRoutes): Promise<void> {
@@ -26,7 +28,7 @@ async function applyFamily(netns: Netns, routes: FamilyRoutes): Promise<void> {
         dst,
         gateway,
         index,
-        ...(i > 0 ? { priority: i * METRIC_STEP } : {}),
+        ...(i > 0 ? { priority: KERNEL_METRIC[routes.family] + i * METRIC_STEP } : {}),
       });
     } catch (error) {
       throw new CniError(
@@ -36,6 +38,10 @@ async function applyFamily(netns: Netns, routes: FamilyRoutes): Promise<void> {
       );
     }
   }
+}
+
+function sortedText(gateways: readonly string[]): string {
+  return gateways.map(canonicalAddress).sort().join(', ') || 'none';
 }
 
 /**
@@ -48,12 +54,13 @@ export async function applyDefaultRoutes(netns: Netns, plan: readonly FamilyRout
   const { routes } = await netns.snapshot();
   for (const { family, gateways } of plan) {
     const present = routes.filter((route) => route.family === family && route.dst.endsWith('/0'));
-    const wanted = gateways.map(({ gateway }) => gateway).join(', ') || 'none';
-    const found = present.map(({ gateway }) => gateway).join(', ') || 'none';
-    if (present.length !== gateways.length) {
+    const found = sortedText(present.map(({ gateway }) => gateway));
+    const wanted = sortedText(gateways.map(({ gateway }) => gateway));
+    if (found !== wanted) {
       throw new CniError(
         CniCode.verificationFailed,
         `IPv${family} default routes of the pod must be via ${wanted}, found: ${found}`,
+        { details: 'something else in the pod changes default routes' },
       );
     }
   }

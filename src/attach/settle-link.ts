@@ -97,7 +97,9 @@ export async function settleLink(
   const position = podInterfaceIndex(result, ifName);
   const reportedName = result.interfaces[position]?.name ?? ifName;
   let link = snapshot.links.find(({ name }) => name === ifName);
-  const misnamed = link === undefined ? snapshot.links.find(({ name }) => name === reportedName) : undefined;
+  // Only a new link is the delegate's: a result that names another network's interface must not get that one renamed.
+  const reported = snapshot.links.find(({ name }) => name === reportedName);
+  const misnamed = link === undefined && reported !== undefined && !before.has(reported.index) ? reported : undefined;
   let delegateName = ifName;
   if (misnamed !== undefined && modes.name !== 'off') {
     delegateName = misnamed.name;
@@ -107,10 +109,11 @@ export async function settleLink(
   }
   link ??= misnamed;
   if (link === undefined) {
-    const reported = reportedName === ifName ? '' : ` (or as reported, "${reportedName}")`;
+    const earlier = reported === undefined ? '' : ', which was there before';
+    const alias = reportedName === ifName ? '' : ` (reported as "${reportedName}"${earlier})`;
     findings.report(
       'link',
-      `interface "${ifName}"${reported} must be in the pod, it is not; ${linkNames(snapshot.links, before)}`,
+      `interface "${ifName}"${alias} must be in the pod, it is not; ${linkNames(snapshot.links, before)}`,
       'look at the plugin and its configuration',
     );
     return { result, link: undefined, warnings: findings.warnings };

@@ -31,14 +31,14 @@ export function claimsInterface(result: CniResult, ifName: string): boolean {
 }
 
 /** Canonical text, so that equal addresses are equal strings ("::1" for "0:0:0:0:0:0:0:1"). */
-function canonicalAddress(address: string): string {
+export function canonicalAddress(address: string): string {
   if (!address.includes(':')) return address;
   return new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1);
 }
 
 function canonicalCidr(cidr: string): string {
-  const [address = '', prefix = ''] = cidr.split('/');
-  return `${canonicalAddress(address)}/${prefix === '' ? (address.includes(':') ? 128 : 32) : prefix}`;
+  const [address = '', prefix] = cidr.split('/');
+  return `${canonicalAddress(address)}/${Number(prefix)}`;
 }
 
 /** "10.1.2.3/24" as a route destination: host bits cleared. */
@@ -97,7 +97,7 @@ function compareRoutes(claim: Claim, snapshot: NativeSnapshot): Discrepancy[] {
     const gateway = route.gw === undefined ? undefined : canonicalAddress(route.gw);
     // Other tables are the plugin's own affair; the snapshot has the main one.
     if (route.table !== undefined && route.table !== 254) return [];
-    const same = snapshot.routes.filter((present) => present.dst === dst);
+    const same = snapshot.routes.filter((present) => canonicalDestination(present.dst) === dst);
     if (same.some((present) => gateway === undefined || canonicalAddress(present.gateway) === gateway)) return [];
     const found = same.map((present) => `via ${present.gateway || 'no gateway'}`).join(', ') || 'none';
     const message = `route ${dst}${gateway === undefined ? '' : ` via ${gateway}`} must be there as reported, found: ${found}`;

@@ -1,5 +1,5 @@
 /** CNI configuration files of the node: by path, by folder, by network name. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { type NetworkConfig, parseNetworkConfig, parsePluginConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
@@ -13,23 +13,45 @@ function ioError(path: string, error: unknown): CniError {
   });
 }
 
+const nameOf = (path: string): string => `CNI configuration file ${path}`;
+
 function readText(path: string): string {
   try {
-    return decodeUtf8(readFileSync(path), `CNI configuration file ${path}`);
+    return decodeUtf8(readFileSync(path), nameOf(path));
   } catch (error) {
     throw error instanceof CniError ? error : ioError(path, error);
   }
 }
 
-/** Plugins of `<folder of the list>/<list name>/*.conf`, appended in name order (libcni's loadOnlyInlinedPlugins=false). */
-function withFolderPlugins(network: NetworkConfig, directory: string): NetworkConfig {
-  if (!network.isList || network.loadOnlyInlinedPlugins) return network;
-  const folder = join(directory, network.name);
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return network;
-  const extra = confFiles(folder, ['.conf']).map((path) =>
-    parsePluginConfig(readText(path), `CNI plugin file ${path}`),
-  );
-  return { ...network, plugins: [...network.plugins, ...extra] };
+/** undefined when nothing is there. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw ioError(path, error);
+  }
+}
+
+/**
+ * A list gets the plugins of `<its folder>/<its name>/*.conf` behind its own, in name order (libcni's
+ * loadOnlyInlinedPlugins=false). They become part of its text, so that who keeps the text keeps the whole network.
+ */
+function withFolderPlugins(network: NetworkConfig, path: string): NetworkConfig {
+  if (!network.isList) return network;
+  const folder = join(dirname(path), network.name);
+  const isRead = !network.loadOnlyInlinedPlugins && statOf(folder)?.isDirectory() === true;
+  const files = isRead ? confFiles(folder, ['.conf']) : [];
+  const plugins = [...network.plugins, ...files.map((file) => parsePluginConfig(readText(file), nameOf(file)))];
+  if (plugins.length === 0) {
+    const problem = network.loadOnlyInlinedPlugins ? '' : `, and there is no .conf file in ${folder}`;
+    throw new CniError(
+      CniCode.invalidConfig,
+      `Cannot use ${nameOf(path)}: it has neither "type" nor "plugins"${problem}`,
+    );
+  }
+  if (files.length === 0) return network;
+  const texts = plugins.map(({ config }) => config.text);
+  return parseNetworkConfig(network.source.with({ plugins: `[${texts.join(',')}]` }).text, nameOf(path));
 }
 
 function confFiles(directory: string, extensions: readonly string[]): string[] {
@@ -48,19 +70,12 @@ function confFiles(directory: string, extensions: readonly string[]): string[] {
  * @throws CniError 5 unreadable, 6 not JSON, 7 not a configuration.
  */
 export function loadConfFile(path: string): NetworkConfig {
-  const what = `CNI configuration file ${path}`;
-  const pluginsElsewhere = extname(path) === '.conflist';
-  const network = withFolderPlugins(parseNetworkConfig(readText(path), what, { pluginsElsewhere }), dirname(path));
-  if (network.plugins.length > 0) return network;
-  throw new CniError(
-    CniCode.invalidConfig,
-    `Cannot use ${what}: neither it nor its folder "${network.name}" has a plugin`,
-  );
+  return withFolderPlugins(parseNetworkConfig(readText(path), nameOf(path), { pluginsElsewhere: true }), path);
 }
 
 /** A path to a file, or to a folder whose first configuration file by name counts. @throws as loadConfFile. */
 export function loadConfPath(path: string): NetworkConfig {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   if (stat === undefined) throw ioError(path, new Error('no such file or directory'));
   if (!stat.isDirectory()) return loadConfFile(path);
   const first = confFiles(path, EXTENSIONS)[0];

@@ -18,6 +18,11 @@ interface Pending {
   pid: number;
 }
 
+/** util.getSystemErrorName() knows libuv's errors only (no ENOEXEC), and throws for a number that is none. */
+function errnoName(errno: number): string {
+  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
+}
+
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: Error) => void } {
   let resolve: (value: T) => void = () => undefined;
   let reject: (error: Error) => void = () => undefined;
@@ -27,11 +32,6 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reje
   });
   promise.catch(() => undefined); // awaited by the caller; a lost shim must not count as unhandled meanwhile
   return { promise, resolve, reject };
-}
-
-/** "ENOENT" for 2. util.getSystemErrorName() knows only what libuv does, which lacks ENOEXEC. */
-function errnoName(errno: number): string {
-  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `error ${errno}`;
 }
 
 /** The owner of the connection hands in what the shim says by `receive` and its end by `lost`. */
@@ -86,8 +86,11 @@ export class FrameRunner implements DelegateRunner {
     this.pending.delete(frame.id);
     if (frame.type === 'failed') {
       const code = errnoName(frame.errno);
-      pending.started.reject(new DelegateStartError(code, `${frame.syscall}: ${code}, ${frame.detail}`));
+      const error = new DelegateStartError(code, `${frame.syscall}: ${code}, ${frame.detail}`);
+      pending.started.reject(error);
+      pending.ended.reject(error); // whoever waits: it was the last word
     } else {
+      pending.started.reject(new DelegateStartError('EPROTO', 'the shim told of its end and not of its start'));
       pending.ended.resolve(frame);
     }
   }

@@ -2,7 +2,6 @@
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CniCode, CniError, parseErrorObject } from '../cni/errors.ts';
-import { quote } from '../cni/quote.ts';
 import { type DelegateExit, type DelegateRunner, DelegateStartError, type RunningDelegate } from './runner.ts';
 
 export type DelegateCommand = 'ADD' | 'DEL' | 'CHECK' | 'STATUS' | 'GC';
@@ -63,7 +62,7 @@ async function start(invocation: Invocation, { runner, signal }: RunOptions): Pr
     } catch (error) {
       if (!(error instanceof DelegateStartError)) throw error;
       if (error.code === 'ETXTBSY' && attempt < BUSY_TRIES) {
-        await delay(BUSY_PAUSE_MS, undefined, { signal });
+        await delay(BUSY_PAUSE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
         continue;
       }
       const code = error.code === 'ENOENT' ? CniCode.pluginNotFound : CniCode.delegateFailed;
@@ -76,14 +75,13 @@ function signalName(signal: number): string {
   return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
 }
 
-/** Of stdout, which is for machines, the beginning; of stderr the end, where the error is. */
+function excerpt(stream: string, output: Buffer): string[] {
+  const text = output.toString().trim();
+  return text === '' ? [] : [`${stream}: ${text.length > 2000 ? `…${text.slice(-2000)}` : text}`];
+}
+
 function quoteOutput({ stdout, stderr }: DelegateExit): string {
-  const error = stderr.toString().trim();
-  const parts = [
-    ...(stdout.length === 0 ? [] : [`stdout: ${quote(stdout.subarray(0, 1000).toString())}`]),
-    error === '' ? 'it printed nothing on stderr' : `stderr: ${error.length > 2000 ? `…${error.slice(-2000)}` : error}`,
-  ];
-  return parts.join('; ');
+  return [...excerpt('stdout', stdout), ...excerpt('stderr', stderr)].join('; ') || 'it printed nothing';
 }
 
 /** What went wrong, or undefined when the plugin ended well. */

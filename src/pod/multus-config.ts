@@ -135,10 +135,7 @@ function podAnnotationsOf(runtimeConfig: Record<string, unknown>): Record<string
 }
 
 function delegatesOf(config: RawObject): NetworkConfig[] {
-  const raw = config.raw('delegates');
-  if (raw === undefined || raw === 'null') return [];
-  const elements = config.array('delegates');
-  if (elements === undefined) throw refuse('delegates', 'an array of CNI configurations', config.value('delegates'));
+  const elements = config.array('delegates') ?? [];
   return elements.map((text, i) => parseNetworkConfig(text, `${WHAT}, key "delegates[${i}]"`));
 }
 

@@ -2,9 +2,11 @@
  * Which networks a pod asks for: the value of `k8s.v1.cni.cncf.io/networks`
  * (Network Custom Resource Definition De-facto Standard 1.3, section 4.1.2), in its short and its JSON form.
  */
-import { isIP } from 'node:net';
 import { CniCode, CniError } from '../cni/errors.ts';
+import { cidrFamily, ipFamily } from '../cni/ip.ts';
+import { scanDocument, scanElements } from '../cni/json-scan.ts';
 import { checkIfName } from '../cni/names.ts';
+import { RawObject } from '../cni/raw-json.ts';
 
 /** Annotation that lists a pod's additional networks. */
 export const NETWORKS_ANNOTATION = 'k8s.v1.cni.cncf.io/networks';
@@ -72,20 +74,19 @@ function parseShortItem(item: string, position: number, podNamespace: string, or
 
 /** Reads the fields of one JSON entry, and refuses wrong types by field name. */
 class EntryReader {
-  private readonly fields = new Map<string, unknown>();
+  private readonly entry: RawObject;
   private readonly origin: Origin;
   private readonly where: string;
 
-  constructor(entry: Record<string, unknown>, position: number, origin: Origin) {
+  constructor(entry: RawObject, position: number, origin: Origin) {
+    this.entry = entry;
     this.origin = origin;
     this.where = `entry ${position}`;
-    // Go matches keys case-insensitively, the last one wins.
-    for (const [key, value] of Object.entries(entry)) this.fields.set(key.toLowerCase(), value);
   }
 
   /** undefined when absent or null. */
   get(field: string): unknown {
-    return this.fields.get(field.toLowerCase()) ?? undefined;
+    return this.entry.value(field) ?? undefined;
   }
 
   label(field: string): string {
@@ -122,20 +123,17 @@ class EntryReader {
 }
 
 function isAddressOrCidr(text: string): boolean {
-  const [address = '', prefix, ...rest] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+  return (ipFamily(text) ?? cidrFamily(text)) !== undefined;
 }
 
 /** Fields of the specification that this version does not act on: refused, never silently ignored. */
 const UNSUPPORTED_FIELDS = ['infiniband-guid', 'portMappings', 'bandwidth', 'deviceID', 'ipam-claim-reference'];
 
-function parseJsonEntry(value: unknown, position: number, podNamespace: string, origin: Origin): NetworkSelection {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw refuse(origin, `entry ${position} must be an object with a "name", got ${show(value)}`);
+function parseJsonEntry(text: string, position: number, podNamespace: string, origin: Origin): NetworkSelection {
+  if (!text.startsWith('{')) {
+    throw refuse(origin, `entry ${position} must be an object with a "name", got ${show(JSON.parse(text))}`);
   }
-  const entry = new EntryReader(value as Record<string, unknown>, position, origin);
+  const entry = new EntryReader(RawObject.parse(text, `entry ${position} of ${origin}`), position, origin);
   const name = entry.string('name');
   if (name === '') throw entry.fail('name', 'must be the name of a network attachment definition, it is missing');
   for (const field of UNSUPPORTED_FIELDS) {
@@ -151,7 +149,7 @@ function parseJsonEntry(value: unknown, position: number, podNamespace: string, 
     throw entry.fail('mac', `must be six octets such as "02:00:00:00:00:01", got ${show(entry.get('mac'))}`);
   }
   const defaultRoute = entry.strings('default-route');
-  const badGateway = defaultRoute?.find((gateway) => isIP(gateway) === 0);
+  const badGateway = defaultRoute?.find((gateway) => ipFamily(gateway) === undefined);
   if (badGateway !== undefined) {
     throw entry.fail('default-route', `must be a list of gateway addresses, got ${show(badGateway)}`);
   }
@@ -167,20 +165,19 @@ function parseJsonEntry(value: unknown, position: number, podNamespace: string, 
 }
 
 function parseJsonForm(text: string, podNamespace: string, origin: Origin): NetworkSelection[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw refuse(origin, `it is not valid JSON (${(error as Error).message})`);
+  const { start } = scanDocument(text, origin);
+  if (text[start] !== '[') {
+    throw refuse(origin, `the JSON form must be a list of objects, got ${show(JSON.parse(text))}`);
   }
-  if (!Array.isArray(value)) throw refuse(origin, `the JSON form must be a list of objects, got ${show(value)}`);
-  return value.map((entry, i) => parseJsonEntry(entry, i + 1, podNamespace, origin));
+  return scanElements(text, start).map((element, i) =>
+    parseJsonEntry(text.slice(element.start, element.end), i + 1, podNamespace, origin),
+  );
 }
 
 /**
  * Parse the annotation's value. Absent or blank means no additional network.
  * A value that contains `[`, `{` or `"` is JSON, anything else the comma-separated short form.
- * @throws CniError 7 naming origin, entry, field and value.
+ * @throws CniError 6 naming the place where JSON ends to be JSON, 7 naming origin, entry, field and value.
  */
 export function parseSelections(text: string | undefined, podNamespace: string, origin: Origin): NetworkSelection[] {
   if (text === undefined || text.trim() === '') return [];

@@ -40,10 +40,13 @@ export function parseWireRequest(body: Buffer): WireRequest {
   }
   const { env, config } = value ?? {};
   if (!isStringRecord(env)) throw new TypeError('Cannot read the request body: "env" must be an object of strings');
-  if (config !== undefined && config !== null && typeof config !== 'string') {
+  const encoded = config ?? '';
+  const decoded = Buffer.from(typeof encoded === 'string' ? encoded : '', 'base64');
+  // Node's decoder skips what is not base64 and stops at "=": the configuration would be another one.
+  if (decoded.toString('base64') !== encoded) {
     throw new TypeError('Cannot read the request body: "config" must be a base64 string');
   }
-  return { env, config: Buffer.from(config ?? '', 'base64') };
+  return { env, config: decoded };
 }
 
 /** Body of a successful ADD for a caller that does not speak frames; other commands answer with an empty body. */

@@ -323,7 +323,7 @@ export class Lab {
   stateFiles(): string[] {
     if (!existsSync(this.stateDir)) return [];
     return readdirSync(this.stateDir, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name !== '.node')
+      .filter((entry) => entry.isFile() && entry.name !== '.lock')
       .map((entry) => join(basename(entry.parentPath ?? ''), entry.name));
   }
 

@@ -1,4 +1,4 @@
-/** Child processes and locks through the addon: what runs delegates without a shim. */
+/** Child processes through the addon: what runs delegates without a shim. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -332,27 +332,6 @@ test('child_process works beside it', async () => {
   assert.equal(
     codes,
     Array.from({ length: 10 }, (_, i) => i),
-  );
-});
-
-// Two programs that act on one container at the same time would tear its interfaces apart.
-test('tryLock() excludes others until the descriptor is closed', () => {
-  const path = join(dir, 'lock');
-  const first = openSync(path, 'w');
-  const second = openSync(path, 'r');
-  assert.is(native().tryLock(first, true), true);
-  assert.is(native().tryLock(second, true), false);
-  assert.is(native().tryLock(second, false), false);
-  closeSync(first);
-  assert.is(native().tryLock(second, false), true);
-  const third = openSync(path, 'r');
-  assert.is(native().tryLock(third, false), true);
-  assert.is(native().tryLock(third, true), false);
-  closeSync(second);
-  closeSync(third);
-  assert.throws(
-    () => native().tryLock(third, true),
-    (error: NodeJS.ErrnoException) => error.code === 'EBADF' && error.syscall === 'flock',
   );
 });
 

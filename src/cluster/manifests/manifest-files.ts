@@ -20,53 +20,63 @@ function field(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 }
 
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-function annotationsOf(metadata: unknown, where: string, problems: string[]): Record<string, string> {
-  const annotations: Record<string, string> = {};
-  for (const [key, value] of Object.entries(field(metadata, 'annotations') ?? {})) {
-    if (typeof value === 'string') annotations[key] = value;
-    else problems.push(`${where}: annotation "${key}" must be a string, got ${JSON.stringify(value)}; quote it`);
+/** A member that must be a string; absent or null reads as ''. @param path names it in the error */
+function textAt(object: unknown, key: string, path: string): string {
+  const value = field(object, key) ?? '';
+  if (typeof value !== 'string') throw new TypeError(`${path} must be a string, got ${show(value)}; quote it`);
+  return value;
+}
+
+function annotationsOf(metadata: unknown): Record<string, string> {
+  const annotations = field(metadata, 'annotations') ?? {};
+  if (typeof annotations !== 'object' || Array.isArray(annotations)) {
+    throw new TypeError(`metadata.annotations must be a mapping, got ${show(annotations)}`);
   }
-  return annotations;
+  const keys = Object.keys(annotations);
+  return Object.fromEntries(keys.map((key) => [key, textAt(annotations, key, `annotation "${key}"`)]));
 }
 
-function addObject(object: unknown, where: string, into: Manifests): void {
-  const kind = text(field(object, 'kind'));
-  if (kind === 'List') {
-    const items = field(object, 'items');
-    if (Array.isArray(items)) {
-      items.forEach((item, i) => {
-        addObject(item, `${where}, items[${i}]`, into);
-      });
-    }
+function addItems(list: unknown, where: string, into: Manifests): void {
+  const items = field(list, 'items');
+  if (!Array.isArray(items)) {
+    into.problems.push(`${where}: List: items must be a list, got ${show(items)}`);
     return;
   }
+  items.forEach((item, i) => {
+    addObject(item, `${where}, items[${i}]`, into);
+  });
+}
+
+/** An object that cannot be used is left out: a pod without the annotation that is wrong would get no network. */
+function addObject(object: unknown, where: string, into: Manifests): void {
+  const kind = field(object, 'kind');
+  if (kind === 'List') addItems(object, where, into);
   if (kind !== 'Pod' && kind !== 'NetworkAttachmentDefinition') return;
   const metadata = field(object, 'metadata');
-  const name = text(field(metadata, 'name'));
-  const namespace = text(field(metadata, 'namespace')) || 'default';
-  if (name === '') {
-    into.problems.push(`${where}: ${kind} has no metadata.name`);
-    return;
+  let label = `${where}: ${kind}`;
+  try {
+    const name = textAt(metadata, 'name', 'metadata.name');
+    if (name === '') throw new TypeError('metadata.name is missing');
+    const namespace = textAt(metadata, 'namespace', 'metadata.namespace') || 'default';
+    const key = manifestKey(namespace, name);
+    label += ` ${key}`;
+    const kept: Map<string, unknown> = kind === 'Pod' ? into.pods : into.definitions;
+    if (kept.delete(key)) into.problems.push(`${label} is defined twice; the later one counts`);
+    const annotations = annotationsOf(metadata);
+    if (kind === 'Pod') {
+      into.pods.set(key, { namespace, name, uid: textAt(metadata, 'uid', 'metadata.uid'), annotations });
+    } else {
+      const config = textAt(field(object, 'spec'), 'config', 'spec.config');
+      into.definitions.set(key, { namespace, name, config, annotations });
+    }
+  } catch (error) {
+    into.problems.push(`${label}: ${(error as Error).message}`);
   }
-  const key = manifestKey(namespace, name);
-  const label = `${where}: ${kind} ${key}`;
-  const annotations = annotationsOf(metadata, label, into.problems);
-  if (kind === 'Pod') {
-    if (into.pods.has(key)) into.problems.push(`${label} is defined twice; the later one counts`);
-    into.pods.set(key, { namespace, name, uid: text(field(metadata, 'uid')), annotations });
-    return;
-  }
-  const config = field(field(object, 'spec'), 'config') ?? '';
-  if (typeof config !== 'string') {
-    into.problems.push(`${label}: spec.config must be a string of JSON, got ${JSON.stringify(config)}`);
-    return;
-  }
-  if (into.definitions.has(key)) into.problems.push(`${label} is defined twice; the later one counts`);
-  into.definitions.set(key, { namespace, name, config, annotations });
 }
 
 function addFile(path: string, into: Manifests): void {

@@ -20,3 +20,14 @@ export function onlyCniErrors(run: () => unknown): void {
     if (!(error instanceof CniError)) throw error;
   }
 }
+
+/** `refusal` for what refuses later. */
+export async function laterRefusal(run: () => Promise<unknown>): Promise<ReturnType<typeof refusal>> {
+  const outcome = await run().then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  return refusal(() => {
+    if (outcome !== undefined) throw outcome.error;
+  });
+}
