@@ -42,7 +42,7 @@ const FAILURES: Failure[] = [
     script: 'echo oops; echo "no such device" >&2; exit 3',
     code: 100,
     message: 'plugin "bad" of network "default/bad" exited with code 3 and without a CNI error',
-    details: /stdout: "oops.*; stderr: no such device/,
+    details: /stdout: oops.*; stderr: no such device/,
   },
   {
     what: 'fails with JSON that is no error',
