@@ -30,7 +30,7 @@ std::string MessageOf(const Error& error) {
 }  // namespace
 
 Napi::Error MakeError(Napi::Env env, const Error& error) {
-  const Napi::Error made = Napi::Error::New(env, MessageOf(error));
+  Napi::Error made = Napi::Error::New(env, MessageOf(error));
   Napi::Object object = made.Value();
   object.Set("errno", -error.code);
   object.Set("code", CodeName(error.code));

@@ -62,7 +62,7 @@ Napi::Value ToJs(Napi::Env env, const Snapshot& snapshot) {
   return object;
 }
 
-Result<Snapshot> TakeSnapshot(NetlinkSocket& socket) {
+Result<Snapshot> TakeSnapshot(Rtnetlink& socket) {
   auto links = ListLinks(socket);
   if (!links.ok()) return std::move(links.error());
   auto addresses = ListAddresses(socket);
@@ -115,12 +115,11 @@ Napi::Value GetLinkJs(const Napi::CallbackInfo& info) {
   if (info[1].IsString()) {
     const std::string name = arguments.String(1, "by");
     if (arguments.failed()) return arguments.Throw();
-    return Run(info.Env(), fd,
-               [name](NetlinkSocket& socket) { return GetLinkByName(socket, name); });
+    return Run(info.Env(), fd, [name](Rtnetlink& socket) { return GetLinkByName(socket, name); });
   }
   const auto index = static_cast<int>(arguments.Integer(1, "by", 1, Arguments::kMaxInt));
   if (arguments.failed()) return arguments.Throw();
-  return Run(info.Env(), fd, [index](NetlinkSocket& socket) { return GetLink(socket, index); });
+  return Run(info.Env(), fd, [index](Rtnetlink& socket) { return GetLink(socket, index); });
 }
 
 Napi::Value SnapshotJs(const Napi::CallbackInfo& info) {
@@ -136,7 +135,7 @@ Napi::Value RenameLinkJs(const Napi::CallbackInfo& info) {
   const int index = arguments.Index();
   const std::string name = arguments.String(2, "name");
   if (arguments.failed()) return arguments.Throw();
-  return Run(info.Env(), fd, [index, name](NetlinkSocket& socket) -> Result<Renamed> {
+  return Run(info.Env(), fd, [index, name](Rtnetlink& socket) -> Result<Renamed> {
     auto renamed = RenameLink(socket, index, name);
     if (!renamed.ok()) return std::move(renamed.error());
     return Renamed{.went_down = renamed.value()};
@@ -150,7 +149,7 @@ Napi::Value SetLinkUpJs(const Napi::CallbackInfo& info) {
   const bool up = arguments.Boolean(2, "up");
   if (arguments.failed()) return arguments.Throw();
   return Run(info.Env(), fd,
-             [index, up](NetlinkSocket& socket) { return SetLinkUp(socket, index, up); });
+             [index, up](Rtnetlink& socket) { return SetLinkUp(socket, index, up); });
 }
 
 Napi::Value SetLinkMtuJs(const Napi::CallbackInfo& info) {
@@ -160,11 +159,11 @@ Napi::Value SetLinkMtuJs(const Napi::CallbackInfo& info) {
   const auto mtu = static_cast<std::uint32_t>(arguments.Integer(2, "mtu", 0, Arguments::kMaxInt));
   if (arguments.failed()) return arguments.Throw();
   return Run(info.Env(), fd,
-             [index, mtu](NetlinkSocket& socket) { return SetLinkMtu(socket, index, mtu); });
+             [index, mtu](Rtnetlink& socket) { return SetLinkMtu(socket, index, mtu); });
 }
 
 /// A change that takes a link and one text.
-template <Result<Unit> (*Change)(NetlinkSocket&, int, const std::string&)>
+template <Result<Unit> (*Change)(Rtnetlink&, int, const std::string&)>
 Napi::Value ChangeByText(const Napi::CallbackInfo& info, const char* text_name) {
   Arguments arguments(info);
   const int fd = arguments.Socket();
@@ -172,7 +171,7 @@ Napi::Value ChangeByText(const Napi::CallbackInfo& info, const char* text_name) 
   const std::string text = arguments.String(2, text_name);
   if (arguments.failed()) return arguments.Throw();
   return Run(info.Env(), fd,
-             [index, text](NetlinkSocket& socket) { return Change(socket, index, text); });
+             [index, text](Rtnetlink& socket) { return Change(socket, index, text); });
 }
 
 Napi::Value SetLinkMacJs(const Napi::CallbackInfo& info) {
@@ -196,7 +195,7 @@ Napi::Value DeleteLinkJs(const Napi::CallbackInfo& info) {
   const int fd = arguments.Socket();
   const int index = arguments.Index();
   if (arguments.failed()) return arguments.Throw();
-  return Run(info.Env(), fd, [index](NetlinkSocket& socket) { return DeleteLink(socket, index); });
+  return Run(info.Env(), fd, [index](Rtnetlink& socket) { return DeleteLink(socket, index); });
 }
 
 Napi::Value ListAddressesJs(const Napi::CallbackInfo& info) {
@@ -241,7 +240,7 @@ Napi::Value AddRouteJs(const Napi::CallbackInfo& info) {
   const int fd = arguments.Socket();
   const RouteSpec spec = ReadRouteSpec(arguments, arguments.Object(1, "route"));
   if (arguments.failed()) return arguments.Throw();
-  return Run(info.Env(), fd, [spec](NetlinkSocket& socket) { return AddRoute(socket, spec); });
+  return Run(info.Env(), fd, [spec](Rtnetlink& socket) { return AddRoute(socket, spec); });
 }
 
 Napi::Value DeleteDefaultRoutesJs(const Napi::CallbackInfo& info) {
@@ -250,7 +249,7 @@ Napi::Value DeleteDefaultRoutesJs(const Napi::CallbackInfo& info) {
   const int family = arguments.Family(1, "family");
   if (arguments.failed()) return arguments.Throw();
   return Run(info.Env(), fd,
-             [family](NetlinkSocket& socket) { return DeleteDefaultRoutes(socket, family); });
+             [family](Rtnetlink& socket) { return DeleteDefaultRoutes(socket, family); });
 }
 
 Napi::Value GetVfsJs(const Napi::CallbackInfo& info) {
@@ -258,7 +257,7 @@ Napi::Value GetVfsJs(const Napi::CallbackInfo& info) {
   const int fd = arguments.Socket();
   const int index = arguments.Index();
   if (arguments.failed()) return arguments.Throw();
-  return Run(info.Env(), fd, [index](NetlinkSocket& socket) { return GetVfs(socket, index); });
+  return Run(info.Env(), fd, [index](Rtnetlink& socket) { return GetVfs(socket, index); });
 }
 
 }  // namespace

@@ -79,25 +79,23 @@ void OnReadable(uv_poll_t* handle, int /*status*/, int /*events*/) {
   }
 }
 
+void Free(ProcessArea* area) {
+  napi_remove_async_cleanup_hook(area->cleanup);
+  delete area;
+}
+
 // The environment ends: so do its children, without an audience.
 void OnCleanup(napi_async_cleanup_hook_handle /*hook*/, void* data) {
   auto* area = static_cast<ProcessArea*>(data);
   area->listeners.clear();
-  const auto free_area = [](ProcessArea* done) {
-    napi_remove_async_cleanup_hook(done->cleanup);
-    delete done;
-  };
   if (!area->supervisor.has_value()) {
-    free_area(area);
+    Free(area);
     return;
   }
   uv_poll_stop(&area->poll);
   area->supervisor.reset();
-  uv_close(reinterpret_cast<uv_handle_t*>(&area->poll), [](uv_handle_t* handle) {
-    auto* closed = static_cast<ProcessArea*>(handle->data);
-    napi_remove_async_cleanup_hook(closed->cleanup);
-    delete closed;
-  });
+  uv_close(reinterpret_cast<uv_handle_t*>(&area->poll),
+           [](uv_handle_t* handle) { Free(static_cast<ProcessArea*>(handle->data)); });
 }
 
 // nullopt: there is one. Otherwise why it could not be made.
@@ -112,6 +110,7 @@ std::optional<Error> EnsureSupervisor(ProcessArea* area) {
   area->poll.data = area;
   area->supervisor.emplace(std::move(made.value()));
   uv_poll_start(&area->poll, UV_READABLE, OnReadable);
+  UpdateRef(area);  // The start that follows may fail.
   return std::nullopt;
 }
 

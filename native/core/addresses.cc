@@ -47,7 +47,7 @@ std::optional<Address> ParseAddress(const Message& message) {
   return address;
 }
 
-Result<std::vector<Address>> ListAddresses(NetlinkSocket& socket) {
+Result<std::vector<Address>> ListAddresses(Rtnetlink& socket) {
   MessageBuilder request(RTM_GETADDR, NLM_F_DUMP);
   request.Fixed(ifaddrmsg{.ifa_family = AF_UNSPEC});
   auto reply = socket.Dump(request, "RTM_GETADDR");
@@ -55,7 +55,7 @@ Result<std::vector<Address>> ListAddresses(NetlinkSocket& socket) {
   return ParseAll(reply.value(), ParseAddress);
 }
 
-Result<Unit> AddAddress(NetlinkSocket& socket, int index, const std::string& cidr) {
+Result<Unit> AddAddress(Rtnetlink& socket, int index, const std::string& cidr) {
   constexpr const char* kNewAddress = "RTM_NEWADDR";
   const auto prefix = ParsePrefix(cidr);
   if (!prefix) {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/netlink_message.h"
-#include "core/netlink_socket.h"
 #include "core/result.h"
+#include "core/rtnetlink.h"
 
 namespace multus {
 
@@ -26,11 +26,11 @@ struct Address {
 std::optional<Address> ParseAddress(const Message& message);
 
 /// All IPv4 and IPv6 addresses of the socket's namespace.
-Result<std::vector<Address>> ListAddresses(NetlinkSocket& socket);
+Result<std::vector<Address>> ListAddresses(Rtnetlink& socket);
 
 /// Add "10.0.0.1/24" or "fd00::1/64" to a link. An IPv4 address gets its subnet's broadcast
 /// address, as the reference CNI plugins do. EINVAL when the text is not that, EEXIST when the link
 /// has it.
-Result<Unit> AddAddress(NetlinkSocket& socket, int index, const std::string& cidr);
+Result<Unit> AddAddress(Rtnetlink& socket, int index, const std::string& cidr);
 
 }  // namespace multus

@@ -24,7 +24,7 @@ MessageBuilder LinkRequest(std::uint16_t type, std::uint16_t flags, int index) {
 }
 
 /// Send the change and name the link in its error.
-Result<Unit> Apply(NetlinkSocket& socket, int index, MessageBuilder& request, const char* syscall) {
+Result<Unit> Apply(Rtnetlink& socket, int index, MessageBuilder& request, const char* syscall) {
   auto done = socket.Change(request, syscall);
   if (!done.ok()) return DescribeLinkError(socket, index, std::move(done.error()));
   return done;
@@ -45,7 +45,7 @@ Result<Unit> CheckNewName(const std::string& name) {
   return Unit{};
 }
 
-Result<Unit> SendRename(NetlinkSocket& socket, int index, const std::string& name) {
+Result<Unit> SendRename(Rtnetlink& socket, int index, const std::string& name) {
   MessageBuilder request = LinkRequest(RTM_SETLINK, 0, index);
   request.AddString(IFLA_IFNAME, name);
   auto renamed = socket.Change(request, kSetLink);
@@ -60,7 +60,7 @@ Result<Unit> SendRename(NetlinkSocket& socket, int index, const std::string& nam
 }
 
 /// Down, rename, up. Whatever the rename says, the link is brought up again.
-Result<bool> RenameWhileDown(NetlinkSocket& socket, int index, const std::string& name) {
+Result<bool> RenameWhileDown(Rtnetlink& socket, int index, const std::string& name) {
   if (auto down = SetLinkUp(socket, index, false); !down.ok()) return std::move(down.error());
   auto renamed = SendRename(socket, index, name);
   auto up = SetLinkUp(socket, index, true);
@@ -86,7 +86,7 @@ MessageBuilder AltNameRequest(std::uint16_t type, std::uint16_t flags, int index
 
 }  // namespace
 
-Result<bool> RenameLink(NetlinkSocket& socket, int index, const std::string& name) {
+Result<bool> RenameLink(Rtnetlink& socket, int index, const std::string& name) {
   if (auto checked = CheckNewName(name); !checked.ok()) return std::move(checked.error());
   auto renamed = SendRename(socket, index, name);
   if (renamed.ok()) return false;
@@ -96,7 +96,7 @@ Result<bool> RenameLink(NetlinkSocket& socket, int index, const std::string& nam
   return RenameWhileDown(socket, index, name);
 }
 
-Result<Unit> SetLinkUp(NetlinkSocket& socket, int index, bool up) {
+Result<Unit> SetLinkUp(Rtnetlink& socket, int index, bool up) {
   MessageBuilder request(RTM_SETLINK, NLM_F_ACK);
   request.Fixed(ifinfomsg{.ifi_family = AF_UNSPEC,
                           .ifi_index = index,
@@ -105,13 +105,13 @@ Result<Unit> SetLinkUp(NetlinkSocket& socket, int index, bool up) {
   return Apply(socket, index, request, kSetLink);
 }
 
-Result<Unit> SetLinkMtu(NetlinkSocket& socket, int index, std::uint32_t mtu) {
+Result<Unit> SetLinkMtu(Rtnetlink& socket, int index, std::uint32_t mtu) {
   MessageBuilder request = LinkRequest(RTM_SETLINK, 0, index);
   request.AddU32(IFLA_MTU, mtu);
   return Apply(socket, index, request, kSetLink);
 }
 
-Result<Unit> SetLinkMac(NetlinkSocket& socket, int index, const std::string& mac) {
+Result<Unit> SetLinkMac(Rtnetlink& socket, int index, const std::string& mac) {
   auto link = GetLink(socket, index);
   if (!link.ok()) return std::move(link.error());
   // The kernel refuses a shorter address but cuts a longer one without a word.
@@ -127,18 +127,18 @@ Result<Unit> SetLinkMac(NetlinkSocket& socket, int index, const std::string& mac
   return Apply(socket, index, request, kSetLink);
 }
 
-Result<Unit> AddAltName(NetlinkSocket& socket, int index, const std::string& name) {
+Result<Unit> AddAltName(Rtnetlink& socket, int index, const std::string& name) {
   MessageBuilder request =
       AltNameRequest(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, index, name);
   return Apply(socket, index, request, "RTM_NEWLINKPROP");
 }
 
-Result<Unit> DeleteAltName(NetlinkSocket& socket, int index, const std::string& name) {
+Result<Unit> DeleteAltName(Rtnetlink& socket, int index, const std::string& name) {
   MessageBuilder request = AltNameRequest(RTM_DELLINKPROP, 0, index, name);
   return Apply(socket, index, request, "RTM_DELLINKPROP");
 }
 
-Result<Unit> DeleteLink(NetlinkSocket& socket, int index) {
+Result<Unit> DeleteLink(Rtnetlink& socket, int index) {
   MessageBuilder request = LinkRequest(RTM_DELLINK, 0, index);
   return Apply(socket, index, request, "RTM_DELLINK");
 }

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
-#include "core/netlink_socket.h"
 #include "core/result.h"
+#include "core/rtnetlink.h"
 
 namespace multus {
 
@@ -15,24 +15,24 @@ namespace multus {
 /// is up as before. Refused here, because the kernel would acknowledge something else: an empty
 /// name (does nothing) and '%' (a template). ERANGE for more than 15 bytes, EEXIST when any link
 /// has it as name or alternative name, itself included.
-Result<bool> RenameLink(NetlinkSocket& socket, int index, const std::string& name);
+Result<bool> RenameLink(Rtnetlink& socket, int index, const std::string& name);
 
 /// Set or clear IFF_UP.
-Result<Unit> SetLinkUp(NetlinkSocket& socket, int index, bool up);
+Result<Unit> SetLinkUp(Rtnetlink& socket, int index, bool up);
 
 /// EINVAL with the driver's limits in the detail when it does not take that MTU.
-Result<Unit> SetLinkMtu(NetlinkSocket& socket, int index, std::uint32_t mtu);
+Result<Unit> SetLinkMtu(Rtnetlink& socket, int index, std::uint32_t mtu);
 
 /// `mac` as text; EINVAL when it is not a hardware address of the link's length.
-Result<Unit> SetLinkMac(NetlinkSocket& socket, int index, const std::string& mac);
+Result<Unit> SetLinkMac(Rtnetlink& socket, int index, const std::string& mac);
 
 /// Add an alternative name (Linux 5.5), up to 127 bytes. EEXIST when any link has it.
-Result<Unit> AddAltName(NetlinkSocket& socket, int index, const std::string& name);
+Result<Unit> AddAltName(Rtnetlink& socket, int index, const std::string& name);
 
 /// ENOENT or EINVAL when the link does not have that alternative name.
-Result<Unit> DeleteAltName(NetlinkSocket& socket, int index, const std::string& name);
+Result<Unit> DeleteAltName(Rtnetlink& socket, int index, const std::string& name);
 
 /// EOPNOTSUPP for what cannot be deleted (physical devices, loopback).
-Result<Unit> DeleteLink(NetlinkSocket& socket, int index);
+Result<Unit> DeleteLink(Rtnetlink& socket, int index);
 
 }  // namespace multus

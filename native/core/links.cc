@@ -25,7 +25,7 @@ Result<Link> Single(Result<Buffer> reply) {
 
 }  // namespace
 
-Result<std::vector<Link>> ListLinks(NetlinkSocket& socket) {
+Result<std::vector<Link>> ListLinks(Rtnetlink& socket) {
   MessageBuilder request(RTM_GETLINK, NLM_F_DUMP);
   request.Fixed(ifinfomsg{.ifi_family = AF_UNSPEC});
   request.AddU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
@@ -34,7 +34,7 @@ Result<std::vector<Link>> ListLinks(NetlinkSocket& socket) {
   return ParseAll(reply.value(), ParseLink);
 }
 
-Result<Link> GetLink(NetlinkSocket& socket, int index) {
+Result<Link> GetLink(Rtnetlink& socket, int index) {
   MessageBuilder request(RTM_GETLINK, 0);
   request.Fixed(ifinfomsg{.ifi_family = AF_UNSPEC, .ifi_index = index});
   request.AddU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
@@ -45,7 +45,7 @@ Result<Link> GetLink(NetlinkSocket& socket, int index) {
   return link;
 }
 
-Result<Link> GetLinkByName(NetlinkSocket& socket, const std::string& name) {
+Result<Link> GetLinkByName(Rtnetlink& socket, const std::string& name) {
   const auto missing = [&name](std::string detail) {
     return Error{.code = ENODEV, .syscall = kGetLink, .detail = std::move(detail), .ifname = name};
   };
@@ -67,7 +67,7 @@ Result<Link> GetLinkByName(NetlinkSocket& socket, const std::string& name) {
   return link;
 }
 
-Error DescribeLinkError(NetlinkSocket& socket, int index, Error error) {
+Error DescribeLinkError(Rtnetlink& socket, int index, Error error) {
   if (error.ifname.empty()) {
     if (auto link = GetLink(socket, index); link.ok()) {
       error.ifname = link.value().name;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/netlink_message.h"
-#include "core/netlink_socket.h"
 #include "core/result.h"
+#include "core/rtnetlink.h"
 
 namespace multus {
 
@@ -32,17 +32,17 @@ struct Link {
 std::optional<Link> ParseLink(const Message& message);
 
 /// All links of the socket's namespace, without VFs or statistics.
-Result<std::vector<Link>> ListLinks(NetlinkSocket& socket);
+Result<std::vector<Link>> ListLinks(Rtnetlink& socket);
 
 /// ENODEV when there is none.
-Result<Link> GetLink(NetlinkSocket& socket, int index);
+Result<Link> GetLink(Rtnetlink& socket, int index);
 
 /// By primary name. The kernel's look-up takes alternative names too (5.5): such a match is ENODEV
 /// here, and the detail says whose name it is.
-Result<Link> GetLinkByName(NetlinkSocket& socket, const std::string& name);
+Result<Link> GetLinkByName(Rtnetlink& socket, const std::string& name);
 
 /// Put the link's name into an error about it; or, where the kernel said ENODEV without a word,
 /// what it means.
-Error DescribeLinkError(NetlinkSocket& socket, int index, Error error);
+Error DescribeLinkError(Rtnetlink& socket, int index, Error error);
 
 }  // namespace multus

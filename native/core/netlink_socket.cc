@@ -120,7 +120,7 @@ Result<Unit> NetlinkSocket::Prepare() {
   return Unit{};
 }
 
-Result<Unit> NetlinkSocket::Send(Bytes request, const char* syscall) {
+Result<Unit> NetlinkSocket::Send(Bytes request, const char* syscall) const {
   while (send(fd_, request.data(), request.size(), 0) < 0) {
     if (errno != EINTR) return ErrnoError(syscall, "the request could not be sent");
   }

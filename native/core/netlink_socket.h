@@ -7,6 +7,7 @@
 #include "core/netlink_message.h"
 #include "core/netlink_reply.h"
 #include "core/result.h"
+#include "core/rtnetlink.h"
 #include "core/unique_fd.h"
 
 namespace multus {
@@ -19,23 +20,19 @@ Result<UniqueFd> OpenRouteSocket();
 /// Use of an open socket for one operation, which may be several requests. Borrows the fd; the
 /// caller keeps it open. Any thread may use any socket: a second user of the same fd waits in the
 /// constructor until the first is gone, so that neither swallows the other's replies.
-class NetlinkSocket {
+class NetlinkSocket final : public Rtnetlink {
  public:
   explicit NetlinkSocket(int fd);
 
-  /// Send a change and wait for its acknowledgement. `syscall` is its name in errors
-  /// ("RTM_SETLINK").
-  Result<Unit> Change(MessageBuilder& request, const char* syscall);
-  /// Send a get and return the one message that answers it.
-  Result<Buffer> Get(MessageBuilder& request, const char* syscall);
-  /// Send a dump and return all its messages. Repeats a dump that changed on the way; EINTR when it
-  /// keeps changing.
-  Result<Buffer> Dump(MessageBuilder& request, const char* syscall);
+  Result<Unit> Change(MessageBuilder& request, const char* syscall) override;
+  Result<Buffer> Get(MessageBuilder& request, const char* syscall) override;
+  /// Repeats a dump that changed on the way; EINTR when it keeps changing.
+  Result<Buffer> Dump(MessageBuilder& request, const char* syscall) override;
 
  private:
   Result<Buffer> Exchange(ReplyCollector& collector, MessageBuilder& request, const char* syscall);
   Result<Unit> Prepare();
-  Result<Unit> Send(Bytes request, const char* syscall);
+  Result<Unit> Send(Bytes request, const char* syscall) const;
   Result<Bytes> Receive(const char* syscall);
 
   int fd_;

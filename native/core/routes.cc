@@ -19,7 +19,7 @@ constexpr const char* kDeleteRoute = "RTM_DELROUTE";
 
 /// One family's main table. Filtered here: asked to filter by a table that is not there yet, as in
 /// a new namespace, the kernel fails.
-Result<std::vector<Route>> ListFamily(NetlinkSocket& socket, int family) {
+Result<std::vector<Route>> ListFamily(Rtnetlink& socket, int family) {
   MessageBuilder request(RTM_GETROUTE, NLM_F_DUMP);
   request.Fixed(rtmsg{.rtm_family = static_cast<unsigned char>(family)});
   auto reply = socket.Dump(request, "RTM_GETROUTE");
@@ -129,7 +129,7 @@ bool IsDeletableDefault(const Route& route) {
 
 }  // namespace
 
-Result<std::vector<Route>> ListRoutes(NetlinkSocket& socket) {
+Result<std::vector<Route>> ListRoutes(Rtnetlink& socket) {
   std::vector<Route> all;
   for (const int family : {AF_INET, AF_INET6}) {
     auto routes = ListFamily(socket, family);
@@ -139,7 +139,7 @@ Result<std::vector<Route>> ListRoutes(NetlinkSocket& socket) {
   return all;
 }
 
-Result<Unit> AddRoute(NetlinkSocket& socket, const RouteSpec& spec) {
+Result<Unit> AddRoute(Rtnetlink& socket, const RouteSpec& spec) {
   auto request = AddRequest(spec);
   if (!request.ok()) return DescribeLinkError(socket, spec.index, std::move(request.error()));
   auto added = socket.Change(request.value(), kNewRoute);
@@ -152,7 +152,7 @@ Result<Unit> AddRoute(NetlinkSocket& socket, const RouteSpec& spec) {
   return added;
 }
 
-Result<std::vector<Route>> DeleteDefaultRoutes(NetlinkSocket& socket, int family) {
+Result<std::vector<Route>> DeleteDefaultRoutes(Rtnetlink& socket, int family) {
   auto routes = ListFamily(socket, family);
   if (!routes.ok()) return routes;
   std::vector<Route> deleted;

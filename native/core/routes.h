@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/netlink_message.h"
-#include "core/netlink_socket.h"
 #include "core/result.h"
+#include "core/rtnetlink.h"
 
 namespace multus {
 
@@ -48,14 +48,14 @@ struct RouteSpec {
 std::vector<Route> ParseRoute(const Message& message);
 
 /// The main table's routes, IPv4 first.
-Result<std::vector<Route>> ListRoutes(NetlinkSocket& socket);
+Result<std::vector<Route>> ListRoutes(Rtnetlink& socket);
 
 /// Add a route. EINVAL when a text of `spec` is not an address, EEXIST when there is such a route,
 /// ENETUNREACH when the gateway is on no connected subnet.
-Result<Unit> AddRoute(NetlinkSocket& socket, const RouteSpec& spec);
+Result<Unit> AddRoute(Rtnetlink& socket, const RouteSpec& spec);
 
 /// Delete the main table's default routes of AF_INET or AF_INET6; the result is those deleted. One
 /// that is gone already is no error. On an error, those before it are deleted.
-Result<std::vector<Route>> DeleteDefaultRoutes(NetlinkSocket& socket, int family);
+Result<std::vector<Route>> DeleteDefaultRoutes(Rtnetlink& socket, int family);
 
 }  // namespace multus

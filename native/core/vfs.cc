@@ -10,7 +10,7 @@
 
 namespace multus {
 
-Result<VfList> GetVfs(NetlinkSocket& socket, int index) {
+Result<VfList> GetVfs(Rtnetlink& socket, int index) {
   constexpr const char* kGetLink = "RTM_GETLINK";
   MessageBuilder request(RTM_GETLINK, 0);
   request.Fixed(ifinfomsg{.ifi_family = AF_UNSPEC, .ifi_index = index});

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/netlink_message.h"
-#include "core/netlink_socket.h"
 #include "core/result.h"
+#include "core/rtnetlink.h"
 
 namespace multus {
 
@@ -44,6 +44,6 @@ std::optional<VfList> ParseVfList(const Message& message);
 
 /// The VFs of a PF, by one get with RTEXT_FILTER_VF. Never by a dump: a dump leaves out links whose
 /// message does not fit.
-Result<VfList> GetVfs(NetlinkSocket& socket, int index);
+Result<VfList> GetVfs(Rtnetlink& socket, int index);
 
 }  // namespace multus

@@ -35,11 +35,13 @@ int64_t NowMs() {
   return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
+constexpr int64_t kMaxTimeoutMs = 3'600'000;
+
 // Tests cannot wait for ten seconds.
 int64_t TimeoutMs(int64_t standard) {
   const char* text = getenv("MULTUS_SHIM_TIMEOUT_MS");
   const int64_t wanted = text == nullptr ? 0 : strtoll(text, nullptr, 10);
-  return wanted > 0 ? wanted : standard;
+  return wanted > 0 ? std::min(wanted, kMaxTimeoutMs) : standard;
 }
 
 Ending Lost(std::string reason) {

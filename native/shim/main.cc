@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -33,6 +34,11 @@ int RunForPeople(int argc, char** argv) {
   if (argc > 1) {
     const std::string cli = BesideUs("multus-cli");
     execv(cli.c_str(), argv);
+    if (errno != ENOENT) {
+      const std::string message = "multus: cannot execute " + cli + ": " + strerror(errno) + "\n";
+      (void)!write(STDERR_FILENO, message.data(), message.size());
+      return 1;
+    }
   }
   (void)!write(STDERR_FILENO, kAbout, sizeof kAbout - 1);
   return 0;

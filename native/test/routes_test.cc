@@ -3,7 +3,12 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <string>
+#include <vector>
+
 #include "test/bytes.h"
+#include "test/fake_kernel.h"
 #include "test/fixtures/messages.h"
 #include "test/test.h"
 
@@ -22,6 +27,33 @@ std::vector<Route> Find(std::string_view hex, const std::string& dst) {
     }
   }
   return found;
+}
+
+/// Answers a dump with recorded routes, and deletes default routes by a script.
+class RouteKernel : public FakeKernel {
+ public:
+  Buffer routes;
+  std::vector<int> errors;  ///< Of the deletions in turn; success after the last.
+
+ protected:
+  int Apply(const Message& message) override {
+    const auto info = ReadAs<rtmsg>(message.body).value_or(rtmsg{});
+    const Bytes attributes = message.body.subspan(sizeof(rtmsg));
+    log.push_back(std::to_string(info.rtm_dst_len) +
+                  (FindAttribute(attributes, RTA_GATEWAY) ? " by hop" : " whole"));
+    return log.size() <= errors.size() ? errors[log.size() - 1] : 0;
+  }
+
+  Buffer Answer(const Message& /*message*/) override { return routes; }
+};
+
+/// A default route of the main table with two hops.
+Buffer MultipathDefault() {
+  MessageBuilder builder(RTM_NEWROUTE, 0);
+  builder.Fixed(rtmsg{.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_type = RTN_UNICAST});
+  const Buffer hop = BytesOf(rtnexthop{.rtnh_len = sizeof(rtnexthop), .rtnh_ifindex = 4});
+  builder.Add(RTA_MULTIPATH, Join({hop, hop}));
+  return Finished(builder);
 }
 
 }  // namespace
@@ -106,6 +138,55 @@ TEST(ParseRouteEndsAtMalformedHop) {
     ASSERT(routes.size() == 1);
     EXPECT_EQ(routes[0].index, 4);
   }
+}
+
+TEST(DeleteDefaultRoutesTakesOnlyDefaultsOfMainTable) {
+  RouteKernel kernel;
+  kernel.routes = FromHex(kRouteDump4);
+  const auto deleted = DeleteDefaultRoutes(kernel, AF_INET);
+  ASSERT(deleted.ok());
+  ASSERT(deleted.value().size() == 1);
+  EXPECT_EQ(deleted.value()[0].gateway, "10.1.0.1");
+  EXPECT(kernel.log == std::vector<std::string>{"0 by hop"});
+}
+
+TEST(DeleteDefaultRoutesReportsEveryHopOfMultipath) {
+  RouteKernel kernel;
+  kernel.routes = MultipathDefault();
+  kernel.errors = {0, ESRCH};  // The first deletion takes all hops along.
+  const auto deleted = DeleteDefaultRoutes(kernel, AF_INET);
+  ASSERT(deleted.ok());
+  EXPECT_EQ(deleted.value().size(), 2);
+  EXPECT_EQ(kernel.log.at(0), "0 whole");
+}
+
+TEST(DeleteDefaultRoutesTakesVanishedRouteForGone) {
+  RouteKernel kernel;
+  kernel.routes = FromHex(kRouteDump6);
+  kernel.errors = {ESRCH};
+  const auto deleted = DeleteDefaultRoutes(kernel, AF_INET6);
+  ASSERT(deleted.ok());
+  EXPECT(deleted.value().empty());
+}
+
+TEST(DeleteDefaultRoutesReportsRefusal) {
+  RouteKernel kernel;
+  kernel.routes = FromHex(kRouteDump4);
+  kernel.errors = {EPERM};
+  EXPECT_EQ(DeleteDefaultRoutes(kernel, AF_INET).error().code, EPERM);
+}
+
+TEST(AddRouteRefusesBadText) {
+  RouteKernel kernel;
+  kernel.routes = FromHex(kRouteDump4);
+  for (const RouteSpec& spec :
+       {RouteSpec{.family = AF_INET, .dst = "10.0.0.0", .index = 3},
+        RouteSpec{.family = AF_INET, .dst = "fd00::/8", .index = 3},
+        RouteSpec{.family = AF_INET6, .dst = "::/0", .gateway = "fe80::1%eth0", .index = 3},
+        RouteSpec{.family = AF_INET, .dst = "0.0.0.0/0", .index = 3, .src = "::1"}}) {
+    EXPECT_EQ(AddRoute(kernel, spec).error().code, EINVAL);
+  }
+  EXPECT(kernel.log.empty());
 }
 
 }  // namespace multus::test

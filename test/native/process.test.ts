@@ -240,7 +240,7 @@ test('onExit runs microtasks at once and keeps the async context', async () => {
           resolve();
         });
         process.nextTick(() => order.push('tick'));
-        Promise.resolve().then(() => order.push('microtask'));
+        void Promise.resolve().then(() => order.push('microtask'));
       });
     });
   });
@@ -265,6 +265,10 @@ test('children keep the program running, an idle addon does not', async () => {
     native.startProcess({ path: '/bin/true', env: [], maxStdout: 1, maxStderr: 1 }, () => console.log('exit seen'));`);
   assert.is(code, 0);
   assert.is(output, 'exit seen\n');
+  const failed = await program(`
+    try { native.startProcess({ path: '/absent', env: [], maxStdout: 1, maxStderr: 1 }, () => {}); }
+    catch (error) { console.log(error.code); }`);
+  assert.is(failed.output, 'ENOENT\n');
 });
 
 // Reconcilers may run in a worker; terminating it must neither crash the daemon nor leave its delegates at work.

@@ -1,0 +1,86 @@
+/**
+ * Arguments and errors of the addon. A user loses: an error that says nothing, or worse, a change made to another link
+ * than the one meant.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { native } from '../../src/node/native.ts';
+import { kernelTest } from './kernel-test.ts';
+import { failureOf } from './scratch-netns.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: these calls are wrong on purpose.
+const addon = native() as any;
+
+const wrong: [string, () => unknown, string][] = [
+  ['openNetns', () => addon.openNetns(), 'path'],
+  ['openNetns', () => addon.openNetns('/run/netns/a\0b'), 'path'],
+  ['openSocket', () => addon.openSocket('3'), 'netnsFd'],
+  ['openSocket', () => addon.openSocket(-2), 'netnsFd'],
+  ['listLinks', () => addon.listLinks(), 'socket'],
+  ['listLinks', () => addon.listLinks(1.5), 'socket'],
+  ['listLinks', () => addon.listLinks(Number.NaN), 'socket'],
+  ['getLink', () => addon.getLink(3, {}), 'by'],
+  // Index 0 is "look it up by name" to the kernel: never let through.
+  ['getLink', () => addon.getLink(3, 0), 'by'],
+  ['renameLink', () => addon.renameLink(3, 0, 'x'), 'index'],
+  ['renameLink', () => addon.renameLink(3, 2 ** 31, 'x'), 'index'],
+  ['renameLink', () => addon.renameLink(3, 1, 7), 'name'],
+  ['setLinkUp', () => addon.setLinkUp(3, 1, 1), 'up'],
+  ['setLinkMtu', () => addon.setLinkMtu(3, 1, -1), 'mtu'],
+  ['setLinkMac', () => addon.setLinkMac(3, 1), 'mac'],
+  ['addAltName', () => addon.addAltName(3, 1, null), 'name'],
+  ['deleteAltName', () => addon.deleteAltName(3, 1, undefined), 'name'],
+  ['deleteLink', () => addon.deleteLink(3, '1'), 'index'],
+  ['addAddress', () => addon.addAddress(3, 1, []), 'cidr'],
+  ['addRoute', () => addon.addRoute(3, null), 'route'],
+  ['addRoute', () => addon.addRoute(3, { family: 5, dst: '::/0', index: 1 }), 'family'],
+  ['addRoute', () => addon.addRoute(3, { family: 6, index: 1 }), 'dst'],
+  ['addRoute', () => addon.addRoute(3, { family: 6, dst: '::/0' }), 'index'],
+  ['addRoute', () => addon.addRoute(3, { family: 6, dst: '::/0', index: 1, mtu: 'x' }), 'mtu'],
+  ['deleteDefaultRoutes', () => addon.deleteDefaultRoutes(3, 10), 'family'],
+  ['getVfs', () => addon.getVfs(3, -1), 'index'],
+];
+
+for (const [name, call, argument] of wrong) {
+  test(`${name}() names the wrong argument "${argument}": ${String(call).slice(12)}`, () => {
+    assert.throws(call, (error: Error) => {
+      assert.instance(error, TypeError);
+      assert.match(error.message, `"${argument}"`);
+      return true;
+    });
+  });
+}
+
+test('an fd that is no netlink socket is refused by every call', async () => {
+  const fd = openSync('/dev/null', 'r');
+  const error = await failureOf(() => native().listLinks(fd));
+  closeSync(fd);
+  assert.is(error.code, 'ENOTSOCK');
+  assert.is(error.syscall, 'getsockname');
+  const closed = await failureOf(() => native().snapshot(1_000_000));
+  assert.is(closed.code, 'EBADF');
+});
+
+test('unset and undefined properties of a route are the same', async () => {
+  const fd = openSync('/dev/null', 'r');
+  const route = { family: 4, dst: '10.0.0.0/8', index: 1, gateway: undefined, mtu: undefined, onlink: undefined };
+  assert.is((await failureOf(() => addon.addRoute(fd, route))).code, 'ENOTSOCK');
+  closeSync(fd);
+});
+
+kernelTest('an error has the shape of Node and the words of the kernel', async (netns) => {
+  const index = netns.addVeth('eth0', 'peer0');
+  const error = await failureOf(() => native().renameLink(netns.socket, index, 'peer0'));
+  assert.instance(error, Error);
+  assert.is(error.errno, -17);
+  assert.is(error.code, 'EEXIST');
+  assert.is(error.syscall, 'RTM_SETLINK');
+  assert.is(error.ifname, 'peer0');
+  assert.is(error.message, 'RTM_SETLINK peer0: EEXIST, File exists');
+  const worded = await failureOf(() => native().setLinkMtu(netns.socket, index, 9));
+  assert.equal(Object.keys(worded).sort(), ['code', 'detail', 'errno', 'ifname', 'syscall']);
+  assert.match(worded.message, `(${worded.detail})`);
+});
+
+test.run();
