@@ -30,7 +30,8 @@ Result<std::string> FindPlugin(const std::string& name, const std::vector<std::s
   std::string searched;
   std::string forbidden;
   for (const std::string& dir : dirs) {
-    std::string path = dir + "/" + name;
+    std::string path = dir;
+    path.append("/").append(name);
     struct stat status;
     if (stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
       if ((status.st_mode & 0111) != 0) return path;
@@ -49,9 +50,9 @@ std::vector<std::string> PluginEnvironment(const std::vector<std::string>& overr
   std::vector<std::string> env;
   for (char** entry = environ; *entry != nullptr; entry++) {
     if (IsSaidToUs(NameOf(*entry))) continue;
-    const bool overridden = std::any_of(
-        overrides.begin(), overrides.end(),
-        [&](const std::string& override_) { return NameOf(override_) == NameOf(*entry); });
+    const bool overridden =
+        std::any_of(overrides.begin(), overrides.end(),
+                    [&](const std::string& change) { return NameOf(change) == NameOf(*entry); });
     if (!overridden) env.emplace_back(*entry);
   }
   for (const std::string& entry : overrides) {

@@ -61,7 +61,7 @@ void WriteFile(const std::string& path, const std::string& text, mode_t mode) {
 
 // A shell script as a plugin; it must be closed before it is executed.
 std::string Script(const TempDir& dir, const char* name, const std::string& body) {
-  const std::string path = dir.File(name);
+  std::string path = dir.File(name);
   WriteFile(path, "#!/bin/sh\n" + body, 0755);
   return path;
 }

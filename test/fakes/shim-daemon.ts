@@ -101,7 +101,6 @@ function parseRequest(bytes: Buffer): ShimRequest | undefined {
 export class ShimDaemon {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
-  /** Conversations that have not ended yet; a test that awaits them sees their failures. */
   private readonly talks: Promise<void>[] = [];
 
   private constructor(converse: (conversation: Conversation) => Promise<void> | void) {
@@ -134,12 +133,16 @@ export class ShimDaemon {
     return daemon;
   }
 
-  /** Ends all connections, as a crash does. Throws what `converse` threw. */
+  /** Waits for all conversations; throws what `converse` threw. To be called when no shim is at work any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.talks);
+  }
+
+  /** Ends all connections, as a crash does. */
   async close(): Promise<void> {
     const closed = once(this.server, 'close');
     this.server.close();
     for (const socket of this.sockets) socket.destroy();
     await closed;
-    await Promise.all(this.talks);
   }
 }
