@@ -1,5 +1,5 @@
 /** An operation as the engine carries it, from an environment and a stdin, with plugins and log that are fakes. */
-import { budgetSignal, type Operation } from '../../src/attach/operation.ts';
+import type { Operation } from '../../src/attach/operation.ts';
 import type { ClusterSource } from '../../src/cluster/source.ts';
 import { parseRequest } from '../../src/cni/request.ts';
 import type { DelegateRunner } from '../../src/delegate/runner.ts';
@@ -47,7 +47,7 @@ export function fakeOperation(options: FakeOperationOptions): Operation & { log:
     signal,
     request,
     config: parseMultusConfig(request.config),
-    budget: budgetSignal(signal, 60_000, command),
+    budget: signal,
     deadline: performance.now() + 60_000,
   };
 }
