@@ -1,7 +1,8 @@
 /** From a request's environment and stdin to its answer, whichever door it came through. */
 import { type CniError, formatError, toCniError } from '../cni/errors.ts';
+import { RawObject } from '../cni/raw-json.ts';
 import { type CniRequest, parseRequest } from '../cni/request.ts';
-import { formatVersionReply } from '../cni/versions.ts';
+import { formatVersionReply, SUPPORTED_VERSIONS } from '../cni/versions.ts';
 import { parseMultusConfig } from '../pod/multus-config.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
@@ -9,6 +10,9 @@ import { del } from './del.ts';
 import { gc } from './gc.ts';
 import { type Operation, type OperationContext, withinBudget } from './operation.ts';
 import { status } from './status.ts';
+
+/** Every runtime reads an error of this version. */
+export const UNKNOWN_VERSION = '1.0.0';
 
 /** What goes to the runtime: stdout and exit code (CNI spec section 5). */
 export interface Answer {
@@ -61,6 +65,16 @@ export function readRequest(env: Record<string, string | undefined>, stdin: Uint
 /** The answer to a request that failed. */
 export function errorAnswer(error: unknown, cniVersion: string): Answer {
   return { exitCode: 1, stdout: formatError(toCniError(error), cniVersion) };
+}
+
+/** The answer to a request that could not be read, in its version where that is one of ours. */
+export function refusal(error: CniError, stdin: Uint8Array): Answer {
+  try {
+    const version = RawObject.parse(Buffer.from(stdin).toString(), 'configuration').value('cniVersion');
+    return errorAnswer(error, SUPPORTED_VERSIONS.find((one) => one === version) ?? UNKNOWN_VERSION);
+  } catch {
+    return errorAnswer(error, UNKNOWN_VERSION); // not JSON: that may be the error
+  }
 }
 
 /** Never throws: every failure is an answer with a CNI error object. */

@@ -1,10 +1,9 @@
 /** Takes requests from the socket into the engine: queueing, one container's DEL ending its ADD, logging. */
 import type { Logger } from 'pino';
-import { type Answer, answerRequest, errorAnswer, readRequest } from '../attach/engine.ts';
+import { type Answer, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
 import type { OperationContext } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
-import { RawObject } from '../cni/raw-json.ts';
 import type { CniRequest } from '../cni/request.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import type { WireRequest } from '../wire/http.ts';
@@ -25,16 +24,6 @@ const LANES: Record<CniRequest['command'], Lane> = {
   GC: 'release',
   VERSION: 'other',
 };
-
-/** cniVersion for the error object of a request that could not be read. */
-function versionOf(stdin: Uint8Array): string {
-  try {
-    const version = RawObject.parse(Buffer.from(stdin).toString(), 'configuration').value('cniVersion');
-    return typeof version === 'string' && version !== '' ? version : '1.0.0';
-  } catch {
-    return '1.0.0';
-  }
-}
 
 export class Requests {
   /** State directories that requests named: the reconciler looks after them. */
@@ -59,7 +48,7 @@ export class Requests {
     const request = readRequest(wire.env, wire.config);
     if (request instanceof CniError) {
       this.log.error({ error: request.message, code: request.code }, 'refused a request');
-      return errorAnswer(request, versionOf(wire.config));
+      return refusal(request, wire.config);
     }
     const ending = new AbortController();
     if (request.command === 'DEL') {

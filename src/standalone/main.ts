@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
-import { type Answer, answerRequest, errorAnswer, readRequest } from '../attach/engine.ts';
+import { type Answer, answerRequest, errorAnswer, readRequest, refusal, UNKNOWN_VERSION } from '../attach/engine.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
@@ -22,8 +22,9 @@ function endedBySignal(): AbortSignal {
 
 async function answer(): Promise<Answer> {
   const env = process.env;
-  const request = readRequest(env, readFileSync(0));
-  if (request instanceof CniError) return errorAnswer(request, '1.0.0');
+  const stdin = readFileSync(0);
+  const request = readRequest(env, stdin);
+  if (request instanceof CniError) return refusal(request, stdin);
   const baseEnv = Object.fromEntries(Object.entries(env).filter(([key]) => !/^(CNI|MULTUS)_/.test(key)));
   return answerRequest(request, {
     door: 'standalone',
@@ -36,7 +37,7 @@ async function answer(): Promise<Answer> {
 }
 
 void answer()
-  .catch((error: unknown) => errorAnswer(error, '1.0.0'))
+  .catch((error: unknown) => errorAnswer(error, UNKNOWN_VERSION))
   .then(({ exitCode, stdout }) => {
     process.stdout.write(stdout, () => process.exit(exitCode));
   });

@@ -54,10 +54,13 @@ export interface CniCall {
   pod?: string;
   ifName?: string;
   args?: string;
-  /** Text for stdin; default is the lab's configuration. */
-  config?: string;
+  /** Bytes for stdin; default is the lab's configuration. */
+  config?: string | Buffer;
   /** Changes to the environment; undefined removes. */
   env?: Record<string, string | undefined>;
+  /** Words before the shim's path, such as ["sh", "-c", ...]. */
+  wrapper?: readonly string[];
+  /** Called with the process that becomes the shim. */
   onSpawn?: (child: ChildProcess) => void;
 }
 
@@ -223,7 +226,8 @@ export class Lab {
       CNI_PATH: `${this.binDir}:${referencePlugins()}`,
       ...call.env,
     };
-    const finished = await run('nsenter', [`--net=${this.netns('host')}`, this.shim], {
+    const words = [`--net=${this.netns('host')}`, ...(call.wrapper ?? []), this.shim];
+    const finished = await run('nsenter', words, {
       env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
       input: call.config ?? JSON.stringify(this.config),
       ...(call.onSpawn === undefined ? {} : { onSpawn: call.onSpawn }),

@@ -1,3 +1,4 @@
+// timeout: 300s
 // The way of a pod through all verbs, with real plugins: what users run multus for.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,3 +1,4 @@
+// timeout: 300s
 // Delegates whose words are not their deeds. A pod would otherwise start with a network that is not there or not right,
 // and nobody would know.
 import { test } from 'uvu';
@@ -152,7 +153,7 @@ eachDoor('ADD fails when the plugin reports a link and makes none', async (lab) 
 eachDoor('ADD names the link that is there when another one is reported', async (lab) => {
   await prepare(lab, { name: 'other0' }, { name: 'promised0' });
   const message =
-    'interface "eth0" (or as reported, "promised0") must be in the pod, it is not; new links in the pod are: other0';
+    'interface "eth0" (reported as "promised0") must be in the pod, it is not; new links in the pod are: other0';
   assertError(await lab.cni('ADD'), 102, message);
   await assertClean(lab, 'pod1');
 });
