@@ -32,6 +32,15 @@ test('a damaged file is told, does not stop the others, and is not tried again a
   assert.equal((await once({}, retries)).log.entries, []);
 });
 
+test('a state directory that cannot be read is told: the daemon must not end with it', async () => {
+  const cniDir = folder.write('file', '');
+  const log = new FakeLog();
+  const signal = new AbortController().signal;
+  await reconcile({ cniDir, runner: () => new FakeRunner(), log, signal }, new RetryTimes());
+  const [fields] = log.of('cannot reconcile') as { error: string }[];
+  assert.match(fields?.error ?? '', `Cannot list journal file ${cniDir}: ENOTDIR`);
+});
+
 test('a delegate that fails is tried again later, not in a loop', async () => {
   await write({});
   const retries = new RetryTimes();
