@@ -60,10 +60,19 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
   );
 }
 
+function listContainers(journal: Journal, log: Log): string[] {
+  try {
+    return journal.list();
+  } catch (error) {
+    log.error({ error: (error as Error).message }, 'cannot reconcile');
+    return [];
+  }
+}
+
 /** Go through the journal once. Never throws: what fails is logged and tried again later. */
 export async function reconcile(options: ReconcileOptions, retries: RetryTimes): Promise<void> {
   const journal = new Journal(options.cniDir);
-  for (const containerId of journal.list().filter((id) => retries.due(id))) {
+  for (const containerId of listContainers(journal, options.log).filter((id) => retries.due(id))) {
     try {
       const record = journal.read(containerId);
       if (record === undefined || reasonToDetach(record) === undefined) continue;

@@ -61,11 +61,11 @@ test('routes that are not there afterwards fail the ADD, also when as many other
   );
   const other = aPod();
   other.addRoute = async () => {
-    other.snapshotValue.routes.push(fakeRoute('::/0', 'fe80::dead'));
+    other.snapshotValue.routes.push(fakeRoute('::/0', 'fe80::1'));
   };
   const plan: FamilyRoutes[] = [{ family: 6, gateways: [{ gateway: 'fd01::1', ifName: 'net1' }] }];
   const { code, message } = await laterRefusal(() => applyDefaultRoutes(other.asNetns, plan));
-  assert.equal([code, message], [102, 'IPv6 default routes of the pod must be via fd01::1, found: fe80::dead']);
+  assert.equal([code, message], [102, 'IPv6 default routes of the pod must be via fd01::1, found: fe80::1']);
 });
 
 test('a route that comes back by itself fails the ADD: traffic of the pod would leave by the wrong network', async () => {

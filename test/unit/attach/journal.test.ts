@@ -113,7 +113,7 @@ test('lists containers by name, without the folders, locks and damaged files bes
   const one = journal();
   for (const containerId of ['b', 'a', 'c']) await one.write(aRecord({ containerId }));
   mkdirSync(folder.at('state', 'results'));
-  mkdirSync(folder.at('state', '.locks'));
+  folder.write('state/.lock', '');
   folder.write('state/.b.tmp', 'x');
   one.setAside('c');
   assert.equal(one.list(), ['a', 'b']);

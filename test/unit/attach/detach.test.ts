@@ -1,0 +1,85 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { detachAll } from '../../../src/attach/detach.ts';
+import type { JournalAttachment } from '../../../src/attach/journal-record.ts';
+import { FakeLog } from '../../fakes/fake-log.ts';
+import { FakeNetns, fakeLink } from '../../fakes/fake-netns.ts';
+import { FakeRunner } from '../../fakes/fake-runner.ts';
+import { anAttachment, aRecord } from './records.ts';
+
+/** Detach one attachment in a pod with these links; the plugin does what it is told. */
+async function detach(attachment: JournalAttachment, pod: FakeNetns, plugin: () => void = () => undefined) {
+  const log = new FakeLog();
+  const record = aRecord({ attachments: [attachment] });
+  const runner = new FakeRunner(() => {
+    pod.changes.push('DEL');
+    plugin();
+    return '';
+  });
+  const signal = new AbortController().signal;
+  const errors = await detachAll(record, [attachment], { runner, netns: pod.asNetns, trace: {}, signal, log });
+  return { errors, log, runner, record };
+}
+
+const LINK = { index: 7, mac: '02:00:00:00:00:07', delegateName: 'net1' };
+const podWith = (...links: ReturnType<typeof fakeLink>[]) => new FakeNetns({ links: [fakeLink(1, 'lo'), ...links] });
+
+test("a device that the plugin left is never removed: it is the host's, and would be gone for good", async () => {
+  const pod = podWith(fakeLink(7, 'net1', { kind: '' }));
+  const { errors, log } = await detach(anAttachment({ link: LINK }), pod);
+  assert.equal([errors, pod.changes], [[], ['DEL']]);
+  const message = 'the plugin reported success for DEL but its device is still in the pod';
+  assert.equal(log.of(message), [{ network: 'prod/data', ifName: 'net1', kind: '' }]);
+});
+
+test("another network's link under the same number or MAC is never removed", async () => {
+  for (const other of [fakeLink(7, 'net1', { mac: '02:00:00:00:00:99' }), fakeLink(8, 'net1', { mac: LINK.mac })]) {
+    const pod = podWith(other);
+    await detach(anAttachment({ link: LINK }), pod);
+    assert.equal(pod.changes, ['DEL']);
+  }
+});
+
+test('a name that cannot be given back does not keep the plugin from its DEL', async () => {
+  const pod = podWith(fakeLink(7, 'net1', { kind: '' }));
+  pod.failure = new Error('EBUSY');
+  const { errors, log } = await detach(anAttachment({ link: { ...LINK, delegateName: 'macv0' } }), pod);
+  assert.equal([errors, pod.changes], [[], ['rename 7 macv0', 'DEL']]);
+  const fields = { network: 'prod/data', ifName: 'net1', error: 'EBUSY' };
+  assert.equal(log.of('cannot give the link its first name back'), [fields]);
+});
+
+test('a link that we renamed gets its first name back, so that its plugin finds it', async () => {
+  const pod = podWith(fakeLink(7, 'net1'));
+  let found = '';
+  await detach(anAttachment({ link: { ...LINK, delegateName: 'macv0' } }), pod, () => {
+    found = pod.snapshotValue.links.find(({ index }) => index === 7)?.name ?? '';
+  });
+  assert.is(found, 'macv0');
+  const elsewhere = podWith(fakeLink(7, 'renamed-by-pod', { kind: '' }));
+  await detach(anAttachment({ link: { ...LINK, delegateName: 'macv0' } }), elsewhere);
+  assert.equal(elsewhere.changes, ['DEL'], 'a link that somebody else renamed is left');
+});
+
+test('a virtual link that the plugin left behind is removed, and told', async () => {
+  const pod = podWith(fakeLink(7, 'net1'));
+  const { log, record } = await detach(anAttachment({ link: LINK }), pod);
+  assert.equal(pod.changes, ['DEL', 'delete 7']);
+  assert.is(log.of('the plugin reported success for DEL but left its link; it was removed').length, 1);
+  assert.equal(record.attachments, []);
+});
+
+test('a plugin in a pod that still is there gets its namespace, and has done all', async () => {
+  const pod = podWith(fakeLink(7, 'net1'));
+  const { runner, log } = await detach(anAttachment({ link: LINK }), pod, () => {
+    pod.snapshotValue.links.pop();
+  });
+  assert.equal(pod.changes, ['DEL']);
+  assert.is(runner.runs[0]?.env['CNI_NETNS'], '/run/netns/fake');
+  assert.equal(
+    log.entries.map(({ message }) => message),
+    ['detached'],
+  );
+});
+
+test.run();

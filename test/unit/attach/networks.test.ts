@@ -1,0 +1,103 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { defaultNetworks, selectedNetworks } from '../../../src/attach/networks.ts';
+import { RawObject } from '../../../src/cni/raw-json.ts';
+import { type MultusConfig, parseMultusConfig } from '../../../src/pod/multus-config.ts';
+import type { Network } from '../../../src/pod/plan.ts';
+import { parseSelections } from '../../../src/pod/selection.ts';
+import { type FakeCluster, fakeSource } from '../../fakes/fake-source.ts';
+import { laterRefusal } from '../cni/refusal.ts';
+import { folderFor } from '../folder.ts';
+
+const folder = folderFor(test);
+
+function configOf(keys: Record<string, unknown>): MultusConfig {
+  const config = { clusterNetwork: 'node', confDir: folder.path, ...keys };
+  return parseMultusConfig(RawObject.parse(JSON.stringify(config), 'configuration'));
+}
+
+const sourceOf = (cluster: FakeCluster | undefined) => (cluster === undefined ? undefined : fakeSource(cluster));
+const shown = (networks: readonly Network[]) => networks.map(({ label, config }) => [label, config.source.text]);
+
+async function selected(annotation: string, cluster?: FakeCluster) {
+  return shown(await selectedNetworks(parseSelections(annotation, 'prod', 'it'), sourceOf(cluster), configOf({})));
+}
+
+async function defaults(keys: Record<string, unknown>, cluster?: FakeCluster) {
+  return shown(await defaultNetworks(configOf(keys), sourceOf(cluster)));
+}
+
+test('a network that is not defined is refused; one that may be is "try again later"', async () => {
+  assert.equal(await laterRefusal(() => selected('a', {})), {
+    code: 7,
+    message: 'Cannot find network "prod/a": no such definition',
+    details: '',
+  });
+  assert.equal(await laterRefusal(() => selected('a', { unknown: 'still reading' })), {
+    code: 11,
+    message: 'Cannot find network "prod/a": still reading',
+    details: '',
+  });
+});
+
+test('a network on a node that reads no definitions is refused, and what to set is said', async () => {
+  const { code, message } = await laterRefusal(() => selected('a'));
+  assert.is(code, 7);
+  assert.match(message, 'Cannot find network "prod/a": the configuration names no source of network attachment');
+  assert.match(message, 'set "manifestsDir"');
+});
+
+test('a definition that cannot be used is refused by its name', async () => {
+  const { code, message } = await laterRefusal(() => selected('a', { definitions: { 'prod/a': '{"type":""}' } }));
+  assert.is(code, 7);
+  assert.match(message, 'Cannot use network attachment definition prod/a: key "type" must not be empty');
+});
+
+test('a definition without configuration whose file is not there is refused', async () => {
+  const { code, message } = await laterRefusal(() => selected('a', { definitions: { 'prod/a': ' \n' } }));
+  assert.is(code, 7);
+  assert.match(message, `Cannot find network "a": no configuration file in ${folder.path} has that name`);
+});
+
+test('finds definitions in the order of the annotation, with the name of the definition where theirs is missing', async () => {
+  const definitions = { 'prod/a': '{"type":"x"}', 'kube-system/b': '{"name":"own","type":"y"}' };
+  assert.equal(await selected('kube-system/b,a', { definitions }), [
+    ['kube-system/b', '{"name":"own","type":"y"}'],
+    ['prod/a', '{"type":"x","name":"a"}'],
+  ]);
+});
+
+test('takes the file of the node for a definition without configuration', async () => {
+  folder.write('a.conf', '{"name":"a","type":"on-the-node"}');
+  const found = await selected('a', { definitions: { 'prod/a': '' } });
+  assert.equal(found, [['prod/a', '{"name":"a","type":"on-the-node"}']]);
+});
+
+test('a default network that may be defined is "try again later": another one of the name is not it', async () => {
+  folder.write('node.conf', '{"name":"node","type":"bridge"}');
+  const { code, message } = await laterRefusal(() => defaults({}, { unknown: 'still reading' }));
+  assert.equal([code, message], [11, 'Cannot find clusterNetwork "node": still reading']);
+});
+
+test('the default network is a definition, else a file by name, else a path', async () => {
+  folder.write('some.conf', '{"name":"node","type":"file"}');
+  const definitions = { 'kube-system/node': '{"type":"definition"}', 'nets/node': '{"type":"of-nets"}' };
+  assert.equal(await defaults({}, { definitions }), [['kube-system/node', '{"type":"definition","name":"node"}']]);
+  assert.equal((await defaults({ multusNamespace: 'nets' }, { definitions }))[0]?.[0], 'nets/node');
+  assert.equal(await defaults({}, {}), [['node', '{"name":"node","type":"file"}']]);
+  assert.equal(await defaults({}), [['node', '{"name":"node","type":"file"}']]);
+  assert.equal((await defaults({ clusterNetwork: folder.at('some.conf') }))[0]?.[0], 'node');
+});
+
+test('static delegates are the default networks, in their order, and nothing is looked up for them', async () => {
+  const delegates = [
+    { name: 'b', type: 'x' },
+    { name: 'a', type: 'y' },
+  ];
+  assert.equal(await defaults({ clusterNetwork: '', delegates }, { unknown: 'away' }), [
+    ['b', '{"name":"b","type":"x"}'],
+    ['a', '{"name":"a","type":"y"}'],
+  ]);
+});
+
+test.run();

@@ -1,0 +1,69 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Journal } from '../../../src/attach/journal.ts';
+import { RetryTimes, reconcile } from '../../../src/attach/reconcile.ts';
+import { bootId } from '../../../src/node/boot-id.ts';
+import { FakeLog } from '../../fakes/fake-log.ts';
+import { FakeRunner, type FakeRunnerOptions } from '../../fakes/fake-runner.ts';
+import { folderFor } from '../folder.ts';
+import { aDefaultAttachment, aRecord } from './records.ts';
+
+const folder = folderFor(test);
+
+/** Go through the journal once. */
+async function once(plugins: FakeRunnerOptions = {}, retries = new RetryTimes()) {
+  const runner = new FakeRunner(plugins);
+  const log = new FakeLog();
+  const signal = new AbortController().signal;
+  await reconcile({ cniDir: folder.path, runner: () => runner, log, signal }, retries);
+  return { runner, log, left: new Journal(folder.path).list() };
+}
+
+const write = (more: Parameters<typeof aRecord>[0]) =>
+  new Journal(folder.path).write(aRecord({ attachments: [aDefaultAttachment()], ...more }));
+
+test('a damaged file is told, does not stop the others, and is not tried again at once', async () => {
+  folder.write('a', 'damaged');
+  await write({ containerId: 'b' });
+  const retries = new RetryTimes();
+  const first = await once({}, retries);
+  assert.equal([first.runner.calls, first.left], [['DEL bridge'], ['a']]);
+  assert.is(first.log.of('cannot reconcile').length, 1);
+  assert.equal((await once({}, retries)).log.entries, []);
+});
+
+test('a state directory that cannot be read is told: the daemon must not end with it', async () => {
+  const cniDir = folder.write('file', '');
+  const log = new FakeLog();
+  const signal = new AbortController().signal;
+  await reconcile({ cniDir, runner: () => new FakeRunner(), log, signal }, new RetryTimes());
+  const [fields] = log.of('cannot reconcile') as { error: string }[];
+  assert.match(fields?.error ?? '', `Cannot list journal file ${cniDir}: ENOTDIR`);
+});
+
+test('a delegate that fails is tried again later, not in a loop', async () => {
+  await write({});
+  const retries = new RetryTimes();
+  const failing = { onFeed: () => ({ exitCode: 1 }) };
+  assert.equal((await once(failing, retries)).left, ['c0ffee']);
+  assert.equal((await once({}, retries)).runner.calls, []);
+  retries.succeeded('c0ffee');
+  assert.equal((await once({}, retries)).left, []);
+});
+
+test('detaches what no runtime asks for, and says why: nobody calls GC on containerd', async () => {
+  await write({ containerId: 'rebooted' });
+  await write({ containerId: 'gone', bootId: bootId(), netnsPath: folder.at('absent') });
+  const { runner, log, left } = await once();
+  assert.equal([runner.calls, left], [['DEL bridge', 'DEL bridge'], []]);
+  assert.equal(log.of('detaching'), [
+    { container: 'gone', pod: 'prod/web', reason: 'its network namespace is gone' },
+    { container: 'rebooted', pod: 'prod/web', reason: 'the node was rebooted since' },
+  ]);
+});
+
+test('an empty or absent state directory is in order', async () => {
+  assert.equal((await once()).log.entries, []);
+});
+
+test.run();
