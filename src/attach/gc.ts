@@ -2,7 +2,7 @@
 
 import { parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
-import { checkContainerId } from '../cni/names.ts';
+import { plainNameRule } from '../cni/names.ts';
 import { pluginStdin } from '../cni/stdin.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { runPlugin } from '../delegate/run-plugin.ts';
@@ -29,8 +29,9 @@ function validAttachments(operation: Operation): ValidAttachment[] {
   if (!Array.isArray(value)) throw bad(value === undefined ? 'it is missing' : `got ${JSON.stringify(value)}`);
   return value.map((entry) => {
     const { containerID, ifname } = (entry ?? {}) as Partial<ValidAttachment>;
-    if (typeof containerID !== 'string' || typeof ifname !== 'string') throw bad(`got ${JSON.stringify(entry)}`);
-    return { containerID: checkContainerId(containerID), ifname };
+    const isUsable = typeof containerID === 'string' && plainNameRule(containerID) === undefined;
+    if (!isUsable || typeof ifname !== 'string') throw bad(`got ${JSON.stringify(entry)}`);
+    return { containerID, ifname };
   });
 }
 
@@ -42,6 +43,7 @@ function isValid(record: JournalRecord, valid: readonly ValidAttachment[]): bool
 async function detachInvalid(operation: Operation, journal: Journal, valid: readonly ValidAttachment[]) {
   const errors: Error[] = [];
   const kept: JournalRecord[] = [];
+  const unreadable = new Set<string>();
   for (const containerId of journal.list()) {
     try {
       const record = journal.read(containerId);
@@ -57,19 +59,22 @@ async function detachInvalid(operation: Operation, journal: Journal, valid: read
       if (record.attachments.length > 0) kept.push(record);
     } catch (error) {
       errors.push(error as Error); // one damaged file must not keep the others from being collected
+      unreadable.add(containerId);
     }
   }
-  return { errors, kept };
+  return { errors, kept, unreadable };
 }
 
-/** One entry per network name: its configuration, and the union of its valid attachments over all containers. */
+/**
+ * One entry per network name: its configuration, and the union of its valid attachments over all containers.
+ * @param strangers attachments of the runtime that are in no record: from before us, to the default networks
+ */
 function networksInUse(
   kept: readonly JournalRecord[],
   defaults: readonly Network[],
+  strangers: readonly ValidAttachment[],
 ): Map<string, { network: Network; valid: ValidAttachment[] }> {
-  const networks = new Map(
-    defaults.map((network) => [network.config.name, { network, valid: [] as ValidAttachment[] }]),
-  );
+  const networks = new Map(defaults.map((network) => [network.config.name, { network, valid: [...strangers] }]));
   for (const { containerId, attachments } of kept) {
     for (const { configName, network: label, source, ifName } of attachments) {
       const config = parseNetworkConfig(source, `journalled configuration of network "${label}"`, { name: configName });
@@ -112,10 +117,14 @@ export async function gc(operation: Operation): Promise<void> {
   const { cniDir } = operation.config;
   await withNodeLock(lockRequest(operation), async () => {
     const journal = new Journal(cniDir);
-    const { errors, kept } = await detachInvalid(operation, journal, valid);
-    const defaults = await defaultNetworks(operation.config, operation.openSource(operation.config));
-    for (const { network, valid: ours } of networksInUse(kept, defaults).values()) {
-      await collectNetwork(operation, network, ours).catch((error: Error) => errors.push(error));
+    const { errors, kept, unreadable } = await detachInvalid(operation, journal, valid);
+    // What a living container has attached is in its record only: without it plugins would free what is in use.
+    if (!valid.some(({ containerID }) => unreadable.has(containerID))) {
+      const strangers = valid.filter(({ containerID }) => !kept.some(({ containerId }) => containerId === containerID));
+      const defaults = await defaultNetworks(operation.config, operation.openSource(operation.config));
+      for (const { network, valid: ours } of networksInUse(kept, defaults, strangers).values()) {
+        await collectNetwork(operation, network, ours).catch((error: Error) => errors.push(error));
+      }
     }
     if (errors[0] !== undefined) throw errors[0];
   });

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
+import type { RawObject } from '../cni/raw-json.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
 import type { FamilyRoutes, PlannedAttachment } from '../pod/plan.ts';
 
@@ -64,6 +65,13 @@ function sumOf(text: string): string {
   return createHash('sha256').update(withSum(text, NO_SUM)).digest('hex');
 }
 
+/** All that Multus keeps of it; what Go cannot read as this would make the whole file unreadable to it. */
+function ipamType(config: RawObject): { type?: string } {
+  const ipam = config.value('ipam');
+  const type = typeof ipam === 'object' && ipam !== null ? (ipam as { type?: unknown }).type : undefined;
+  return typeof type === 'string' ? { type } : {};
+}
+
 /** The part of a delegate that Multus reads to delete it. */
 function multusFields(attachment: JournalAttachment): Record<string, unknown> {
   const network = parseNetworkConfig(attachment.source, 'journalled configuration', { name: attachment.configName });
@@ -71,7 +79,7 @@ function multusFields(attachment: JournalAttachment): Record<string, unknown> {
   const plugins = network.plugins.map((plugin) => ({
     type: plugin.type,
     ...(Object.keys(plugin.capabilities).length > 0 ? { capabilities: plugin.capabilities } : {}),
-    ipam: plugin.config.value('ipam') ?? {},
+    ipam: ipamType(plugin.config),
     dns: {},
   }));
   return {
@@ -118,7 +126,7 @@ export function parseRecord(text: string, path: string): JournalRecord {
     throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem), { cause: error });
   }
   const own = (Array.isArray(entries) ? entries : []).map((entry) => entry?.multusNative);
-  const head = own[0];
+  const head = own[0] ?? undefined;
   if (head === undefined) {
     const problem = 'it was not written by multus-native; use the program that wrote it';
     throw new CniError(CniCode.stateFailure, problemText(path, problem));
