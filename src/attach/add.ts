@@ -11,7 +11,14 @@ import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newRecord, resolvePlan } from './make-plan.ts';
-import { delegateBudget, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
+import {
+  delegateBudget,
+  lockRequest,
+  NEVER_ABORTED,
+  type Operation,
+  UNDO_BUDGET_MS,
+  withinBudget,
+} from './operation.ts';
 import { settleLink } from './settle-link.ts';
 import { openRecordNetns, undoRecord } from './undo-record.ts';
 
@@ -165,8 +172,7 @@ export async function add(operation: Operation): Promise<string> {
   try {
     const plan = await resolvePlan(operation);
     const journal = new Journal(config.cniDir);
-    const lock = { cniDir: config.cniDir, command: 'ADD', door: operation.door, signal: operation.budget };
-    return await withContainerLock(request.containerId, lock, async () => {
+    return await withContainerLock(request.containerId, lockRequest(operation), async () => {
       await clearEarlierAttempt(operation, journal, netns);
       const result = await attachAll(operation, newRecord(operation, plan, netns), journal, netns);
       return convertResult(result, request.cniVersion);

@@ -9,7 +9,7 @@ import { invocationOf } from './detach.ts';
 import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { delegateBudget, type Operation } from './operation.ts';
+import { delegateBudget, lockRequest, type Operation } from './operation.ts';
 import { settleLink } from './settle-link.ts';
 
 async function checkAttachment(
@@ -52,8 +52,7 @@ export async function check(operation: Operation): Promise<void> {
   const { request, config } = operation;
   const netns = Netns.open(request.netns);
   try {
-    const lock = { cniDir: config.cniDir, command: 'CHECK', door: operation.door, signal: operation.budget };
-    await withContainerLock(request.containerId, lock, async () => {
+    await withContainerLock(request.containerId, lockRequest(operation), async () => {
       const record = new Journal(config.cniDir).read(request.containerId);
       if (record === undefined || !sameNetns(record.netns, netns.identity)) {
         throw new CniError(

@@ -4,7 +4,7 @@ import { delWithoutRecord } from './damaged-record.ts';
 import { Journal } from './journal.ts';
 import { DamagedRecordError, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import type { Operation } from './operation.ts';
+import { lockRequest, type Operation } from './operation.ts';
 import { undoRecord } from './undo-record.ts';
 
 /** All delegates' errors as one; the first one's code is the answer's. */
@@ -31,8 +31,7 @@ function readRecord(journal: Journal, containerId: string): JournalRecord | Dama
 export async function del(operation: Operation): Promise<void> {
   const { request, config } = operation;
   const journal = new Journal(config.cniDir);
-  const lock = { cniDir: config.cniDir, command: 'DEL', door: operation.door, signal: operation.budget };
-  await withContainerLock(request.containerId, lock, async () => {
+  await withContainerLock(request.containerId, lockRequest(operation), async () => {
     const record = readRecord(journal, request.containerId);
     if (record instanceof DamagedRecordError) return delWithoutRecord(operation, journal, record);
     if (record === undefined) {

@@ -11,7 +11,7 @@ import { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { withNodeLock } from './locks.ts';
 import { defaultNetworks } from './networks.ts';
-import { delegateBudget, type Operation, searchPath } from './operation.ts';
+import { delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
 import { undoRecord } from './undo-record.ts';
 
 /** An attachment as GC names it. */
@@ -115,8 +115,7 @@ async function collectNetwork(
 export async function gc(operation: Operation): Promise<void> {
   const valid = validAttachments(operation);
   const { cniDir } = operation.config;
-  const lock = { cniDir, command: 'GC', door: operation.door, signal: operation.budget };
-  await withNodeLock(lock, async () => {
+  await withNodeLock(lockRequest(operation), async () => {
     const journal = new Journal(cniDir);
     const { errors, kept, unreadable } = await detachInvalid(operation, journal, valid);
     // What a living container has attached is in its record only: without it plugins would free what is in use.

@@ -19,6 +19,11 @@ export interface LockRequest {
   door: Door;
   /** Ends the wait. */
   signal: AbortSignal;
+  /**
+   * Asked once the lock is held: who was asleep until now may find that the caller has gone to the other door and was
+   * served there. Nothing of its container may be touched then.
+   */
+  confirm?: (() => Promise<void>) | undefined;
 }
 
 /** Hex digits of a container's number: 44 bits, so that two containers practically never share one. */
@@ -81,6 +86,7 @@ async function withLock<T>(
     });
   }
   try {
+    await request.confirm?.();
     return await work();
   } finally {
     lock.release();

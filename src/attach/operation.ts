@@ -5,7 +5,7 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import type { CniRequest } from '../cni/request.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
-import type { Door } from './locks.ts';
+import type { Door, LockRequest } from './locks.ts';
 
 /** The part of a logger that the engine uses (pino's shape): fields first, then a constant message. */
 export interface Log {
@@ -28,6 +28,8 @@ export interface OperationContext {
   onStateDirectory?: (cniDir: string) => void;
   /** Aborted when the caller is gone or a DEL ends this operation. */
   signal: AbortSignal;
+  /** Fails when the caller is gone, also where `signal` will tell that only later. */
+  confirm?: (() => Promise<void>) | undefined;
 }
 
 /** A request with its configuration and its budget. */
@@ -73,6 +75,11 @@ export const NEVER_ABORTED = new AbortController().signal;
 /** Milliseconds that a delegate may take now: its own limit, or what is left of the budget. */
 export function delegateBudget(operation: Operation): number {
   return Math.max(1, Math.min(operation.config.delegateTimeoutMs, operation.deadline - performance.now()));
+}
+
+/** The lock that an operation needs. */
+export function lockRequest({ config, request, door, budget, confirm }: Operation): LockRequest {
+  return { cniDir: config.cniDir, command: request.command, door, signal: budget, confirm };
 }
 
 /** Where plugins are looked for: binDir, then CNI_PATH. Also the CNI_PATH that delegates get. */

@@ -14,6 +14,7 @@ export interface Caller {
   operation: string;
   runner: (searchPath: readonly string[]) => DelegateRunner;
   signal: AbortSignal;
+  confirm?: () => Promise<void>;
 }
 
 const LANES: Record<CniRequest['command'], Lane> = {
@@ -64,6 +65,7 @@ export class Requests {
       log: this.requestLog(request),
       onStateDirectory: (cniDir) => this.stateDirectories.add(cniDir),
       signal: AbortSignal.any([caller.signal, ending.signal]),
+      confirm: caller.confirm,
     };
     try {
       return await this.lanes.run(LANES[request.command], () => answerRequest(request, context));

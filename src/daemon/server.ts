@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Answer } from '../attach/engine.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { EXEC_PROTOCOL } from '../wire/frames.ts';
 import {
@@ -136,7 +137,7 @@ export class DaemonServer {
     if (request.method !== 'POST') return reply(response, 405, 'use POST\n');
     const gone = new AbortController();
     response.once('close', () => {
-      if (!response.writableFinished) gone.abort(new Error('the caller is gone'));
+      if (!response.writableFinished) gone.abort(new CniError(CniCode.cancelled, 'the caller is gone'));
     });
     try {
       const body = await readBody(request);
@@ -167,6 +168,7 @@ export class DaemonServer {
       const answer = await this.answer(body, header(request, OPERATION_HEADER), {
         runner: (searchPath) => (shim.runner.alive ? shim.runner : this.localRunner(searchPath)),
         signal: shim.signal,
+        confirm: () => shim.confirm(),
       });
       shim.answer(answer.exitCode, answer.stdout);
     } catch (error) {

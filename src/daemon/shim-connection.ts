@@ -9,6 +9,8 @@ import { endGroups } from './orphans.ts';
 /** The shim takes a silent daemon for lost after ten of these. */
 const ALIVE_INTERVAL_MS = 1000;
 
+const GONE = 'the runtime ended the request: its shim is gone';
+
 /** Inode of our PID namespace, as the shim reports its own. */
 function ownPidNamespace(): string {
   return String(statSync('/proc/self/ns/pid', { bigint: true }).ino);
@@ -40,6 +42,16 @@ export class ShimConnection {
     return this.gone.signal;
   }
 
+  /** @throws CniError 106 when the shim is gone by now: the kernel knows it before an event tells us */
+  confirm(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.socket.write(encodeDaemonFrame({ type: 'alive' }), (error) => {
+        if (error) reject(new CniError(CniCode.cancelled, GONE, { cause: error }));
+        else resolve();
+      });
+    });
+  }
+
   /** Bytes that arrived on the connection. */
   receive(bytes: Buffer): void {
     try {
@@ -59,10 +71,9 @@ export class ShimConnection {
   private async closed(): Promise<void> {
     clearInterval(this.alive);
     if (this.answered) return;
-    const reason = 'the runtime ended the request: its shim is gone';
     const groups = this.runner.runningGroups();
     if (this.sharesPids) await endGroups(groups);
-    this.gone.abort(new CniError(CniCode.cancelled, reason));
-    this.runner.lost(reason);
+    this.gone.abort(new CniError(CniCode.cancelled, GONE));
+    this.runner.lost(GONE);
   }
 }
