@@ -35,7 +35,9 @@
         "NODE_ADDON_API_DISABLE_DEPRECATED",
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ],
-      "sources": ["<!@(ls native/addon/*.cc)"]
+      "sources": ["<!@(ls native/addon/*.cc)"],
+      # The headers of node-addon-api do not pass our warnings; -isystem overrules the -I that its target adds.
+      "cflags_cc": ["-isystem<!(node -p \"path.dirname(require.resolve('node-addon-api'))\")"]
     },
     {
       "target_name": "multus",

@@ -8,7 +8,10 @@ namespace multus {
 /// Namespaces, links, addresses, routes and VFs (netlink_area.cc).
 void InitNetlinkArea(Napi::Env env, Napi::Object exports);
 
-/// Child processes and file locks (process_area.cc).
+/// Child processes (process_area.cc).
 void InitProcessArea(Napi::Env env, Napi::Object exports);
+
+/// Locks between processes (lock_area.cc).
+void InitLockArea(Napi::Env env, Napi::Object exports);
 
 }  // namespace multus

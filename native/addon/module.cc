@@ -1,4 +1,5 @@
-// Entry point of the addon: one line per area. The addon converts and schedules; all work is in native/core.
+// Entry point of the addon: one line per area. The addon converts and schedules; all work is in
+// native/core.
 #include <napi.h>
 
 #include "addon/areas.h"
@@ -8,6 +9,7 @@ namespace multus {
 static Napi::Object InitModule(Napi::Env env, Napi::Object exports) {
   InitNetlinkArea(env, exports);
   InitProcessArea(env, exports);
+  InitLockArea(env, exports);
   return exports;
 }
 

@@ -194,8 +194,15 @@ export interface Native {
   feedProcess(id: number, stdin: Buffer, deadlineMs: number): void;
   /** TERM to the group, KILL 2 s later. No effect on an ended process. */
   killProcess(id: number): void;
-  /** flock(2) LOCK_NB on an open file; false = somebody else holds it. Released by closing the fd. */
-  tryLock(fd: number, exclusive: boolean): boolean;
+  /**
+   * Lock `length` bytes from `start` (0 = all from there on) for this open file (fcntl F_OFD_SETLK); false = somebody
+   * else holds part of it. Released by closing the fd, which must be open for writing.
+   */
+  tryLockRange(fd: number, start: number, length: number): boolean;
+  /** Lock a byte in this process's name (F_SETLK); released when the process closes any fd of the file. */
+  markByte(fd: number, at: number): void;
+  /** The process that has marked the byte, 0 when there is none that we can see. */
+  byteMarker(fd: number, at: number): number;
 }
 
 /** Where the addon may lie: beside the running bundle (installed), or in the checkout's build folder. */
@@ -214,9 +221,7 @@ function load(): Native {
   const paths = candidates();
   const found = paths.find((path) => existsSync(path));
   if (found === undefined) {
-    throw new Error(
-      `Cannot load the native addon: not found at ${paths.join(', ')}. Build it with "npm run build".`,
-    );
+    throw new Error(`Cannot load the native addon: not found at ${paths.join(', ')}. Build it with "npm run build".`);
   }
   return createRequire(import.meta.url)(found) as Native;
 }

@@ -1,0 +1,177 @@
+/** ADD: intent → plan → journal → attach and verify, one network after the other → routes → answer. */
+import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
+import { addChain } from '../delegate/run-chain.ts';
+import type { DelegateRunner } from '../delegate/runner.ts';
+import { Netns, sameNetns } from '../node/netns.ts';
+import type { PlannedAttachment } from '../pod/plan.ts';
+import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
+import { detachAll, invocationOf } from './detach.ts';
+import { Journal } from './journal.ts';
+import type { JournalAttachment, JournalRecord } from './journal-record.ts';
+import { withContainerLock } from './locks.ts';
+import { newRecord, resolvePlan } from './make-plan.ts';
+import { delegateBudget, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
+import { settleLink } from './settle-link.ts';
+import { openRecordNetns, undoRecord } from './undo-record.ts';
+
+/** The name must be free: a delegate, or its DEL in a rollback, would otherwise touch somebody else's interface. */
+async function requireFreeName(netns: Netns, attachment: PlannedAttachment): Promise<Set<number>> {
+  const links = await netns.links();
+  if (links.some(({ name, altNames }) => name === attachment.ifName || altNames.includes(attachment.ifName))) {
+    throw new CniError(
+      CniCode.alreadyAttached,
+      `Cannot attach network "${attachment.network}": interface "${attachment.ifName}" exists in the pod already`,
+    );
+  }
+  return new Set(links.map(({ index }) => index));
+}
+
+async function attachOne(
+  operation: Operation,
+  runner: DelegateRunner,
+  record: JournalRecord,
+  attachment: JournalAttachment,
+  netns: Netns,
+): Promise<CniResult> {
+  const started = performance.now();
+  const before = await requireFreeName(netns, attachment);
+  attachment.state = 'attaching';
+  const { steps, network, cniVersion } = attachment;
+  let begun = 0;
+  try {
+    attachment.result = await addChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), {
+      runner,
+      deadlineMs: delegateBudget(operation),
+      signal: operation.budget,
+      onStart: () => {
+        begun += 1;
+      },
+    });
+  } catch (error) {
+    attachment.steps = steps.slice(0, begun); // a plugin that never ran has nothing to undo, and may not be there
+    throw error;
+  }
+  const claimed = parseResult(attachment.result, `result of network "${network}"`, cniVersion);
+  const settled = await settleLink(netns, attachment, claimed, before, operation.config.verify);
+  attachment.link = settled.link;
+  attachment.warnings = settled.warnings;
+  attachment.state = 'attached';
+  const fields = { network, ifName: attachment.ifName, ms: Math.round(performance.now() - started) };
+  operation.log.info(fields, 'attached');
+  for (const warning of settled.warnings) operation.log.warn({ ...fields, warning }, 'verification');
+  return settled.result;
+}
+
+/** Detach what this ADD started, in reverse, and forget the record when nothing is left of it. */
+async function rollBack(operation: Operation, record: JournalRecord, journal: Journal, netns: Netns): Promise<Error[]> {
+  // What never started needs no DEL; the signal of the request is of no use here, it may be why we are here.
+  const started = record.attachments.filter(({ state }) => state !== 'planned');
+  record.attachments = [...started];
+  const errors = await withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the ADD', (signal) =>
+    detachAll(record, started, {
+      runner: operation.runner(record.path),
+      netns,
+      trace: operation.request.trace,
+      signal,
+      log: operation.log,
+    }),
+  );
+  if (record.attachments.length === 0) journal.remove(record.containerId);
+  else await journal.write(record);
+  return errors;
+}
+
+async function attachAll(
+  operation: Operation,
+  record: JournalRecord,
+  journal: Journal,
+  netns: Netns,
+): Promise<CniResult> {
+  const runner = operation.runner(record.path);
+  await journal.write(record);
+  let answer: CniResult | undefined;
+  let written: Promise<void> = Promise.resolve();
+  try {
+    for (const attachment of record.attachments) {
+      // One after the other: the specification forbids parallel operations on one container.
+      const result = await attachOne(operation, runner, record, attachment, netns);
+      if (attachment.isDefault) answer = result;
+      if (attachment === record.attachments.at(-1)) break; // written below, with the end of the operation
+      written = written.then(() => journal.write(record)); // on disk while the next delegate runs
+      written.catch(() => undefined); // awaited below
+    }
+    await applyDefaultRoutes(netns, record.defaultRoutes);
+    record.complete = true;
+    await written;
+    await journal.write(record);
+    operation.budget.throwIfAborted();
+  } catch (error) {
+    await written.catch(() => undefined);
+    const reason = operation.budget.aborted ? operation.budget.reason : error;
+    const undoErrors = await rollBack(operation, record, journal, netns);
+    throw withUndoErrors(toCniError(reason), undoErrors);
+  }
+  if (answer === undefined) throw new CniError(CniCode.internal, 'the plan has no default attachment');
+  return withoutReplacedRoutes(answer, record.defaultRoutes);
+}
+
+function withUndoErrors(error: CniError, undoErrors: readonly Error[]): CniError {
+  if (undoErrors.length === 0) return error;
+  const left = undoErrors.map(({ message }) => message).join('; ');
+  return new CniError(error.code, error.message, {
+    details: `${error.details}${error.details === '' ? '' : '; '}not undone, kept in the journal until DEL: ${left}`,
+    cause: error,
+  });
+}
+
+/**
+ * A record that is there before ADD: of a container that lives, an error; of an attempt that never ended, of a dead
+ * namespace or of this very request run anew, undone first.
+ */
+async function clearEarlierAttempt(operation: Operation, journal: Journal, netns: Netns): Promise<void> {
+  const record = journal.read(operation.request.containerId);
+  if (record === undefined) return;
+  const recorded = openRecordNetns(record);
+  const alive = recorded !== undefined && sameNetns(recorded.identity, netns.identity);
+  recorded?.close();
+  const sameRequest = record.operation !== '' && record.operation === operation.operation;
+  if (record.complete && alive && !sameRequest) {
+    throw new CniError(
+      CniCode.alreadyAttached,
+      `Cannot ADD container ${record.containerId}: it is attached already, since ${record.createdAt}; DEL it first`,
+    );
+  }
+  operation.log.warn({ createdAt: record.createdAt, complete: record.complete }, 'undoing an earlier attempt');
+  const errors = await undoRecord(record, journal, {
+    runner: operation.runner(record.path),
+    trace: operation.request.trace,
+    signal: operation.budget,
+    log: operation.log,
+  });
+  if (errors[0] !== undefined) {
+    throw new CniError(
+      CniCode.tryAgainLater,
+      `Cannot ADD container ${record.containerId}: an earlier attempt cannot be undone: ${errors[0].message}`,
+      { cause: errors[0] },
+    );
+  }
+}
+
+/** @returns the answer's JSON text. @throws CniError; then nothing of this ADD is attached, or it is in the journal. */
+export async function add(operation: Operation): Promise<string> {
+  const { request, config } = operation;
+  const netns = Netns.open(request.netns);
+  try {
+    const plan = await resolvePlan(operation);
+    const journal = new Journal(config.cniDir);
+    const lock = { cniDir: config.cniDir, command: 'ADD', door: operation.door, signal: operation.budget };
+    return await withContainerLock(request.containerId, lock, async () => {
+      await clearEarlierAttempt(operation, journal, netns);
+      const result = await attachAll(operation, newRecord(operation, plan, netns), journal, netns);
+      return convertResult(result, request.cniVersion);
+    });
+  } finally {
+    netns.close();
+  }
+}

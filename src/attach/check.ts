@@ -1,0 +1,69 @@
+/** CHECK: every attachment in the journal, by netlink, which says exactly what is wrong, and then by its delegate. */
+import { CniCode, CniError } from '../cni/errors.ts';
+import { parseResult } from '../cni/result.ts';
+import { compareVersions } from '../cni/versions.ts';
+import { checkChain } from '../delegate/run-chain.ts';
+import { Netns, sameNetns } from '../node/netns.ts';
+import { withoutReplacedRoutes } from './default-routes.ts';
+import { invocationOf } from './detach.ts';
+import { Journal } from './journal.ts';
+import type { JournalAttachment, JournalRecord } from './journal-record.ts';
+import { withContainerLock } from './locks.ts';
+import { delegateBudget, type Operation } from './operation.ts';
+import { settleLink } from './settle-link.ts';
+
+async function checkAttachment(
+  operation: Operation,
+  record: JournalRecord,
+  attachment: JournalAttachment,
+  netns: Netns,
+): Promise<void> {
+  const { network, cniVersion, result, steps } = attachment;
+  if (attachment.state !== 'attached') {
+    throw new CniError(
+      CniCode.verificationFailed,
+      `Network "${network}" is ${attachment.state}, not attached${attachment.lastError === '' ? '' : `: ${attachment.lastError}`}`,
+    );
+  }
+  const claimed = withoutReplacedRoutes(
+    parseResult(result, `result of network "${network}"`, cniVersion),
+    record.defaultRoutes,
+  );
+  // The link has its requested name since ADD; a name that is wrong now must be told, not mended.
+  const named = {
+    ...claimed,
+    interfaces: claimed.interfaces.map((one) =>
+      one.name === attachment.link?.delegateName ? { ...one, name: attachment.ifName } : one,
+    ),
+  };
+  const { warnings } = await settleLink(netns, attachment, named, new Set(), operation.config.verify);
+  for (const warning of warnings) operation.log.warn({ network, ifName: attachment.ifName, warning }, 'verification');
+  if (!attachment.disableCheck && compareVersions(cniVersion, '0.4.0') >= 0) {
+    await checkChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), result, {
+      runner: operation.runner(record.path),
+      deadlineMs: delegateBudget(operation),
+      signal: operation.budget,
+    });
+  }
+}
+
+/** @throws CniError 3 when the container is not attached, 102 when a fact differs, or a delegate's own */
+export async function check(operation: Operation): Promise<void> {
+  const { request, config } = operation;
+  const netns = Netns.open(request.netns);
+  try {
+    const lock = { cniDir: config.cniDir, command: 'CHECK', door: operation.door, signal: operation.budget };
+    await withContainerLock(request.containerId, lock, async () => {
+      const record = new Journal(config.cniDir).read(request.containerId);
+      if (record === undefined || !sameNetns(record.netns, netns.identity)) {
+        throw new CniError(
+          CniCode.unknownContainer,
+          `Cannot CHECK container ${request.containerId}: it was not attached in namespace ${netns.path}`,
+        );
+      }
+      for (const attachment of record.attachments) await checkAttachment(operation, record, attachment, netns);
+    });
+  } finally {
+    netns.close();
+  }
+}

@@ -1,0 +1,102 @@
+/** Undo attachments by the journal: for DEL, for the rollback of an ADD, for GC and the reconciler. */
+import { compareVersions } from '../cni/versions.ts';
+import { type ChainInvocation, delChain } from '../delegate/run-chain.ts';
+import type { DelegateRunner } from '../delegate/runner.ts';
+import type { Netns } from '../node/netns.ts';
+import type { JournalAttachment, JournalRecord } from './journal-record.ts';
+import type { Log } from './operation.ts';
+
+export interface DetachOptions {
+  runner: DelegateRunner;
+  /** The container's namespace when it still exists and is the one that the ADD worked on. */
+  netns: Netns | undefined;
+  trace: Readonly<Record<string, string>>;
+  signal: AbortSignal;
+  log: Log;
+}
+
+/** Invocation of an attachment's plugins with the arguments of ADD. */
+export function invocationOf(
+  record: JournalRecord,
+  attachment: JournalAttachment,
+  netnsPath: string,
+  trace: Readonly<Record<string, string>>,
+): ChainInvocation {
+  return {
+    network: attachment.network,
+    containerId: record.containerId,
+    netns: netnsPath,
+    ifName: attachment.ifName,
+    args: attachment.args,
+    path: record.path,
+    trace,
+  };
+}
+
+/** A delegate that misnamed its link finds it on DEL under the name that it knows. */
+async function giveBackName(netns: Netns, attachment: JournalAttachment, log: Log): Promise<void> {
+  const { link, ifName } = attachment;
+  if (link === undefined || link.delegateName === ifName) return;
+  try {
+    const present = (await netns.links()).find(({ index }) => index === link.index);
+    if (present?.name === ifName) await netns.rename(link.index, link.delegateName);
+  } catch (error) {
+    log.warn(
+      { network: attachment.network, ifName, error: (error as Error).message },
+      'cannot give the link its first name back',
+    );
+  }
+}
+
+/** A plugin that reports success for DEL and leaves its virtual link behind: remove it. Devices are never removed. */
+async function removeLeftover(netns: Netns, attachment: JournalAttachment, log: Log): Promise<void> {
+  const { link } = attachment;
+  if (link === undefined) return;
+  const left = (await netns.links()).find(({ index, mac }) => index === link.index && mac === link.mac);
+  if (left === undefined) return;
+  const fields = { network: attachment.network, ifName: left.name, kind: left.kind };
+  if (left.kind === '') {
+    log.warn(fields, 'the plugin reported success for DEL but its device is still in the pod');
+    return;
+  }
+  await netns.deleteLink(left.index);
+  log.warn(fields, 'the plugin reported success for DEL but left its link; it was removed');
+}
+
+async function detachOne(record: JournalRecord, attachment: JournalAttachment, options: DetachOptions): Promise<void> {
+  const { netns, runner, signal, log, trace } = options;
+  if (netns !== undefined) await giveBackName(netns, attachment, log);
+  const knowsPrevResult = compareVersions(attachment.cniVersion, '0.4.0') >= 0;
+  const prevResult = knowsPrevResult && attachment.result !== '' ? attachment.result : undefined;
+  const invocation = invocationOf(record, attachment, netns === undefined ? '' : netns.path, trace);
+  await delChain(attachment.steps, invocation, prevResult, { runner, signal, deadlineMs: record.delegateTimeoutMs });
+  if (netns !== undefined) await removeLeftover(netns, attachment, log);
+}
+
+/**
+ * Detach in reverse order, going on past failures. What could not be detached stays in `record.attachments`,
+ * with state `detaching` and its error; the rest is taken out.
+ * @returns the errors, in the order in which they happened
+ */
+export async function detachAll(
+  record: JournalRecord,
+  attachments: readonly JournalAttachment[],
+  options: DetachOptions,
+): Promise<Error[]> {
+  const errors: Error[] = [];
+  for (const attachment of [...attachments].reverse()) {
+    const fields = { network: attachment.network, ifName: attachment.ifName };
+    try {
+      // In reverse and one after the other: the specification wants it so.
+      await detachOne(record, attachment, options);
+      record.attachments.splice(record.attachments.indexOf(attachment), 1);
+      options.log.info(fields, 'detached');
+    } catch (error) {
+      attachment.state = 'detaching';
+      attachment.lastError = (error as Error).message;
+      errors.push(error as Error);
+      options.log.error({ ...fields, error: attachment.lastError }, 'cannot detach; it stays in the journal');
+    }
+  }
+  return errors;
+}

@@ -1,0 +1,94 @@
+/** From a request's environment and stdin to its answer, whichever door it came through. */
+import { type CniError, formatError, toCniError } from '../cni/errors.ts';
+import { RawObject } from '../cni/raw-json.ts';
+import { type CniRequest, parseRequest } from '../cni/request.ts';
+import { formatVersionReply, SUPPORTED_VERSIONS } from '../cni/versions.ts';
+import { parseMultusConfig } from '../pod/multus-config.ts';
+import { add } from './add.ts';
+import { check } from './check.ts';
+import { del } from './del.ts';
+import { gc } from './gc.ts';
+import { type Operation, type OperationContext, withinBudget } from './operation.ts';
+import { status } from './status.ts';
+
+/** Every runtime reads an error of this version. */
+export const UNKNOWN_VERSION = '1.0.0';
+
+/** What goes to the runtime: stdout and exit code (CNI spec section 5). */
+export interface Answer {
+  exitCode: 0 | 1;
+  stdout: string;
+}
+
+/** @returns what goes to stdout */
+async function operate(operation: Operation): Promise<string> {
+  switch (operation.request.command) {
+    case 'ADD':
+      return add(operation);
+    case 'DEL':
+      await del(operation);
+      return '';
+    case 'CHECK':
+      await check(operation);
+      return '';
+    case 'STATUS':
+      await status(operation);
+      return '';
+    case 'GC':
+      await gc(operation);
+      return '';
+    case 'VERSION':
+      return formatVersionReply(operation.request.cniVersion);
+  }
+}
+
+async function run(request: CniRequest, context: OperationContext): Promise<string> {
+  // VERSION comes before the runtime knows what we can read: its stdin need not be a configuration.
+  if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
+  const config = parseMultusConfig(request.config);
+  context.onStateDirectory?.(config.cniDir);
+  const deadline = performance.now() + config.requestTimeoutMs;
+  return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
+    operate({ ...context, request, config, budget, deadline }),
+  );
+}
+
+/** A request that was understood so far that it can be queued: what a door decides by. */
+export function readRequest(env: Record<string, string | undefined>, stdin: Uint8Array): CniRequest | CniError {
+  try {
+    return parseRequest(env, stdin);
+  } catch (error) {
+    return toCniError(error);
+  }
+}
+
+/** The answer to a request that failed. */
+export function errorAnswer(error: unknown, cniVersion: string): Answer {
+  return { exitCode: 1, stdout: formatError(toCniError(error), cniVersion) };
+}
+
+/** The answer to a request that could not be read, in its version where that is one of ours. */
+export function refusal(error: CniError, stdin: Uint8Array): Answer {
+  try {
+    const version = RawObject.parse(Buffer.from(stdin).toString(), 'configuration').value('cniVersion');
+    return errorAnswer(error, SUPPORTED_VERSIONS.find((one) => one === version) ?? UNKNOWN_VERSION);
+  } catch {
+    return errorAnswer(error, UNKNOWN_VERSION); // not JSON: that may be the error
+  }
+}
+
+/** Never throws: every failure is an answer with a CNI error object. */
+export async function answerRequest(request: CniRequest, context: OperationContext): Promise<Answer> {
+  const { command, cniVersion } = request;
+  const started = performance.now();
+  const elapsed = (): number => Math.round(performance.now() - started);
+  try {
+    const stdout = await run(request, context);
+    context.log.info({ ms: elapsed() }, `${command} succeeded`);
+    return { exitCode: 0, stdout };
+  } catch (error) {
+    const { code, message, details } = toCniError(error);
+    context.log.error({ ms: elapsed(), code, error: message, details }, `${command} failed`);
+    return errorAnswer(error, cniVersion);
+  }
+}

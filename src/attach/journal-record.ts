@@ -1,0 +1,143 @@
+/**
+ * What the journal holds for one container, and its text on disk.
+ *
+ * The file is a superset of the cache file that Multus keeps under the same name (a JSON array, one object per
+ * delegate), so that Multus can DEL from ours. Our own keys are in `multusNative` of each object, the container's
+ * in the first one.
+ */
+import { createHash } from 'node:crypto';
+import { parseNetworkConfig } from '../cni/config.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
+import type { RawObject } from '../cni/raw-json.ts';
+import type { NetnsIdentity } from '../node/netns.ts';
+import type { FamilyRoutes, PlannedAttachment } from '../pod/plan.ts';
+
+/**
+ * planned → attaching → attached → detaching → gone (removed). A record that is not `complete` may have started
+ * delegates that are still `planned` in it: DEL covers them all.
+ */
+export type AttachmentState = 'planned' | 'attaching' | 'attached' | 'detaching';
+
+export interface JournalAttachment extends PlannedAttachment {
+  state: AttachmentState;
+  /** The delegate's own result, its bytes; '' before it ended. */
+  result: string;
+  /** What was verified; undefined when the delegate claims no interface. */
+  link: { index: number; mac: string; delegateName: string } | undefined;
+  /** Facts that differed where the mode was `warn`. */
+  warnings: string[];
+  /** Why the last DEL failed, '' when none did. */
+  lastError: string;
+}
+
+export interface JournalRecord {
+  containerId: string;
+  /** The shim's number of the request: the same request, run anew by the other door, has the same. */
+  operation: string;
+  /** CNI_IFNAME. */
+  ifName: string;
+  netnsPath: string;
+  netns: NetnsIdentity;
+  bootId: string;
+  /** ISO 8601. */
+  createdAt: string;
+  /** The ADD was answered with success. */
+  complete: boolean;
+  /** binDir, then CNI_PATH. */
+  path: string[];
+  /** `namespace/name`, '' outside Kubernetes. */
+  pod: string;
+  delegateTimeoutMs: number;
+  defaultRoutes: FamilyRoutes[];
+  attachments: JournalAttachment[];
+}
+
+const SCHEMA = 1;
+/** The first keys of the file: nothing that a configuration contains can stand before them. */
+const SUM_PATTERN = /^(\[\{"multusNative":\{"schema":\d+,"sum":")([0-9a-f]{64})"/;
+const NO_SUM = '0'.repeat(64);
+
+function withSum(text: string, sum: string): string {
+  return text.replace(SUM_PATTERN, (_, head) => `${head}${sum}"`);
+}
+
+function sumOf(text: string): string {
+  return createHash('sha256').update(withSum(text, NO_SUM)).digest('hex');
+}
+
+/** All that Multus keeps of it; what Go cannot read as this would make the whole file unreadable to it. */
+function ipamType(config: RawObject): { type?: string } {
+  const ipam = config.value('ipam');
+  const type = typeof ipam === 'object' && ipam !== null ? (ipam as { type?: unknown }).type : undefined;
+  return typeof type === 'string' ? { type } : {};
+}
+
+/** The part of a delegate that Multus reads to delete it. */
+function multusFields(attachment: JournalAttachment): Record<string, unknown> {
+  const network = parseNetworkConfig(attachment.source, 'journalled configuration', { name: attachment.configName });
+  const head = { cniVersion: attachment.cniVersion, name: attachment.configName };
+  const plugins = network.plugins.map((plugin) => ({
+    type: plugin.type,
+    ...(Object.keys(plugin.capabilities).length > 0 ? { capabilities: plugin.capabilities } : {}),
+    ipam: ipamType(plugin.config),
+    dns: {},
+  }));
+  return {
+    Conf: network.isList ? { ...head, type: '', ipam: {}, dns: {} } : { ...head, ...plugins[0] },
+    ConfList: network.isList ? { ...head, plugins } : { plugins: null },
+    Name: attachment.network,
+    ifnameRequest: attachment.ifName,
+    ...(attachment.requestedMac === '' ? {} : { macRequest: attachment.requestedMac }),
+    ...(attachment.requestedIps.length === 0 ? {} : { ipRequest: attachment.requestedIps }),
+    Bytes: Buffer.from(network.source.text).toString('base64'),
+  };
+}
+
+/** The file's text, with its checksum. */
+export function formatRecord(record: JournalRecord): string {
+  const { attachments, ...container } = record;
+  const text = JSON.stringify(
+    attachments.map((attachment, i) => ({
+      multusNative: { ...(i === 0 ? { schema: SCHEMA, sum: NO_SUM, container } : {}), attachment },
+      ...multusFields(attachment),
+    })),
+  );
+  return withSum(text, sumOf(text));
+}
+
+/** The file was cut off or changed: what it held cannot be trusted any more. */
+export class DamagedRecordError extends CniError {}
+
+function problemText(path: string, problem: string): string {
+  return `Cannot use journal file ${path}: ${problem}`;
+}
+
+/**
+ * Read a file's text.
+ * @throws DamagedRecordError (105) when it is not JSON or its checksum is wrong; CniError 105 when another program or
+ *   a later version wrote it.
+ */
+export function parseRecord(text: string, path: string): JournalRecord {
+  let entries: unknown;
+  try {
+    entries = JSON.parse(text);
+  } catch (error) {
+    const problem = `it is not JSON (${(error as Error).message}); it was cut off or overwritten`;
+    throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem), { cause: error });
+  }
+  const own = (Array.isArray(entries) ? entries : []).map((entry) => entry?.multusNative);
+  const head = own[0] ?? undefined;
+  if (head === undefined) {
+    const problem = 'it was not written by multus-native; use the program that wrote it';
+    throw new CniError(CniCode.stateFailure, problemText(path, problem));
+  }
+  if (head.schema !== SCHEMA) {
+    const problem = `its schema is ${head.schema}, this version knows ${SCHEMA}; use the version that wrote it`;
+    throw new CniError(CniCode.stateFailure, problemText(path, problem));
+  }
+  if (sumOf(text) !== SUM_PATTERN.exec(text)?.[2]) {
+    const problem = 'its checksum is wrong; it was changed or damaged';
+    throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem));
+  }
+  return { ...head.container, attachments: own.map((entry) => entry.attachment) };
+}

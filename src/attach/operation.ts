@@ -1,0 +1,81 @@
+/** What one request carries through the engine. */
+
+import type { OpenSource } from '../cluster/sources.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
+import type { CniRequest } from '../cni/request.ts';
+import type { DelegateRunner } from '../delegate/runner.ts';
+import type { MultusConfig } from '../pod/multus-config.ts';
+import type { Door } from './locks.ts';
+
+/** The part of a logger that the engine uses (pino's shape): fields first, then a constant message. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What a door (daemon, standalone program) gives with a request. */
+export interface OperationContext {
+  door: Door;
+  /** Number of the request; the same request run anew by the other door has the same. */
+  operation: string;
+  /** Runs plugins from these directories; for undoing it must work although the caller is gone. */
+  runner: (searchPath: readonly string[]) => DelegateRunner;
+  openSource: OpenSource;
+  log: Log;
+  /** Told of the configuration's state directory before anything is written to it. */
+  onStateDirectory?: (cniDir: string) => void;
+  /** Aborted when the caller is gone or a DEL ends this operation. */
+  signal: AbortSignal;
+}
+
+/** A request with its configuration and its budget. */
+export interface Operation extends OperationContext {
+  request: CniRequest;
+  config: MultusConfig;
+  /** Aborts with the context's signal, or with code 103 when the budget is used up. */
+  budget: AbortSignal;
+  /** performance.now() at which the budget ends. */
+  deadline: number;
+}
+
+/** What the plan depends on: an operation, or a question of `multus explain`. */
+export type PlanQuestion = Pick<Operation, 'config' | 'openSource'> & { request: Pick<CniRequest, 'ifName' | 'args'> };
+
+/** Undoing gets time of its own: it also runs when the budget is used up. */
+export const UNDO_BUDGET_MS = 30_000;
+
+/**
+ * Run `work` with a signal that aborts with `signal`, or with code 103 when `ms` have passed.
+ * @param what the subject of the message, e.g. "ADD"
+ */
+export async function withinBudget<T>(
+  signal: AbortSignal,
+  ms: number,
+  what: string,
+  work: (budget: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const timeout = new AbortController();
+  const timer = setTimeout(() => {
+    timeout.abort(new CniError(CniCode.deadlineExceeded, `${what} did not finish within ${ms} ms`));
+  }, ms);
+  try {
+    return await work(AbortSignal.any([signal, timeout.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** For undoing: nothing but its budget ends it. */
+export const NEVER_ABORTED = new AbortController().signal;
+
+/** Milliseconds that a delegate may take now: its own limit, or what is left of the budget. */
+export function delegateBudget(operation: Operation): number {
+  return Math.max(1, Math.min(operation.config.delegateTimeoutMs, operation.deadline - performance.now()));
+}
+
+/** Where plugins are looked for: binDir, then CNI_PATH. Also the CNI_PATH that delegates get. */
+export function searchPath(operation: Operation): string[] {
+  return [...new Set([operation.config.binDir, ...operation.request.path])];
+}

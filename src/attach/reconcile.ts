@@ -1,0 +1,79 @@
+/**
+ * The journal against the node: what belongs to a namespace that is gone, to another boot, or to an ADD that nobody
+ * ended is detached, although no runtime asks for it (containerd never calls GC).
+ */
+import { CniError } from '../cni/errors.ts';
+import type { DelegateRunner } from '../delegate/runner.ts';
+import { bootId } from '../node/boot-id.ts';
+import { Journal } from './journal.ts';
+import type { JournalRecord } from './journal-record.ts';
+import { withContainerLock } from './locks.ts';
+import { type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
+import { openRecordNetns, undoRecord } from './undo-record.ts';
+
+export interface ReconcileOptions {
+  cniDir: string;
+  runner: (searchPath: readonly string[]) => DelegateRunner;
+  log: Log;
+  signal: AbortSignal;
+}
+
+/** Why a record must go, or undefined when it is in order. */
+function reasonToDetach(record: JournalRecord): string | undefined {
+  if (record.bootId !== bootId()) return 'the node was rebooted since';
+  if (!record.complete) return 'its ADD never ended';
+  if (record.attachments.some(({ state }) => state === 'detaching')) return 'an earlier DEL failed';
+  const netns = openRecordNetns(record);
+  if (netns === undefined) return 'its network namespace is gone';
+  netns.close();
+  return undefined;
+}
+
+/** Waits between tries of a container whose delegates fail: doubled from a minute to an hour. */
+export class RetryTimes {
+  private readonly next = new Map<string, { at: number; wait: number }>();
+
+  due(containerId: string): boolean {
+    return (this.next.get(containerId)?.at ?? 0) <= performance.now();
+  }
+
+  failed(containerId: string): void {
+    const wait = Math.min((this.next.get(containerId)?.wait ?? 30_000) * 2, 3_600_000);
+    this.next.set(containerId, { at: performance.now() + wait, wait });
+  }
+
+  succeeded(containerId: string): void {
+    this.next.delete(containerId);
+  }
+}
+
+async function reconcileOne(containerId: string, journal: Journal, options: ReconcileOptions): Promise<Error[]> {
+  const { cniDir, log } = options;
+  return withinBudget(options.signal, UNDO_BUDGET_MS, `undoing container ${containerId}`, (signal) =>
+    withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal }, async () => {
+      const record = journal.read(containerId); // anew: under the lock nobody changes it any more
+      const reason = record === undefined ? undefined : reasonToDetach(record);
+      if (record === undefined || reason === undefined) return [];
+      log.warn({ container: containerId, pod: record.pod, reason }, 'detaching');
+      return undoRecord(record, journal, { runner: options.runner(record.path), trace: {}, signal, log });
+    }),
+  );
+}
+
+/** Go through the journal once. Never throws: what fails is logged and tried again later. */
+export async function reconcile(options: ReconcileOptions, retries: RetryTimes): Promise<void> {
+  const journal = new Journal(options.cniDir);
+  for (const containerId of journal.list().filter((id) => retries.due(id))) {
+    try {
+      const record = journal.read(containerId);
+      if (record === undefined || reasonToDetach(record) === undefined) continue;
+      const errors = await reconcileOne(containerId, journal, options);
+      if (errors.length > 0) retries.failed(containerId);
+      else retries.succeeded(containerId);
+    } catch (error) {
+      retries.failed(containerId);
+      const message = error instanceof CniError ? error.message : String(error);
+      options.log.error({ container: containerId, error: message }, 'cannot reconcile');
+    }
+  }
+}

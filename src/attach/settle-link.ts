@@ -1,0 +1,127 @@
+/**
+ * After a delegate's ADD: find the link that it made, give it the requested name if the delegate used another one,
+ * and compare what it claims with the kernel.
+ */
+import { CniCode, CniError } from '../cni/errors.ts';
+import type { CniResult } from '../cni/result.ts';
+import type { NativeLink, NativeSnapshot } from '../node/native.ts';
+import type { Netns } from '../node/netns.ts';
+import type { VerifyFact, VerifyModes } from '../pod/multus-config.ts';
+import type { PlannedAttachment } from '../pod/plan.ts';
+import { type Claim, claimsInterface, compareClaim, podInterfaceIndex } from './verify.ts';
+
+export interface SettledLink {
+  /** The result with the interface's name corrected. */
+  result: CniResult;
+  /** undefined when the delegate claims no interface, or `link` is not enforced and it is missing. */
+  link: { index: number; mac: string; delegateName: string } | undefined;
+  /** Differences where the mode is `warn`, and what was mended. */
+  warnings: string[];
+}
+
+/** Collects differences: enforce throws, warn keeps, off forgets. */
+class Findings {
+  readonly warnings: string[] = [];
+  private readonly modes: VerifyModes;
+  private readonly attachment: PlannedAttachment;
+
+  constructor(modes: VerifyModes, attachment: PlannedAttachment) {
+    this.modes = modes;
+    this.attachment = attachment;
+  }
+
+  report(fact: VerifyFact, message: string, hint: string): void {
+    if (this.modes[fact] === 'off') return;
+    if (this.modes[fact] === 'warn') {
+      this.warnings.push(message);
+      return;
+    }
+    const plugins = this.attachment.steps.map((step) => step.type).join(', ');
+    throw new CniError(
+      CniCode.verificationFailed,
+      `Network "${this.attachment.network}" (plugin ${plugins}) is not as its plugin reports: ${message}`,
+      { details: `${hint}; to accept it set "verify": {"${fact}": "warn"} in the multus configuration` },
+    );
+  }
+}
+
+function withName(result: CniResult, position: number, name: string): CniResult {
+  return { ...result, interfaces: result.interfaces.map((one, i) => (i === position ? { ...one, name } : one)) };
+}
+
+function linkNames(links: readonly NativeLink[], before: ReadonlySet<number>): string {
+  const added = links.filter((link) => !before.has(link.index)).map((link) => link.name);
+  return added.length > 0 ? `new links in the pod are: ${added.join(', ')}` : 'no new link is in the pod';
+}
+
+/** Rename the link that the delegate reports under another name. */
+async function renameToRequested(
+  netns: Netns,
+  attachment: PlannedAttachment,
+  link: NativeLink,
+  findings: Findings,
+): Promise<NativeSnapshot> {
+  const { ifName } = attachment;
+  try {
+    await netns.rename(link.index, ifName);
+  } catch (error) {
+    findings.report(
+      'name',
+      `interface "${link.name}" must be named "${ifName}" and cannot be renamed: ${(error as Error).message}`,
+      'see why the name is taken with "ip link" in the pod',
+    );
+    return netns.snapshot();
+  }
+  findings.warnings.push(`the plugin named the interface "${link.name}" instead of "${ifName}"; it was renamed`);
+  // A kernel that takes the link down for it drops routes: compare what is there now.
+  return netns.snapshot();
+}
+
+/**
+ * @param before indices of the links that the pod had before the delegate ran
+ * @throws CniError 102 when a fact with mode `enforce` differs
+ */
+export async function settleLink(
+  netns: Netns,
+  attachment: PlannedAttachment,
+  claimed: CniResult,
+  before: ReadonlySet<number>,
+  modes: VerifyModes,
+): Promise<SettledLink> {
+  const { ifName } = attachment;
+  const findings = new Findings(modes, attachment);
+  let result = claimed;
+  if (!claimsInterface(result, ifName)) return { result, link: undefined, warnings: findings.warnings };
+
+  let snapshot = await netns.snapshot();
+  const position = podInterfaceIndex(result, ifName);
+  const reportedName = result.interfaces[position]?.name ?? ifName;
+  let link = snapshot.links.find(({ name }) => name === ifName);
+  // Only a new link is the delegate's: a result that names another network's interface must not get that one renamed.
+  const reported = snapshot.links.find(({ name }) => name === reportedName);
+  const misnamed = link === undefined && reported !== undefined && !before.has(reported.index) ? reported : undefined;
+  let delegateName = ifName;
+  if (misnamed !== undefined && modes.name !== 'off') {
+    delegateName = misnamed.name;
+    snapshot = await renameToRequested(netns, attachment, misnamed, findings);
+    link = snapshot.links.find(({ index }) => index === misnamed.index);
+    if (link?.name === ifName) result = withName(result, position, ifName);
+  }
+  link ??= misnamed;
+  if (link === undefined) {
+    const earlier = reported === undefined ? '' : ', which was there before';
+    const alias = reportedName === ifName ? '' : ` (reported as "${reportedName}"${earlier})`;
+    findings.report(
+      'link',
+      `interface "${ifName}"${alias} must be in the pod, it is not; ${linkNames(snapshot.links, before)}`,
+      'look at the plugin and its configuration',
+    );
+    return { result, link: undefined, warnings: findings.warnings };
+  }
+  const { requestedMac, requestedIps } = attachment;
+  const claim: Claim = { ifName: link.name, result, requestedMac, requestedIps };
+  for (const { fact, message } of compareClaim(claim, link, snapshot)) {
+    findings.report(fact, message, 'look at the plugin, or at what changed the link after it');
+  }
+  return { result, link: { index: link.index, mac: link.mac, delegateName }, warnings: findings.warnings };
+}

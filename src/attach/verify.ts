@@ -1,0 +1,130 @@
+/** Verify, then believe: what a delegate says it did against what the kernel has (pure comparison). */
+import type { CniResult } from '../cni/result.ts';
+import type { NativeLink, NativeSnapshot } from '../node/native.ts';
+import type { VerifyFact } from '../pod/multus-config.ts';
+
+/** A fact that is not as claimed. `message` says what was expected and what was found. */
+export interface Discrepancy {
+  fact: VerifyFact;
+  message: string;
+}
+
+/** What the delegate claims of the pod's side, and what was asked of it. */
+export interface Claim {
+  /** The name that the interface must have. */
+  ifName: string;
+  result: CniResult;
+  requestedMac: string;
+  requestedIps: readonly string[];
+}
+
+/** Index in `result.interfaces` of the pod's interface: the one of that name, else the first inside a sandbox. */
+export function podInterfaceIndex(result: CniResult, ifName: string): number {
+  const inSandbox = (sandbox: string | undefined): boolean => sandbox !== undefined && sandbox !== '';
+  const named = result.interfaces.findIndex(({ name, sandbox }) => name === ifName && inSandbox(sandbox));
+  return named >= 0 ? named : result.interfaces.findIndex(({ sandbox }) => inSandbox(sandbox));
+}
+
+/** Does the result claim that there is an interface in the pod? Results of chained helpers may be empty. */
+export function claimsInterface(result: CniResult, ifName: string): boolean {
+  return podInterfaceIndex(result, ifName) >= 0 || result.ips.length > 0;
+}
+
+/** Canonical text, so that equal addresses are equal strings ("::1" for "0:0:0:0:0:0:0:1"). */
+export function canonicalAddress(address: string): string {
+  if (!address.includes(':')) return address;
+  return new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1);
+}
+
+function canonicalCidr(cidr: string): string {
+  const [address = '', prefix] = cidr.split('/');
+  return `${canonicalAddress(address)}/${Number(prefix)}`;
+}
+
+/** "10.1.2.3/24" as a route destination: host bits cleared. */
+function canonicalDestination(cidr: string): string {
+  const [address = '', prefixText] = cidr.split('/');
+  const isV6 = address.includes(':');
+  const width = isV6 ? 128 : 32;
+  const prefix = prefixText === undefined ? width : Number(prefixText);
+  const kept = (toBigInt(address) >> BigInt(width - prefix)) << BigInt(width - prefix);
+  return `${fromBigInt(kept, isV6)}/${prefix}`;
+}
+
+function toBigInt(address: string): bigint {
+  if (!address.includes(':')) return address.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n);
+  const [left = '', right] = canonicalAddress(address).split('::');
+  const groups = (text: string | undefined): string[] => (text === undefined || text === '' ? [] : text.split(':'));
+  const head = groups(left);
+  const tail = groups(right);
+  const zeros = Array<string>(8 - head.length - tail.length).fill('0');
+  return [...head, ...zeros, ...tail].reduce((sum, group) => sum * 65536n + BigInt(`0x${group}`), 0n);
+}
+
+function fromBigInt(value: bigint, isV6: boolean): string {
+  const part = (shift: number, mask: bigint): bigint => (value >> BigInt(shift)) & mask;
+  if (!isV6) return [24, 16, 8, 0].map((shift) => part(shift, 255n)).join('.');
+  const groups = [112, 96, 80, 64, 48, 32, 16, 0].map((shift) => part(shift, 65535n).toString(16));
+  return canonicalAddress(groups.join(':'));
+}
+
+function compareAddresses(claim: Claim, link: NativeLink, snapshot: NativeSnapshot): Discrepancy[] {
+  const { result, ifName } = claim;
+  const pod = podInterfaceIndex(result, ifName);
+  const present = snapshot.addresses
+    .filter(({ index }) => index === link.index)
+    .map(({ address, prefixLength }) => `${canonicalAddress(address)}/${prefixLength}`);
+  const claimed = result.ips
+    .filter((ip) => ip.interface === undefined || ip.interface === pod)
+    .map((ip) => canonicalCidr(ip.address));
+  const missing = claimed.filter((address) => !present.includes(address));
+  const unmet = claim.requestedIps.filter((ip) => {
+    const bare = canonicalAddress(ip.split('/')[0] ?? '');
+    return !present.some((address) =>
+      ip.includes('/') ? address === canonicalCidr(ip) : address.startsWith(`${bare}/`),
+    );
+  });
+  const found = present.length > 0 ? present.join(', ') : 'no address';
+  return [
+    ...missing.map((address) => `interface "${ifName}" must have address ${address} as reported, it has ${found}`),
+    ...unmet.map((address) => `interface "${ifName}" must have the requested address ${address}, it has ${found}`),
+  ].map((message) => ({ fact: 'addresses' as const, message }));
+}
+
+function compareRoutes(claim: Claim, snapshot: NativeSnapshot): Discrepancy[] {
+  return claim.result.routes.flatMap((route) => {
+    const dst = canonicalDestination(route.dst);
+    const gateway = route.gw === undefined ? undefined : canonicalAddress(route.gw);
+    // Other tables are the plugin's own affair; the snapshot has the main one.
+    if (route.table !== undefined && route.table !== 254) return [];
+    const same = snapshot.routes.filter((present) => canonicalDestination(present.dst) === dst);
+    if (same.some((present) => gateway === undefined || canonicalAddress(present.gateway) === gateway)) return [];
+    const found = same.map((present) => `via ${present.gateway || 'no gateway'}`).join(', ') || 'none';
+    const message = `route ${dst}${gateway === undefined ? '' : ` via ${gateway}`} must be there as reported, found: ${found}`;
+    return [{ fact: 'routes' as const, message }];
+  });
+}
+
+function compareLink(claim: Claim, link: NativeLink): Discrepancy[] {
+  const reported = claim.result.interfaces[podInterfaceIndex(claim.result, claim.ifName)];
+  const discrepancies: Discrepancy[] = [];
+  const reportedMac = reported?.mac?.toLowerCase() ?? '';
+  if (reportedMac !== '' && reportedMac !== link.mac) {
+    const message = `interface "${link.name}" must have MAC ${reportedMac} as reported, it has ${link.mac || 'none'}`;
+    discrepancies.push({ fact: 'mac', message });
+  }
+  if (claim.requestedMac !== '' && claim.requestedMac !== link.mac) {
+    const message = `interface "${link.name}" must have the requested MAC ${claim.requestedMac}, it has ${link.mac || 'none'}`;
+    discrepancies.push({ fact: 'mac', message });
+  }
+  if (reported?.mtu !== undefined && reported.mtu !== 0 && reported.mtu !== link.mtu) {
+    const message = `interface "${link.name}" must have MTU ${reported.mtu} as reported, it has ${link.mtu}`;
+    discrepancies.push({ fact: 'mtu', message });
+  }
+  return discrepancies;
+}
+
+/** Everything claimed of an interface that exists under its requested name. */
+export function compareClaim(claim: Claim, link: NativeLink, snapshot: NativeSnapshot): Discrepancy[] {
+  return [...compareLink(claim, link), ...compareAddresses(claim, link, snapshot), ...compareRoutes(claim, snapshot)];
+}

@@ -1,0 +1,59 @@
+/** `multus ps`: what the journal says is attached on this node, and what could not be detached. */
+import { Journal } from '../attach/journal.ts';
+import type { JournalRecord } from '../attach/journal-record.ts';
+import { formatTable } from './table.ts';
+
+export interface PsOptions {
+  cniDir: string;
+  json?: boolean;
+}
+
+/** A journal file that cannot be read, beside those that can. */
+interface Unreadable {
+  containerId: string;
+  problem: string;
+}
+
+function age(createdAt: string): string {
+  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(createdAt)) / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)}h`;
+  return `${Math.round(seconds / 86_400)}d`;
+}
+
+function rowsOf(record: JournalRecord): string[][] {
+  return record.attachments.map((attachment) => [
+    record.containerId.slice(0, 13),
+    record.pod || '-',
+    attachment.network,
+    attachment.ifName,
+    record.complete || attachment.state === 'detaching' ? attachment.state : `${attachment.state} (unfinished ADD)`,
+    attachment.link?.mac || '-',
+    age(record.createdAt),
+    [...attachment.warnings, ...(attachment.lastError === '' ? [] : [attachment.lastError])].join('; ') || '-',
+  ]);
+}
+
+/** @returns what to print, and the exit code: 1 when a file could not be read */
+export function ps(options: PsOptions): { output: string; errors: string; exitCode: number } {
+  const journal = new Journal(options.cniDir);
+  const records: JournalRecord[] = [];
+  const unreadable: Unreadable[] = [];
+  for (const containerId of journal.list()) {
+    try {
+      const record = journal.read(containerId);
+      if (record !== undefined) records.push(record);
+    } catch (error) {
+      unreadable.push({ containerId, problem: (error as Error).message });
+    }
+  }
+  const headings = ['CONTAINER', 'POD', 'NETWORK', 'IFNAME', 'STATE', 'MAC', 'AGE', 'REMARKS'];
+  const exitCode = unreadable.length > 0 ? 1 : 0;
+  if (options.json === true) {
+    return { output: `${JSON.stringify({ containers: records, unreadable }, null, 2)}\n`, errors: '', exitCode };
+  }
+  const output = records.length === 0 ? '' : formatTable(headings, records.flatMap(rowsOf));
+  const nothing = records.length + unreadable.length === 0 ? `Nothing is attached (${options.cniDir}).\n` : '';
+  return { output, errors: nothing + unreadable.map(({ problem }) => `${problem}\n`).join(''), exitCode };
+}

@@ -1,0 +1,54 @@
+/**
+ * A folder of manifests as the cluster: for edge machines, nerdctl and podman users, demos and tests.
+ * The folder is read anew when a file in it changed.
+ */
+import type { ClusterSource, DefinitionLookup, PodLookup } from '../source.ts';
+import { type Manifests, manifestKey, manifestsStamp, readManifests } from './manifest-files.ts';
+
+export class ManifestsSource implements ClusterSource {
+  readonly description: string;
+  private readonly directory: string;
+  private stamp = '';
+  private manifests: Manifests | undefined;
+
+  constructor(directory: string) {
+    this.directory = directory;
+    this.description = `manifests in ${directory}`;
+  }
+
+  async pod(namespace: string, name: string): Promise<PodLookup> {
+    const manifests = this.read();
+    if (typeof manifests === 'string') return { outcome: 'unknown', reason: manifests };
+    const pod = manifests.pods.get(manifestKey(namespace, name));
+    if (pod !== undefined) return { outcome: 'found', pod };
+    return { outcome: 'unknown', reason: this.missing(`Pod ${namespace}/${name}`, manifests) };
+  }
+
+  async definition(namespace: string, name: string): Promise<DefinitionLookup> {
+    const manifests = this.read();
+    if (typeof manifests === 'string') return { outcome: 'unknown', reason: manifests };
+    const definition = manifests.definitions.get(manifestKey(namespace, name));
+    if (definition !== undefined) return { outcome: 'found', definition };
+    const reason = this.missing(`NetworkAttachmentDefinition ${namespace}/${name}`, manifests);
+    return { outcome: manifests.problems.length > 0 ? 'unknown' : 'absent', reason };
+  }
+
+  private missing(what: string, manifests: Manifests): string {
+    const problems = manifests.problems.length > 0 ? `; not usable there: ${manifests.problems.join('; ')}` : '';
+    return `${what} is not in the ${this.description}${problems}`;
+  }
+
+  /** The folder's content, or why it cannot be read. */
+  private read(): Manifests | string {
+    try {
+      const stamp = manifestsStamp(this.directory);
+      if (this.manifests === undefined || stamp !== this.stamp) {
+        this.manifests = readManifests(this.directory);
+        this.stamp = stamp;
+      }
+      return this.manifests;
+    } catch (error) {
+      return `Cannot read the ${this.description}: ${(error as Error).message}`;
+    }
+  }
+}

@@ -1,0 +1,17 @@
+/** How values of others appear in our messages: quoted, escaped, never longer than a line. */
+
+const LONGEST_QUOTE = 120;
+
+/** Quotes a string for a message: JSON escapes, cut to about 120 characters. */
+export function quote(value: string): string {
+  return JSON.stringify(value.length > LONGEST_QUOTE ? `${value.slice(0, LONGEST_QUOTE)}…` : value);
+}
+
+/** Names a decoded JSON value after "got": scalars by their text, the rest by their kind. */
+export function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'string') return quote(value);
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return String(value);
+}

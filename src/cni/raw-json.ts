@@ -1,0 +1,159 @@
+/**
+ * JSON objects that are read and patched without being written anew. A configuration passes through us on its way to
+ * a plugin; what we do not own arrives byte for byte: numbers beyond 2^53, order, whitespace, escapes, duplicate keys.
+ */
+import { CniCode, CniError } from './errors.ts';
+import { foldKey } from './fold.ts';
+import { type Member, parseError, scanDocument, scanElements, scanMembers } from './json-scan.ts';
+import { describe, quote } from './quote.ts';
+import { invalidUtf8At } from './utf8.ts';
+
+/**
+ * One JSON object as its text.
+ *
+ * Keys match as Go's encoding/json matches them (see fold.ts): without regard to case, and where several members match,
+ * the last one in the text counts, whatever its spelling.
+ */
+export class RawObject {
+  /** The whole text, with the whitespace around the object. */
+  readonly text: string;
+  private readonly what: string;
+  private readonly open: number;
+  private readonly members: readonly Member[];
+  /** Folded key → index of the member that counts. */
+  private readonly last: ReadonlyMap<string, number>;
+
+  private constructor(text: string, what: string, open: number) {
+    this.text = text;
+    this.what = what;
+    this.open = open;
+    this.members = scanMembers(text, open);
+    this.last = new Map(this.members.map((member, index) => [foldKey(member.key), index]));
+  }
+
+  /**
+   * @param what names the text in errors, e.g. 'CNI configuration on stdin'
+   * @throws CniError 6 "Cannot parse <what>: <reason> at line L column C" when the text is not a JSON object or is
+   *   nested deeper than 1000
+   */
+  static parse(text: string, what: string): RawObject {
+    const { start, end } = scanDocument(text, what);
+    if (text[start] !== '{') {
+      const got = describe(JSON.parse(text.slice(start, end)));
+      throw parseError(text, what, `it must be a JSON object, got ${got}`, start);
+    }
+    return new RawObject(text, what, start);
+  }
+
+  /** The keys as spelled, in the order of the text; of several spellings of one key, the one that counts. */
+  keys(): string[] {
+    return this.members.filter((member, index) => this.last.get(foldKey(member.key)) === index).map(({ key }) => key);
+  }
+
+  has(key: string): boolean {
+    return this.last.has(foldKey(key));
+  }
+
+  /** The text of a member's value, without the whitespace around it. */
+  raw(key: string): string | undefined {
+    const member = this.find(key);
+    return member && this.text.slice(member.valueStart, member.valueEnd);
+  }
+
+  /** The decoded value; undefined when there is no such member. */
+  value(key: string): unknown {
+    const raw = this.raw(key);
+    return raw === undefined ? undefined : JSON.parse(raw);
+  }
+
+  /**
+   * A copy with some members set or removed; every other byte stays.
+   *
+   * A string is raw JSON text and replaces the value where it stands, or is appended as the last member. undefined
+   * removes the member. Duplicates of an edited key collapse into the one that counts, and its key takes the spelling
+   * of the edit, so that readers which compare bytes find it too.
+   * @throws CniError 6 when an edit is not a JSON value
+   */
+  with(edits: Record<string, string | undefined>): RawObject {
+    const pending = new Map(
+      Object.entries(edits).map(([key, raw]) => [foldKey(key), { key, raw: checkedRaw(key, raw) }]),
+    );
+    const firstMember = this.members[0];
+    let text = this.text.slice(0, firstMember?.start ?? this.open + 1);
+    let tail = firstMember?.start ?? this.open + 1;
+    let isEmpty = true;
+    for (const [index, member] of this.members.entries()) {
+      const separator = isEmpty ? '' : this.text.slice(tail, member.start);
+      tail = member.valueEnd;
+      const folded = foldKey(member.key);
+      const edit = pending.get(folded);
+      if (edit !== undefined && (edit.raw === undefined || this.last.get(folded) !== index)) continue;
+      text += separator + (edit === undefined ? this.text.slice(member.start, tail) : this.edited(member, edit));
+      isEmpty = false;
+    }
+    for (const [folded, { key, raw }] of pending) {
+      if (raw === undefined || this.last.has(folded)) continue;
+      text += `${isEmpty ? '' : ','}${JSON.stringify(key)}:${raw}`;
+      isEmpty = false;
+    }
+    return RawObject.parse(text + this.text.slice(tail), this.what);
+  }
+
+  /**
+   * The value of a member as an object; undefined when absent or null.
+   * @param what names that object in its own errors
+   * @throws CniError 7 when the value is something else
+   */
+  object(key: string, what: string): RawObject | undefined {
+    const raw = this.rawOfKind(key, '{', 'an object');
+    return raw === undefined ? undefined : RawObject.parse(raw, what);
+  }
+
+  /**
+   * The raw texts of an array's elements; undefined when absent or null.
+   * @throws CniError 7 when the value is something else
+   */
+  array(key: string): string[] | undefined {
+    const raw = this.rawOfKind(key, '[', 'an array');
+    return raw === undefined ? undefined : scanElements(raw, 0).map(({ start, end }) => raw.slice(start, end));
+  }
+
+  private find(key: string): Member | undefined {
+    return this.members[this.last.get(foldKey(key)) ?? -1];
+  }
+
+  private edited(member: Member, edit: { key: string; raw: string | undefined }): string {
+    const isSpelledSo = member.key === edit.key;
+    const key = isSpelledSo ? this.text.slice(member.start, member.keyEnd) : JSON.stringify(edit.key);
+    return key + this.text.slice(member.keyEnd, member.valueStart) + edit.raw;
+  }
+
+  private rawOfKind(key: string, opening: string, kind: string): string | undefined {
+    const raw = this.raw(key);
+    if (raw === undefined || raw === 'null') return undefined;
+    if (raw.startsWith(opening)) return raw;
+    const got = describe(JSON.parse(raw));
+    throw new CniError(CniCode.invalidConfig, `Cannot use ${this.what}: key "${key}" must be ${kind}, got ${got}`);
+  }
+}
+
+/**
+ * Decodes UTF-8. A byte order mark is kept, so that `parse` refuses it as the plugin would.
+ * @param what names the bytes in errors, e.g. 'CNI configuration on stdin'
+ * @throws CniError 6 naming the offset of the first byte that cannot be decoded
+ */
+export function decodeUtf8(bytes: Uint8Array, what: string): string {
+  const offset = invalidUtf8At(bytes);
+  if (offset === undefined) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const byte = `0x${bytes[offset]?.toString(16).padStart(2, '0')}`;
+  throw new CniError(
+    CniCode.decodingFailure,
+    `Cannot parse ${what}: byte ${byte} at offset ${offset} is not valid UTF-8`,
+  );
+}
+
+function checkedRaw(key: string, raw: string | undefined): string | undefined {
+  if (raw === undefined) return undefined;
+  const { start, end } = scanDocument(raw, `the value for key ${quote(key)}`);
+  return raw.slice(start, end);
+}

@@ -1,0 +1,86 @@
+/** Takes requests from the socket into the engine: queueing, one container's DEL ending its ADD, logging. */
+import type { Logger } from 'pino';
+import { type Answer, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
+import type { OperationContext } from '../attach/operation.ts';
+import { createSources } from '../cluster/sources.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
+import type { CniRequest } from '../cni/request.ts';
+import type { DelegateRunner } from '../delegate/runner.ts';
+import type { WireRequest } from '../wire/http.ts';
+import { type Lane, Lanes, type LanesOptions } from './lanes.ts';
+
+/** How a caller wants its plugins run, and when it is gone. */
+export interface Caller {
+  operation: string;
+  runner: (searchPath: readonly string[]) => DelegateRunner;
+  signal: AbortSignal;
+}
+
+const LANES: Record<CniRequest['command'], Lane> = {
+  ADD: 'attach',
+  DEL: 'release',
+  CHECK: 'other',
+  STATUS: 'other',
+  GC: 'release',
+  VERSION: 'other',
+};
+
+export class Requests {
+  /** State directories that requests named: the reconciler looks after them. */
+  readonly stateDirectories = new Set<string>();
+  private readonly lanes: Lanes;
+  private readonly log: Logger;
+  private readonly openSource = createSources();
+  /** ADDs under way by container. */
+  private readonly adds = new Map<string, AbortController>();
+
+  constructor(log: Logger, lanes: LanesOptions) {
+    this.log = log;
+    this.lanes = new Lanes(lanes);
+  }
+
+  get active(): number {
+    return this.lanes.active;
+  }
+
+  /** Never throws: every failure is an answer. */
+  async answer(wire: WireRequest, caller: Caller): Promise<Answer> {
+    const request = readRequest(wire.env, wire.config);
+    if (request instanceof CniError) {
+      this.log.error({ error: request.message, code: request.code }, 'refused a request');
+      return refusal(request, wire.config);
+    }
+    const ending = new AbortController();
+    if (request.command === 'DEL') {
+      const reason = `a DEL of container ${request.containerId} arrived while it was added`;
+      this.adds.get(request.containerId)?.abort(new CniError(CniCode.cancelled, reason));
+    }
+    if (request.command === 'ADD') this.adds.set(request.containerId, ending);
+    const context: OperationContext = {
+      door: 'daemon',
+      operation: caller.operation,
+      runner: caller.runner,
+      openSource: this.openSource,
+      log: this.requestLog(request),
+      onStateDirectory: (cniDir) => this.stateDirectories.add(cniDir),
+      signal: AbortSignal.any([caller.signal, ending.signal]),
+    };
+    try {
+      return await this.lanes.run(LANES[request.command], () => answerRequest(request, context));
+    } catch (error) {
+      return errorAnswer(error, request.cniVersion);
+    } finally {
+      if (this.adds.get(request.containerId) === ending) this.adds.delete(request.containerId);
+    }
+  }
+
+  private requestLog(request: CniRequest): Logger {
+    const { command, containerId, args } = request;
+    const pod = args.get('K8S_POD_NAME');
+    return this.log.child({
+      cmd: command,
+      ...(containerId === '' ? {} : { container: containerId }),
+      ...(pod === undefined ? {} : { pod: `${args.get('K8S_POD_NAMESPACE') ?? ''}/${pod}` }),
+    });
+  }
+}

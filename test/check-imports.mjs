@@ -1,0 +1,122 @@
+// Keeps the rooms of src/ apart: who may import whom, and what only one place may use.
+// node test/check-imports.mjs [root]
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { importsOf, lineAt, withoutComments, withoutStrings } from './tools/source-text.mjs';
+
+/** Room → the rooms that it may import from, besides itself. */
+const MAY_IMPORT = {
+  cni: [],
+  wire: [],
+  pod: ['cni'],
+  node: ['cni'],
+  cluster: ['cni', 'pod'],
+  delegate: ['cni', 'wire', 'node'],
+  attach: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate'],
+  daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate', 'attach'],
+  standalone: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate', 'attach'],
+  cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate', 'attach'],
+};
+
+const MAIN = /^src\/[^/]+\/main\.ts$/;
+const NOWHERE = /^$/;
+
+/** What is imported from outside src/ → the files that may do it. */
+const RESERVED_MODULES = [
+  {
+    module: /^@kubernetes\/client-node/,
+    only: /^src\/cluster\/kubernetes\//,
+    rule: 'only src/cluster/kubernetes/ may',
+  },
+  { module: /^(node:)?child_process$/, only: NOWHERE, rule: 'fork() of a large process is slow; use node/native.ts' },
+  { module: /^(node:)?process$/, only: MAIN, rule: 'only src/*/main.ts may' },
+];
+
+/** What is written in the code → the files that may write it. */
+const RESERVED_CODE = [
+  { code: /\bprocess\.(env|argv|exit)\b/g, only: MAIN, rule: 'only src/*/main.ts may; pass it in as a parameter' },
+  { code: /\bcreateRequire\b/g, only: /^src\/node\/native\.ts$/, rule: 'only src/node/native.ts loads the addon' },
+  {
+    code: /^export default\b|\bas default\b/gm,
+    only: NOWHERE,
+    rule: 'no default exports: a name is the same everywhere',
+  },
+  { code: /^export\b[^;=(]*\bfrom\s/gm, only: NOWHERE, rule: 'no barrels: import from the file that defines it' },
+];
+
+const root = resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), '..'));
+
+const roomOf = (file) => /^src\/([^/]+)\//.exec(file)?.[1];
+
+/** Why `file` may not import `target`, if so. */
+function arrowRule(file, target) {
+  if (!target.startsWith('src/')) return 'src/ imports nothing outside src/';
+  const [from, to] = [roomOf(file), roomOf(target)];
+  const allowed = MAY_IMPORT[from] ?? [];
+  if (from === to || allowed.includes(to)) return undefined;
+  return `${from} may import ${allowed.length === 0 ? 'nothing of ours' : `only ${allowed.join(', ')}`}`;
+}
+
+/** Notes what is wrong with one import; the file of ours that it leads to, if any. */
+function checkImport(file, { module, line }, problems) {
+  if (!module.startsWith('.')) {
+    for (const { module: pattern, only, rule } of RESERVED_MODULES) {
+      if (pattern.test(module) && !only.test(file))
+        problems.push(`${file}:${line}: ${roomOf(file)} -> ${module}: ${rule}`);
+    }
+    return undefined;
+  }
+  const target = normalize(join(dirname(file), module));
+  if (target === 'package.json') return undefined; // the version
+  const rule = arrowRule(file, target);
+  if (rule !== undefined) problems.push(`${file}:${line}: ${roomOf(file)} -> ${roomOf(target) ?? target}: ${rule}`);
+  return target;
+}
+
+function checkCode(file, source, problems) {
+  const code = withoutStrings(source);
+  for (const { code: pattern, only, rule } of RESERVED_CODE) {
+    if (only.test(file)) continue;
+    for (const match of code.matchAll(pattern)) {
+      problems.push(`${file}:${lineAt(code, match.index)}: ${match[0].replace(/\s+/g, ' ').trim()}: ${rule}`);
+    }
+  }
+}
+
+/** Every cycle of imports between files, each once, by walking depth-first. */
+function findCycles(graph) {
+  const done = new Set();
+  const cycles = [];
+  const visit = (file, path) => {
+    if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file]);
+    if (done.has(file) || path.includes(file)) return;
+    for (const target of graph.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  return cycles;
+}
+
+const files = readdirSync(join(root, 'src'), { recursive: true })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => `src/${name}`)
+  .sort();
+const problems = [];
+const graph = new Map();
+for (const file of files) {
+  const source = withoutComments(readFileSync(join(root, file), 'utf8'));
+  if (MAY_IMPORT[roomOf(file)] === undefined) problems.push(`${file}:1: its folder is not in the table MAY_IMPORT`);
+  graph.set(
+    file,
+    importsOf(source)
+      .map((one) => checkImport(file, one, problems))
+      .filter((target) => target !== undefined),
+  );
+  checkCode(file, source, problems);
+}
+for (const cycle of findCycles(graph)) problems.push(`${cycle[0]}:1: import cycle: ${cycle.join(' -> ')}`);
+
+for (const problem of problems) console.error(problem);
+console.log(`check-imports: ${files.length} files, ${problems.length} problems`);
+if (problems.length > 0 || files.length === 0) process.exitCode = 1;

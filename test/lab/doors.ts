@@ -1,0 +1,55 @@
+/** Tests in a lab of their own, through either way into the program: with a daemon, and without one. */
+import { basename } from 'node:path';
+import { test } from 'uvu';
+import type { Door } from '../../src/attach/locks.ts';
+import { isRoot, Lab } from './lab.ts';
+
+export const DOORS: readonly Door[] = ['daemon', 'standalone'];
+
+/** Longer than any deadline inside a test: what still runs then hangs, and must not keep its lab. */
+const TEST_LIMIT_MS = 60_000;
+
+let told = false;
+
+function skip(name: string): void {
+  if (!told) console.log(`SKIPPED: ${basename(process.argv[1] ?? '')}: needs root`);
+  told = true;
+  test.skip(name);
+}
+
+async function withLimit(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the test did not end within ${TEST_LIMIT_MS} ms`)), TEST_LIMIT_MS);
+  });
+  await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/** A test with a lab that nobody else uses; it is closed whatever the test does. */
+export function inLab(name: string, body: (lab: Lab) => Promise<void>): void {
+  if (!isRoot) {
+    skip(name);
+    return;
+  }
+  test(name, async () => {
+    const lab = await Lab.create();
+    try {
+      await withLimit(body(lab));
+    } catch (error) {
+      if (lab.daemonLog !== '') console.error(`--- log of multusd in "${name}"\n${lab.daemonLog}---`);
+      throw error;
+    } finally {
+      await lab.close();
+    }
+  });
+}
+
+/** The same test with a daemon and without one. */
+export function eachDoor(name: string, body: (lab: Lab, door: Door) => Promise<void>): void {
+  for (const door of DOORS) {
+    inLab(`${name} (${door})`, async (lab) => {
+      if (door === 'daemon') await lab.startDaemon();
+      await body(lab, door);
+    });
+  }
+}

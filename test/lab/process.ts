@@ -1,0 +1,65 @@
+/** Child processes of a lab: run to their end, or kept and ended by id. */
+import { type ChildProcess, spawn } from 'node:child_process';
+
+export interface Finished {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+  ms: number;
+}
+
+export interface RunOptions {
+  env?: Record<string, string | undefined>;
+  input?: string | Buffer;
+  cwd?: string;
+  /** Called with the child once it runs. */
+  onSpawn?: (child: ChildProcess) => void;
+}
+
+/** Run a program to its end; a non-zero exit is a result, not an error. */
+export function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  const started = performance.now();
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, {
+      env: options.env ?? process.env,
+      stdio: 'pipe',
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.stdin.on('error', () => undefined); // it may end before it reads
+    child.stdin.end(options.input ?? '');
+    child.once('error', reject);
+    child.once('spawn', () => options.onSpawn?.(child));
+    child.once('close', (code, signal) => {
+      resolve({ code, signal, stdout, stderr, ms: performance.now() - started });
+    });
+  });
+}
+
+/** Run a program that must succeed. @returns its stdout @throws Error with its stderr */
+export async function must(file: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(file, args);
+  if (code !== 0) throw new Error(`${file} ${args.join(' ')} failed with ${code}: ${stderr.trim() || stdout.trim()}`);
+  return stdout;
+}
+
+/** Wait until `condition` holds. @throws Error naming `what` after `limitMs` */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 10_000,
+): Promise<void> {
+  const limit = performance.now() + limitMs;
+  while (!(await condition())) {
+    if (performance.now() > limit) throw new Error(`gave up after ${limitMs} ms waiting until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

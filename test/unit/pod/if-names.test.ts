@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { CniError } from '../../../src/cni/errors.ts';
+import { assignIfNames } from '../../../src/pod/if-names.ts';
+import { refusal } from '../cni/refusal.ts';
+
+const labels = ['node/default', 'a/one', 'a/two', 'a/three'];
+const assign = (...requested: string[]) => assignIfNames(requested, 'eth0', labels);
+
+test('refuses two networks of one name and says which two, instead of letting the second delegate fail', () => {
+  assert.equal(
+    refusal(() => assign('', 'data', '', 'data')),
+    {
+      code: 7,
+      message:
+        'Cannot name the interface of network "a/three" "data": network "a/one" has that name; request another one',
+      details: '',
+    },
+  );
+});
+
+test('refuses a network that asks for the name of the default one', () => {
+  assert.match(refusal(() => assign('', 'eth0')).message, /network "a\/one" "eth0": network "node\/default" has that/);
+});
+
+test('counts named attachments too, as Multus does: pods find their interfaces under the names they had', () => {
+  assert.equal(assign('', 'foo', ''), ['eth0', 'foo', 'net2']);
+  assert.equal(assign('', '', '', ''), ['eth0', 'net1', 'net2', 'net3']);
+});
+
+test('passes over a generated name that somebody requested, before or after', () => {
+  assert.equal(assign('', '', 'net1'), ['eth0', 'net2', 'net1']);
+  assert.equal(assign('', 'net2', '', ''), ['eth0', 'net2', 'net3', 'net4']);
+  assert.equal(assignIfNames(['', ''], 'net1', labels), ['net1', 'net2']);
+});
+
+test('gives the default network the name that was requested for it', () => {
+  assert.equal(assign('uplink', ''), ['uplink', 'net1']);
+});
+
+test('never gives a name twice, keeps every requested one, and only ever refuses a clash', () => {
+  const name = fc.oneof(fc.constant(''), fc.constantFrom('eth0', 'net0', 'net1', 'net2', 'net3', 'net4', 'data'));
+  fc.assert(
+    fc.property(fc.array(name, { minLength: 1, maxLength: 8 }), (requested) => {
+      const wanted = requested.map((one, i) => (i === 0 && one === '' ? 'eth0' : one)).filter((one) => one !== '');
+      const clash = new Set(wanted).size < wanted.length;
+      try {
+        const names = assignIfNames(requested, 'eth0', requested);
+        assert.not(clash, 'two asked for one name');
+        assert.is(new Set(names).size, requested.length);
+        requested.forEach((one, i) => {
+          if (one !== '') assert.is(names[i], one);
+        });
+      } catch (error) {
+        if (!(error instanceof CniError)) throw error;
+        assert.ok(clash, 'nobody asked for one name twice');
+      }
+    }),
+  );
+});
+
+test.run();

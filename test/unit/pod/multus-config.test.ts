@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { RawObject } from '../../../src/cni/raw-json.ts';
+import {
+  DEFAULT_BIN_DIR,
+  DEFAULT_CNI_DIR,
+  DEFAULT_CONF_DIR,
+  type MultusConfig,
+  parseMultusConfig,
+  VERIFY_FACTS,
+} from '../../../src/pod/multus-config.ts';
+import { valueText } from '../cni/json-text.ts';
+import { onlyCniErrors, refusal } from '../cni/refusal.ts';
+
+const DELEGATES = '"delegates":[{"name":"node","type":"bridge"}]';
+
+/** A configuration that is complete but for the given members. */
+function parse(members = ''): MultusConfig {
+  const text = `{"name":"multus","type":"multus",${DELEGATES}${members === '' ? '' : `,${members}`}}`;
+  return parseMultusConfig(RawObject.parse(text, 'CNI configuration on stdin'));
+}
+const bare = (text: string) => parseMultusConfig(RawObject.parse(text, 'CNI configuration on stdin'));
+const reason = (members: string) =>
+  refusal(() => parse(members)).message.replace('Cannot use CNI configuration: key ', '');
+
+test('names key, value and what is wanted, so that a typing error is found without a debugger', () => {
+  const cases: [string, string][] = [
+    ['"clusterNetwork":5', '"clusterNetwork" must be a string, got 5'],
+    ['"multusNamespace":[]', '"multusNamespace" must be a string, got []'],
+    ['"binDir":"opt/cni/bin"', '"binDir" must be an absolute path, got "opt/cni/bin"'],
+    ['"cniDir":"./state"', '"cniDir" must be an absolute path, got "./state"'],
+    ['"confDir":true', '"confDir" must be a string, got true'],
+    ['"manifestsDir":"manifests"', '"manifestsDir" must be an absolute path, got "manifests"'],
+    ['"kubeconfig":{}', '"kubeconfig" must be a string, got {}'],
+    ['"runtimeConfig":[1]', '"runtimeConfig" must be an object, got [1]'],
+    ['"runtimeConfig":"x"', '"runtimeConfig" must be an object, got "x"'],
+    ['"verify":"yes"', '"verify" must be "off", "warn", "enforce" or an object of these, got "yes"'],
+    ['"verify":["warn"]', '"verify" must be "off", "warn", "enforce" or an object of these, got ["warn"]'],
+    ['"verify":{"mac":"no"}', '"verify.mac" must be "off", "warn" or "enforce", got "no"'],
+    [
+      '"verify":{"macs":"off"}',
+      `"verify" must be an object with keys out of ${VERIFY_FACTS.join(', ')}, got {"macs":"off"}`,
+    ],
+  ];
+  for (const [members, expected] of cases) {
+    assert.is(reason(members), expected);
+    assert.is(refusal(() => parse(members)).code, 7, members);
+  }
+});
+
+test('refuses durations that would mean no limit, no time or something else than written', () => {
+  for (const value of ['0', '-1', '0.0001', '3601', '"90"', '"1h"', '"30 s"', '"-5s"', '"61m"', '"0s"', '{}', 'true']) {
+    for (const key of ['delegateTimeout', 'requestTimeout']) {
+      const { code, message } = refusal(() => parse(`"${key}":${value}`));
+      assert.is(code, 7);
+      const start = `Cannot use CNI configuration: key "${key}" must be a duration of up to an hour such as "30s"`;
+      assert.ok(message.startsWith(start) && message.endsWith(`got ${value}`), message);
+    }
+  }
+});
+
+test('refuses pod annotations that are not strings: taken for none, the pod would lose its networks', () => {
+  const key = 'io.kubernetes.cri.pod-annotations';
+  const shown = `runtimeConfig["${key}"]`;
+  assert.is(reason(`"runtimeConfig":{"${key}":["a"]}`), `"${shown}" must be an object of strings, got ["a"]`);
+  assert.is(reason(`"runtimeConfig":{"${key}":{"a":1}}`), `"${shown}["a"]" must be a string, got 1`);
+});
+
+test('refuses a configuration without a default network and says how to give one', () => {
+  for (const text of ['{}', '{"delegates":null}', '{"delegates":[]}', '{"clusterNetwork":""}']) {
+    const { code, message } = refusal(() => bare(text));
+    assert.is(code, 7, text);
+    assert.match(message, 'it names no default network; set "clusterNetwork" or give "delegates" at least one');
+  }
+});
+
+test('refuses delegates that are no configurations, naming the one', () => {
+  assert.match(refusal(() => bare('{"delegates":{}}')).message, 'key "delegates" must be an array, got an object');
+  const { message } = refusal(() => bare('{"delegates":[{"name":"a","type":"x"},{"name":"b"}]}'));
+  assert.match(message, 'Cannot use CNI configuration, key "delegates[1]": it has neither "type" nor "plugins"');
+});
+
+test('cuts a long value in a message: a log line stays one', () => {
+  assert.ok(reason(`"verify":"${'x'.repeat(5000)}"`).length < 300);
+});
+
+test('takes the directories that Multus uses when nothing is said, and empty texts for nothing said', () => {
+  const said = parse();
+  assert.equal([said.binDir, said.cniDir, said.confDir], [DEFAULT_BIN_DIR, DEFAULT_CNI_DIR, DEFAULT_CONF_DIR]);
+  assert.equal([said.multusNamespace, said.manifestsDir, said.kubeconfig], ['kube-system', '', '']);
+  assert.equal([said.delegateTimeoutMs, said.requestTimeoutMs], [60_000, 110_000]);
+  assert.equal(said.podAnnotations, undefined);
+  assert.equal(parse('"binDir":"","cniDir":null,"verify":null,"delegateTimeout":null'), said);
+});
+
+test('matches keys without regard to case, as Multus does', () => {
+  assert.is(parse('"BINDIR":"/a"').binDir, '/a');
+  assert.is(parse('"binDir":"/a","BinDir":"/b"').binDir, '/b');
+});
+
+test('reads every key', () => {
+  const config = parse(
+    '"multusNamespace":"nets","binDir":"/b","cniDir":"/c","confDir":"/f","manifestsDir":"/m","kubeconfig":"/k"',
+  );
+  assert.equal(
+    [config.multusNamespace, config.binDir, config.cniDir, config.confDir, config.manifestsDir, config.kubeconfig],
+    ['nets', '/b', '/c', '/f', '/m', '/k'],
+  );
+});
+
+test('lets clusterNetwork win over delegates: the node has one default network, not two', () => {
+  const config = parse('"clusterNetwork":"flannel"');
+  assert.equal([config.clusterNetwork, config.delegates], ['flannel', []]);
+});
+
+test('keeps the delegates in order, the first being the default network', () => {
+  const { delegates } = bare('{"delegates":[{"name":"b","type":"x"},{"name":"a","plugins":[{"type":"y"}]}]}');
+  assert.equal(
+    delegates.map(({ name }) => name),
+    ['b', 'a'],
+  );
+});
+
+test('reads durations in every unit', () => {
+  const cases: [string, number][] = [
+    ['"250ms"', 250],
+    ['"30s"', 30_000],
+    ['"1.5s"', 1500],
+    ['"2m"', 120_000],
+    ['"60m"', 3_600_000],
+    ['45', 45_000],
+    ['0.5', 500],
+    ['0.001', 1],
+  ];
+  for (const [value, ms] of cases) {
+    assert.is(parse(`"delegateTimeout":${value}`).delegateTimeoutMs, ms, value);
+    assert.is(parse(`"requestTimeout":${value}`).requestTimeoutMs, ms, value);
+  }
+});
+
+test('enforces existence, name and MAC and warns of the rest unless told otherwise', () => {
+  const standard = { link: 'enforce', name: 'enforce', mac: 'enforce', mtu: 'warn', addresses: 'warn', routes: 'warn' };
+  assert.equal(parse().verify, standard);
+  assert.equal(parse('"verify":{"mtu":"enforce","link":"off"}').verify, { ...standard, mtu: 'enforce', link: 'off' });
+  assert.equal(new Set(Object.values(parse('"verify":"off"').verify)), new Set(['off']));
+  assert.equal(Object.keys(parse('"verify":"warn"').verify), [...VERIFY_FACTS]);
+  assert.equal(parse().verify, standard, 'one configuration must not change the next one');
+});
+
+test('hands over the annotations that the runtime sent, also when there are none', () => {
+  const annotations = (value: string) =>
+    parse(`"runtimeConfig":{"portMappings":[],"io.kubernetes.cri.pod-annotations":${value}}`).podAnnotations;
+  assert.equal(annotations('{"a/b":"c"}'), { 'a/b': 'c' });
+  assert.equal(annotations('{}'), {});
+  assert.is(annotations('null'), undefined);
+});
+
+test('throws only CniError when known keys have arbitrary values', () => {
+  const key = fc.constantFrom(
+    ...['delegates', 'clusterNetwork', 'binDir', 'runtimeConfig', 'verify', 'delegateTimeout', 'kubeconfig'],
+  );
+  const likely = fc.constantFrom(
+    ...['{"io.kubernetes.cri.pod-annotations":{"a":5}}', '[{"name":"a","type":"x"}]', '[{}]', '"/a"', '"warn"', '1e9'],
+  );
+  const text = fc
+    .array(fc.tuple(key, fc.oneof(valueText, likely)), { maxLength: 6 })
+    .map((members) => `{${members.map(([name, value]) => `"${name}":${value}`).join()}}`);
+  fc.assert(
+    fc.property(text, (one) => onlyCniErrors(() => bare(one))),
+    { numRuns: 500 },
+  );
+});
+
+test.run();

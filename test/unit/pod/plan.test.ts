@@ -1,0 +1,275 @@
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseArgs } from '../../../src/cni/args.ts';
+import { parseNetworkConfig } from '../../../src/cni/config.ts';
+import { CniError } from '../../../src/cni/errors.ts';
+import { scanMembers } from '../../../src/cni/json-scan.ts';
+import { RawObject } from '../../../src/cni/raw-json.ts';
+import { type Network, type Plan, type PlanInput, planAttachments } from '../../../src/pod/plan.ts';
+import { parseSelections } from '../../../src/pod/selection.ts';
+import { onlyCniErrors, refusal } from '../cni/refusal.ts';
+import { type GeneratedConfig, jsonForm, networkConfig, shortForm, shortWish, type Wish, wish } from './generated.ts';
+
+const ALL = '"capabilities":{"ips":true,"mac":true}';
+
+function network(label: string, text: string): Network {
+  return { label, config: parseNetworkConfig(text, label) };
+}
+
+const NODE = network('node', '{"cniVersion":"1.0.0","name":"node","type":"bridge"}');
+
+/** The plan of a pod with this annotation; every network has this configuration. */
+function plan(annotation: string, config = `{"name":"n","type":"p",${ALL}}`, more: Partial<PlanInput> = {}): Plan {
+  const selections = parseSelections(annotation, 'prod', 'the annotation');
+  const selected = selections.map((selection) => {
+    const label = `${selection.namespace}/${selection.name}`;
+    return { ...network(label, config), selection };
+  });
+  const args = parseArgs('IgnoreUnknown=1;K8S_POD_NAME=web;K8S_POD_NAMESPACE=prod');
+  return planAttachments({ defaults: [NODE], selected, ifName: 'eth0', args, runtimeConfig: {}, ...more });
+}
+
+const stdins = (one: Plan): string[] => one.attachments.flatMap(({ steps }) => steps.map(({ stdin }) => stdin));
+
+test('refuses addresses and a MAC that no plugin of the network would read: the pod would run with others', () => {
+  const list = '{"name":"n","plugins":[{"type":"macvlan"},{"type":"tuning","capabilities":{"mac":false}}]}';
+  const wants = (field: string, capability: string) =>
+    `Cannot give network "prod/a" the requested ${field}: none of its plugins (macvlan, tuning) declares ` +
+    `"capabilities": {"${capability}": true}`;
+  const ips = refusal(() => plan('[{"name":"a","ips":["10.0.0.5","fd00::5/64"]}]', list));
+  assert.equal(ips, { code: 7, message: wants('addresses 10.0.0.5, fd00::5/64', 'ips'), details: '' });
+  const mac = refusal(() => plan('[{"name":"a","mac":"02:00:00:00:00:01"}]', list));
+  assert.equal(mac, { code: 7, message: wants('MAC address 02:00:00:00:00:01', 'mac'), details: '' });
+});
+
+test('refuses a name that is taken by the default network or asked for twice', () => {
+  assert.match(refusal(() => plan('a@eth0')).message, 'network "prod/a" "eth0": network "node" has that name');
+  assert.match(refusal(() => plan('a@x,b@x')).message, 'network "prod/b" "x": network "prod/a" has that name');
+});
+
+test('refuses pod arguments that CNI_ARGS cannot carry', () => {
+  const args = { pairs: [['A', 'b;IP=10.0.0.9'] as [string, string]], get: () => undefined };
+  assert.is(refusal(() => plan('', '{}', { args })).code, 4);
+});
+
+test('puts the default network first, then the further static ones, then the annotation, in order', () => {
+  const extra = network('extra', '{"name":"extra","type":"ptp"}');
+  const { attachments } = plan('kube-system/b@data,a', undefined, { defaults: [NODE, extra] });
+  assert.equal(
+    attachments.map((one) => [one.network, one.ifName, one.isDefault]),
+    [
+      ['node', 'eth0', true],
+      ['extra', 'net1', false],
+      ['kube-system/b', 'data', false],
+      ['prod/a', 'net3', false],
+    ],
+  );
+});
+
+test('gives the capability arguments of the runtime to the default network only', () => {
+  const text = '{"name":"d","type":"p","capabilities":{"portMappings":true,"ips":true}}';
+  const defaults = [network('d', text), network('e', text)];
+  const runtimeConfig = { portMappings: [{ hostPort: 80 }], ips: ['10.9.9.9'], other: 1 };
+  assert.equal(stdins(plan('a', text, { defaults, runtimeConfig })), [
+    `${text.slice(0, -1)},"runtimeConfig":{"portMappings":[{"hostPort":80}],"ips":["10.9.9.9"]}}`,
+    text,
+    text,
+  ]);
+});
+
+test('gives what was requested as runtimeConfig and as arguments, each network its own', () => {
+  const { attachments } = plan(
+    '[{"name":"a","ips":["10.0.0.5/24","fd00::5"],"mac":"02-00-00-00-00-0A","cni-args":{"k":1}},{"name":"b"}]',
+  );
+  const [, a, b] = attachments;
+  const text = `{"name":"n","type":"p",${ALL}`;
+  assert.is(
+    a?.steps[0]?.stdin,
+    `${text},"args":{"cni":{"k":1}},"runtimeConfig":{"ips":["10.0.0.5/24","fd00::5"],"mac":"02:00:00:00:00:0a"}}`,
+  );
+  assert.equal([a?.requestedMac, a?.requestedIps], ['02:00:00:00:00:0a', ['10.0.0.5/24', 'fd00::5']]);
+  assert.is(
+    a?.args,
+    'IgnoreUnknown=1;K8S_POD_NAME=web;K8S_POD_NAMESPACE=prod;MAC=02:00:00:00:00:0a;IP=10.0.0.5/24,fd00::5',
+  );
+  assert.is(b?.steps[0]?.stdin, `${text}}`);
+  assert.is(b?.args, 'IgnoreUnknown=1;K8S_POD_NAME=web;K8S_POD_NAMESPACE=prod');
+});
+
+test("does not give the default network's static IP and MAC arguments to the others: addresses would clash", () => {
+  const args = parseArgs('IP=10.9.9.9;MAC=02:00:00:00:00:99;K8S_POD_NAME=web');
+  const [first, second] = plan('a', undefined, { args }).attachments;
+  assert.is(first?.args, 'IP=10.9.9.9;MAC=02:00:00:00:00:99;K8S_POD_NAME=web');
+  assert.is(second?.args, 'IgnoreUnknown=1;K8S_POD_NAME=web');
+});
+
+test('decides each plugin of a list, and keeps the text of its owner', () => {
+  const text =
+    '{"name":"n","cniVersion":"0.4.0","disableCheck":true,"disableGC":true, "plugins":[{"type":"x"},{"type":"y"}]}';
+  const one = plan('a', text).attachments[1];
+  assert.equal(one?.steps, [
+    { type: 'x', stdin: '{"type":"x","name":"n","cniVersion":"0.4.0"}' },
+    { type: 'y', stdin: '{"type":"y","name":"n","cniVersion":"0.4.0"}' },
+  ]);
+  assert.equal(
+    [one?.configName, one?.cniVersion, one?.disableCheck, one?.disableGC, one?.source],
+    ['n', '0.4.0', true, true, text],
+  );
+});
+
+test('leaves default routes alone when nobody asks for any', () => {
+  assert.equal(plan('a,b').defaultRoutes, []);
+});
+
+test('makes one default-route plan of all requests, by family and in order', () => {
+  const routes = (text: string) => plan(text).defaultRoutes;
+  assert.equal(routes('[{"name":"a","default-route":["10.0.0.1"]},{"name":"b"}]'), [
+    { family: 4, gateways: [{ gateway: '10.0.0.1', ifName: 'net1' }] },
+  ]);
+  assert.equal(
+    routes(
+      '[{"name":"a"},{"name":"b","default-route":["fd00::1","10.0.0.1"]},{"name":"c","default-route":["10.1.0.1"]}]',
+    ),
+    [
+      {
+        family: 4,
+        gateways: [
+          { gateway: '10.0.0.1', ifName: 'net2' },
+          { gateway: '10.1.0.1', ifName: 'net3' },
+        ],
+      },
+      { family: 6, gateways: [{ gateway: 'fd00::1', ifName: 'net2' }] },
+    ],
+  );
+});
+
+test('an empty list takes both families away, except where another network gives a gateway', () => {
+  assert.equal(plan('[{"name":"a","default-route":[]}]').defaultRoutes, [
+    { family: 4, gateways: [] },
+    { family: 6, gateways: [] },
+  ]);
+  assert.equal(plan('[{"name":"a","default-route":[]},{"name":"b","default-route":["10.0.0.1"]}]').defaultRoutes, [
+    { family: 4, gateways: [{ gateway: '10.0.0.1', ifName: 'net2' }] },
+    { family: 6, gateways: [] },
+  ]);
+});
+
+/** A pod's wishes with a configuration for each, and the configuration of the default network. */
+const pod = fc.record({
+  wishes: fc.oneof(
+    fc.array(shortWish, { maxLength: 5 }).map((wishes) => ({ wishes: wishes as Wish[], text: shortForm(wishes) })),
+    fc.array(wish, { maxLength: 5 }).map((wishes) => ({ wishes, text: jsonForm(wishes) })),
+  ),
+  configs: fc.array(networkConfig, { minLength: 6, maxLength: 6 }),
+});
+
+/** What the runtime hands over; nothing of it may be seen in a selected network's input. */
+const MARKER = 'only-for-the-default-network';
+const runtimeConfig = { ips: [MARKER], mac: MARKER, portMappings: [{ description: MARKER }], marker: MARKER };
+
+function planOf(text: string, configs: readonly GeneratedConfig[]): Plan {
+  const networks = configs.map(({ text: config }, i) => network(`network-${i}`, config));
+  const [first, ...others] = networks;
+  if (first === undefined) throw new Error('no default network');
+  const selections = parseSelections(text, 'prod', 'the annotation');
+  const selected = selections.map((selection, i) => {
+    const { config } = others[i % others.length] ?? first;
+    return { label: `${selection.namespace}/${selection.name}`, config, selection };
+  });
+  const args = parseArgs('K8S_POD_NAME=web;K8S_POD_NAMESPACE=prod');
+  return planAttachments({ defaults: [first], selected, ifName: 'eth0', args, runtimeConfig });
+}
+
+/** The plan, or undefined when it is refused because two networks ask for one name: then they must. */
+function planUnlessClash(wishes: readonly Wish[], text: string, configs: readonly GeneratedConfig[]): Plan | undefined {
+  const asked = wishes.flatMap((one) => one.interface ?? []);
+  try {
+    const decided = planOf(text, configs);
+    assert.is(new Set(asked).size, asked.length, 'two networks ask for one name');
+    return decided;
+  } catch (error) {
+    if (!(error instanceof CniError)) throw error;
+    assert.match(error.message, 'has that name; request another one');
+    assert.ok(new Set(asked).size < asked.length, 'nobody asks for one name twice');
+    return undefined;
+  }
+}
+
+test('drops no network, changes no order, gives no name twice and decides alike every time', () => {
+  fc.assert(
+    fc.property(pod, ({ wishes: { wishes, text }, configs }) => {
+      const decided = planUnlessClash(wishes, text, configs);
+      if (decided === undefined) return;
+      assert.equal(
+        decided.attachments.map((one) => one.network),
+        ['network-0', ...wishes.map(({ namespace, name }) => `${namespace ?? 'prod'}/${name}`)],
+      );
+      const names = decided.attachments.map(({ ifName }) => ifName);
+      assert.is(new Set(names).size, names.length);
+      assert.is(names[0], 'eth0');
+      wishes.forEach((one, i) => {
+        if (one.interface !== undefined) assert.is(names[i + 1], one.interface);
+      });
+      assert.is(JSON.stringify(planOf(text, configs)), JSON.stringify(decided));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("hands a selected network what its pod asked for, and never the runtime's capability arguments", () => {
+  fc.assert(
+    fc.property(pod, ({ wishes: { wishes, text }, configs }) => {
+      const decided = planUnlessClash(wishes, text, configs);
+      const [first, ...selected] = decided?.attachments ?? [];
+      if (first === undefined) return;
+      assert.match(first.steps[0]?.stdin ?? '', MARKER);
+      for (const [i, { steps, args }] of selected.entries()) {
+        assert.not.match(args, MARKER);
+        const { ips, mac } = wishes[i] ?? {};
+        const wanted = {
+          ...(ips === undefined ? {} : { ips }),
+          ...(mac === undefined ? {} : { mac: mac.toLowerCase().replaceAll('-', ':') }),
+        };
+        for (const { stdin } of steps) {
+          assert.not.match(stdin, MARKER);
+          assert.equal(RawObject.parse(stdin, 'stdin').value('runtimeConfig') ?? {}, wanted);
+        }
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('passes every unknown key of a configuration byte for byte to its plugin, in its order', () => {
+  fc.assert(
+    fc.property(networkConfig, wish, (config, one) => {
+      const { attachments } = planOf(jsonForm([one]), [config, config]);
+      for (const { steps } of attachments) {
+        assert.is(steps.length, config.plugins.length);
+        for (const [i, { stdin }] of steps.entries()) {
+          const unknown = config.plugins[i]?.unknown ?? [];
+          const keys = new Set(unknown.map(({ key }) => key));
+          const found = scanMembers(stdin, stdin.indexOf('{')).filter(({ key }) => keys.has(key));
+          assert.equal(
+            found.map(({ start, valueEnd }) => stdin.slice(start, valueEnd)),
+            unknown.map(({ keyText, gap, value }) => keyText + gap + value),
+          );
+        }
+      }
+    }),
+    { numRuns: 250 },
+  );
+});
+
+test('throws only CniError for annotations that are nearly right', () => {
+  fc.assert(
+    fc.property(pod, fc.nat(), fc.string({ unit: 'binary', maxLength: 3 }), ({ wishes, configs }, at, noise) => {
+      const cut = at % (wishes.text.length + 1);
+      onlyCniErrors(() => planOf(wishes.text.slice(0, cut) + noise + wishes.text.slice(cut + 1), configs));
+    }),
+    { numRuns: 250 },
+  );
+});
+
+test.run();
