@@ -124,7 +124,7 @@ MessageBuilder DeleteRequest(const Route& route) {
 /// be deleted.
 bool IsDeletableDefault(const Route& route) {
   const bool is_default = route.dst == "0.0.0.0/0" || route.dst == "::/0";
-  return is_default && !(route.type == RTN_UNREACHABLE && route.protocol == RTPROT_KERNEL);
+  return is_default && (route.type != RTN_UNREACHABLE || route.protocol != RTPROT_KERNEL);
 }
 
 }  // namespace

@@ -85,9 +85,9 @@ TEST(ReadStringEndsAtNulOrEnd) {
 }
 
 TEST(MessageCursorRefusesLengthBeyondBuffer) {
-  Buffer bytes = FromHex(kLinkVeth);
-  bytes.resize(bytes.size() - 1);  // As a receive buffer one byte too small leaves it.
-  MessageCursor cursor(bytes);
+  const Buffer bytes = FromHex(kLinkVeth);
+  // As a receive buffer one byte too small leaves it.
+  MessageCursor cursor(Bytes(bytes).first(bytes.size() - 1));
   EXPECT(!cursor.Next().has_value());
   EXPECT(cursor.malformed());
 }

@@ -174,10 +174,9 @@ TEST(ReplyCollectorOneEndsWithFirstMessage) {
 }
 
 TEST(ReplyCollectorFailsOnCutDatagram) {
-  Buffer link = FromHex(kLinkVeth);
-  link.resize(link.size() / 2);
+  const Buffer link = FromHex(kLinkVeth);
   ReplyCollector collector = Collector(Kind::kOne);
-  collector.Feed(link);
+  collector.Feed(Bytes(link).first(link.size() / 2));
   ASSERT(collector.finished());
   EXPECT_EQ(collector.Take().error().code, EBADMSG);
 }
