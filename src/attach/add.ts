@@ -115,7 +115,8 @@ async function attachAll(
     operation.budget.throwIfAborted();
   } catch (error) {
     await written.catch(() => undefined);
-    const reason = operation.budget.aborted ? operation.budget.reason : error;
+    // A plugin that was ended says so itself, with the reason; whatever else fails then does so because of it.
+    const reason = operation.budget.aborted && !(error instanceof CniError) ? operation.budget.reason : error;
     const undoErrors = await rollBack(operation, record, journal, netns);
     throw withUndoErrors(toCniError(reason), undoErrors);
   }

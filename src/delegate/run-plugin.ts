@@ -96,7 +96,6 @@ function failure(invocation: Invocation, exit: DelegateExit, deadlineMs: number)
     const message = `${who} printed more than ${exit.stdout.length} bytes for ${invocation.command} and was killed`;
     return new CniError(CniCode.delegateFailed, message, { details });
   }
-  if (exit.killed) return new CniError(CniCode.cancelled, `${who} was ended: the operation was cancelled`);
   if (exit.signal !== 0) {
     const message = `${who} was ended by ${signalName(exit.signal)} during ${invocation.command}`;
     return new CniError(CniCode.delegateFailed, message, { details });
@@ -110,11 +109,18 @@ function failure(invocation: Invocation, exit: DelegateExit, deadlineMs: number)
   return new CniError(CniCode.delegateFailed, message, { details });
 }
 
+/** The operation ended the plugin: for a reason with a code of its own, or because it was cancelled. */
+function ended(invocation: Invocation, reason: unknown): CniError {
+  const { code, message } =
+    reason instanceof CniError ? reason : { code: CniCode.cancelled, message: 'the operation was cancelled' };
+  return new CniError(code, `${subject(invocation)} was ended: ${message}`, { cause: reason });
+}
+
 /**
  * Run a plugin to its end.
  * @returns its stdout
- * @throws CniError with the plugin's own code where it gave one, else 100 failed, 101 not found, 103 deadline,
- *   106 cancelled; DelegateLostError when the shim is gone.
+ * @throws CniError with the plugin's own code where it gave one, else 100 failed, 101 not found, 103 deadline, the code
+ *   of the signal's reason or 106 cancelled; DelegateLostError when the shim is gone.
  */
 export async function runPlugin(invocation: Invocation, stdin: string, options: RunOptions): Promise<string> {
   const { deadlineMs, signal } = options;
@@ -127,6 +133,7 @@ export async function runPlugin(invocation: Invocation, stdin: string, options: 
     if (signal.aborted) kill();
     else delegate.feed(Buffer.from(stdin), deadlineMs);
     const exit = await delegate.ended;
+    if (exit.killed) throw ended(invocation, signal.reason);
     const error = failure(invocation, exit, deadlineMs);
     if (error !== undefined) throw error;
     return exit.stdout.toString();
