@@ -20,10 +20,11 @@ export class ScratchNetns {
   readonly socket: number;
 
   constructor() {
+    const addon = native(); // First: without it there is nothing to test, and nothing to remove.
     execFileSync('ip', ['netns', 'add', this.name]);
     living.add(this);
-    const { fd } = native().openNetns(this.path);
-    this.socket = native().openSocket(fd);
+    const { fd } = addon.openNetns(this.path);
+    this.socket = addon.openSocket(fd);
     closeSync(fd); // The socket does not need it, and every test proves that.
   }
 
@@ -52,8 +53,8 @@ export class ScratchNetns {
 
   remove(): void {
     if (!living.delete(this)) return;
-    closeSync(this.socket);
     execFileSync('ip', ['netns', 'del', this.name]);
+    if (this.socket !== undefined) closeSync(this.socket); // Unset when the constructor failed half-way.
   }
 }
 
