@@ -32,8 +32,8 @@ export class Requests {
   private readonly lanes: Lanes;
   private readonly log: Logger;
   private readonly openSource = createSources();
-  /** ADDs under way by container. */
-  private readonly adds = new Map<string, AbortController>();
+  /** ADDs under way; a container has several when its runtime repeats itself. */
+  private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 
   constructor(log: Logger, lanes: LanesOptions) {
     this.log = log;
@@ -52,17 +52,17 @@ export class Requests {
       return refusal(request, wire.config);
     }
     const ending = new AbortController();
-    if (request.command === 'DEL') {
-      const reason = `a DEL of container ${request.containerId} arrived while it was added`;
-      this.adds.get(request.containerId)?.abort(new CniError(CniCode.cancelled, reason));
-    }
-    if (request.command === 'ADD') this.adds.set(request.containerId, ending);
+    const add = { containerId: request.containerId, ending };
+    if (request.command === 'ADD') this.adds.add(add);
+    if (request.command === 'DEL') this.endAdds(request.containerId);
+    const log = this.requestLog(request);
+    log.debug({ active: this.active }, `${request.command} received`);
     const context: OperationContext = {
       door: 'daemon',
       operation: caller.operation,
       runner: caller.runner,
       openSource: this.openSource,
-      log: this.requestLog(request),
+      log,
       onStateDirectory: (cniDir) => this.stateDirectories.add(cniDir),
       signal: AbortSignal.any([caller.signal, ending.signal]),
       confirm: caller.confirm,
@@ -72,7 +72,14 @@ export class Requests {
     } catch (error) {
       return errorAnswer(error, request.cniVersion);
     } finally {
-      if (this.adds.get(request.containerId) === ending) this.adds.delete(request.containerId);
+      this.adds.delete(add);
+    }
+  }
+
+  private endAdds(containerId: string): void {
+    const reason = new CniError(CniCode.cancelled, `a DEL of container ${containerId} arrived while it was added`);
+    for (const add of this.adds) {
+      if (add.containerId === containerId) add.ending.abort(reason);
     }
   }
 
