@@ -288,6 +288,19 @@ eachDoor('a DEL ends the ADD of its container', async (lab, door) => {
   await assertClean(lab, 'pod1');
 });
 
+inLab('a DEL ends all ADDs of its container, also those that wait', async (lab) => {
+  await lab.startDaemon();
+  const pod = await SlowPod.create(lab);
+  const first = await pod.add();
+  const second = await start(lab, 'ADD');
+  await until('the daemon has both', () => lab.daemonLog.match(/"msg":"ADD received"/g)?.length === 2);
+  assertSilent(await lab.cni('DEL'));
+  assertError(await first.reply, 106, 'a DEL of container c1');
+  assertError(await second.reply, 106, 'a DEL of container c1');
+  assert.equal(pod.fakes.history(), ['ADD one', 'ADD slow', 'DEL slow', 'DEL one']);
+  await assertClean(lab, 'pod1');
+});
+
 inLab('a DEL through the daemon ends an ADD of a standalone program', async (lab) => {
   const pod = await SlowPod.create(lab);
   const adding = await pod.add();
