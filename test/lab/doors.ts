@@ -9,12 +9,14 @@ export const DOORS: readonly Door[] = ['daemon', 'standalone'];
 /** Longer than any deadline inside a test: what still runs then hangs, and must not keep its lab. */
 const TEST_LIMIT_MS = 60_000;
 
-let told = false;
+let isSkipped = false;
 
-function skip(name: string): void {
-  if (!told) console.log(`SKIPPED: ${basename(process.argv[1] ?? '')}: needs root`);
-  told = true;
-  test.skip(name);
+/** Say so once for the file. */
+function skipFile(): void {
+  if (isSkipped) return;
+  isSkipped = true;
+  console.log(`SKIPPED: ${basename(process.argv[1] ?? '')}: needs root`);
+  test.skip('needs root');
 }
 
 async function withLimit(work: Promise<void>): Promise<void> {
@@ -28,7 +30,7 @@ async function withLimit(work: Promise<void>): Promise<void> {
 /** A test with a lab that nobody else uses; it is closed whatever the test does. */
 export function inLab(name: string, body: (lab: Lab) => Promise<void>): void {
   if (!isRoot) {
-    skip(name);
+    skipFile();
     return;
   }
   test(name, async () => {

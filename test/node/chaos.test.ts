@@ -58,6 +58,7 @@ if (isRoot) {
   });
 } else {
   console.log('SKIPPED: chaos.test.ts: needs root');
+  test.skip('needs root');
 }
 
 test.run();
