@@ -60,8 +60,13 @@ async function attachOne(
     throw error;
   }
   const claimed = parseResult(attachment.result, `result of network "${network}"`, cniVersion);
-  const settled = await settleLink(netns, attachment, claimed, before, operation.config.verify);
-  attachment.link = settled.link;
+  const settled = await settleLink(netns, attachment, claimed, {
+    before,
+    modes: operation.config.verify,
+    onLink: (link) => {
+      attachment.link = link;
+    },
+  });
   attachment.warnings = settled.warnings;
   attachment.state = 'attached';
   const fields = { network, ifName: attachment.ifName, ms: Math.round(performance.now() - started) };

@@ -36,7 +36,10 @@ async function checkAttachment(
       one.name === attachment.link?.delegateName ? { ...one, name: attachment.ifName } : one,
     ),
   };
-  const { warnings } = await settleLink(netns, attachment, named, new Set(), operation.config.verify);
+  const { warnings } = await settleLink(netns, attachment, named, {
+    before: new Set(),
+    modes: operation.config.verify,
+  });
   for (const warning of warnings) operation.log.warn({ network, ifName: attachment.ifName, warning }, 'verification');
   if (!attachment.disableCheck && compareVersions(cniVersion, '0.4.0') >= 0) {
     await checkChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), result, {

@@ -11,6 +11,7 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
 import type { FamilyRoutes, PlannedAttachment } from '../pod/plan.ts';
+import type { DelegateLink } from './settle-link.ts';
 
 /**
  * planned → attaching → attached → detaching → gone (removed). A record that is not `complete` may have started
@@ -23,7 +24,7 @@ export interface JournalAttachment extends PlannedAttachment {
   /** The delegate's own result, its bytes; '' before it ended. */
   result: string;
   /** What was verified; undefined when the delegate claims no interface. */
-  link: { index: number; mac: string; delegateName: string } | undefined;
+  link: DelegateLink | undefined;
   /** Facts that differed where the mode was `warn`. */
   warnings: string[];
   /** Why the last DEL failed, '' when none did. */

@@ -9,7 +9,7 @@ import { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
-import { openRecordNetns, undoRecord } from './undo-record.ts';
+import { isNetnsGone, undoRecord } from './undo-record.ts';
 
 export interface ReconcileOptions {
   cniDir: string;
@@ -23,10 +23,7 @@ function reasonToDetach(record: JournalRecord): string | undefined {
   if (record.bootId !== bootId()) return 'the node was rebooted since';
   if (!record.complete) return 'its ADD never ended';
   if (record.attachments.some(({ state }) => state === 'detaching')) return 'an earlier DEL failed';
-  const netns = openRecordNetns(record);
-  if (netns === undefined) return 'its network namespace is gone';
-  netns.close();
-  return undefined;
+  return isNetnsGone(record) ? 'its network namespace is gone' : undefined;
 }
 
 /** Waits between tries of a container whose delegates fail: doubled from a minute to an hour. */

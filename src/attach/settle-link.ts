@@ -10,11 +10,16 @@ import type { VerifyFact, VerifyModes } from '../pod/multus-config.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
 import { type Claim, claimsInterface, compareClaim, podInterfaceIndex } from './verify.ts';
 
+/** The link that a delegate made, and the name that it gave it. */
+export interface DelegateLink {
+  index: number;
+  mac: string;
+  delegateName: string;
+}
+
 export interface SettledLink {
   /** The result with the interface's name corrected. */
   result: CniResult;
-  /** undefined when the delegate claims no interface, or `link` is not enforced and it is missing. */
-  link: { index: number; mac: string; delegateName: string } | undefined;
   /** Differences where the mode is `warn`, and what was mended. */
   warnings: string[];
 }
@@ -77,21 +82,25 @@ async function renameToRequested(
   return netns.snapshot();
 }
 
-/**
- * @param before indices of the links that the pod had before the delegate ran
- * @throws CniError 102 when a fact with mode `enforce` differs
- */
+export interface SettleOptions {
+  /** Indices of the links that the pod had before the delegate ran. */
+  before: ReadonlySet<number>;
+  modes: VerifyModes;
+  /** Told of the link once it is found, before anything is compared: whoever undoes a failure needs it. */
+  onLink?: (link: DelegateLink) => void;
+}
+
+/** @throws CniError 102 when a fact with mode `enforce` differs */
 export async function settleLink(
   netns: Netns,
   attachment: PlannedAttachment,
   claimed: CniResult,
-  before: ReadonlySet<number>,
-  modes: VerifyModes,
+  { before, modes, onLink }: SettleOptions,
 ): Promise<SettledLink> {
   const { ifName } = attachment;
   const findings = new Findings(modes, attachment);
   let result = claimed;
-  if (!claimsInterface(result, ifName)) return { result, link: undefined, warnings: findings.warnings };
+  if (!claimsInterface(result, ifName)) return { result, warnings: findings.warnings };
 
   let snapshot = await netns.snapshot();
   const position = podInterfaceIndex(result, ifName);
@@ -116,12 +125,13 @@ export async function settleLink(
       `interface "${ifName}"${alias} must be in the pod, it is not; ${linkNames(snapshot.links, before)}`,
       'look at the plugin and its configuration',
     );
-    return { result, link: undefined, warnings: findings.warnings };
+    return { result, warnings: findings.warnings };
   }
+  onLink?.({ index: link.index, mac: link.mac, delegateName });
   const { requestedMac, requestedIps } = attachment;
   const claim: Claim = { ifName: link.name, result, requestedMac, requestedIps };
   for (const { fact, message } of compareClaim(claim, link, snapshot)) {
     findings.report(fact, message, 'look at the plugin, or at what changed the link after it');
   }
-  return { result, link: { index: link.index, mac: link.mac, delegateName }, warnings: findings.warnings };
+  return { result, warnings: findings.warnings };
 }

@@ -1,4 +1,6 @@
 /** Detach everything that the journal has of one container, and keep or remove its record accordingly. */
+import { statSync } from 'node:fs';
+import { parse } from 'node:path';
 import { bootId } from '../node/boot-id.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import { type DetachOptions, detachAll } from './detach.ts';
@@ -20,6 +22,19 @@ export function openRecordNetns(record: JournalRecord): Netns | undefined {
     // gone, or not usable: the same for us
   }
   return undefined;
+}
+
+/**
+ * Is the record's namespace certainly gone? Only when its folder is there and the path is not, or leads elsewhere: a
+ * daemon that does not see the node's namespaces (a missing mount) must not take every pod for dead.
+ */
+export function isNetnsGone(record: JournalRecord): boolean {
+  if (record.bootId !== bootId()) return true;
+  const { dir } = parse(record.netnsPath);
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
+  const present = statSync(record.netnsPath, { bigint: true, throwIfNoEntry: false });
+  if (present === undefined) return true;
+  return !sameNetns({ dev: String(present.dev), ino: String(present.ino) }, record.netns);
 }
 
 /** @returns errors of delegates; when there are any, their attachments stay in the journal. @throws CniError 105 */

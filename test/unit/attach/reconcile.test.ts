@@ -22,6 +22,13 @@ async function once(plugins: FakeRunnerOptions = {}, retries = new RetryTimes())
 const write = (more: Parameters<typeof aRecord>[0]) =>
   new Journal(folder.path).write(aRecord({ attachments: [aDefaultAttachment()], ...more }));
 
+// A daemon in a container without the node's /run/netns would detach every pod of the node.
+test('leaves a pod alone whose namespace it cannot see', async () => {
+  await write({ containerId: 'unseen', bootId: bootId(), netnsPath: folder.at('not-mounted/netns') });
+  const { runner, left } = await once();
+  assert.equal([runner.calls, left], [[], ['unseen']]);
+});
+
 test('a damaged file is told, does not stop the others, and is not tried again at once', async () => {
   folder.write('a', 'damaged');
   await write({ containerId: 'b' });

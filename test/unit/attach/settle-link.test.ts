@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type SettledLink, settleLink } from '../../../src/attach/settle-link.ts';
+import { type DelegateLink, type SettledLink, settleLink } from '../../../src/attach/settle-link.ts';
 import { type CniResult, emptyResult } from '../../../src/cni/result.ts';
 import type { NativeSnapshot } from '../../../src/node/native.ts';
 import type { VerifyModes } from '../../../src/pod/multus-config.ts';
@@ -31,9 +31,22 @@ const claim = (name: string, more: Partial<CniResult> = {}): CniResult => ({
   ...more,
 });
 
-function settle(netns: FakeNetns, result: CniResult, modes: Partial<VerifyModes> = {}): Promise<SettledLink> {
-  const before = new Set([LO.index, ETH0.index]);
-  return settleLink(netns.asNetns, anAttachment(), result, before, { ...ENFORCE, ...modes });
+const BEFORE = new Set([LO.index, ETH0.index]);
+
+async function settle(
+  netns: FakeNetns,
+  result: CniResult,
+  modes: Partial<VerifyModes> = {},
+): Promise<SettledLink & { link: DelegateLink | undefined }> {
+  let link: DelegateLink | undefined;
+  const settled = await settleLink(netns.asNetns, anAttachment(), result, {
+    before: BEFORE,
+    modes: { ...ENFORCE, ...modes },
+    onLink: (found) => {
+      link = found;
+    },
+  });
+  return { ...settled, link };
 }
 
 test('an interface that is not in the pod fails the ADD: the pod would start without its network', async () => {
@@ -100,7 +113,7 @@ test("a pod's own MAC and addresses are compared as well as the reported ones", 
   const pod = podWith(fakeLink(7, 'net1'));
   const wanted = anAttachment({ requestedMac: '02:00:00:00:00:01', requestedIps: ['10.0.0.9'] });
   const modes: VerifyModes = { ...ENFORCE, mac: 'warn', addresses: 'warn' };
-  const { warnings } = await settleLink(pod.asNetns, wanted, claim('net1'), new Set([1, 2]), modes);
+  const { warnings } = await settleLink(pod.asNetns, wanted, claim('net1'), { before: BEFORE, modes });
   assert.equal(warnings, [
     'interface "net1" must have the requested MAC 02:00:00:00:00:01, it has 02:00:00:00:00:07',
     'interface "net1" must have the requested address 10.0.0.9, it has no address',
@@ -142,6 +155,19 @@ test('compares what is there after the rename: a kernel that took the link down 
   };
   const claimed = claim('macv0', { ips: [{ address: 'fd00::5/64' }] });
   assert.match((await laterRefusal(() => settle(pod, claimed))).message, 'must have address fd00::5/64 as reported');
+});
+
+// Its DEL would look for the name that it knows, and the renamed link would stay.
+test('tells of the renamed link also when what it claims of it is wrong', async () => {
+  const links: DelegateLink[] = [];
+  const claimed = claim('macv0', { interfaces: [{ name: 'macv0', sandbox: '/x', mac: '02:00:00:00:00:01' }] });
+  const settling = settleLink(podWith(fakeLink(7, 'macv0')).asNetns, anAttachment(), claimed, {
+    before: BEFORE,
+    modes: ENFORCE,
+    onLink: (found) => links.push(found),
+  });
+  assert.is((await laterRefusal(() => settling)).code, 102);
+  assert.equal(links, [{ index: 7, mac: '02:00:00:00:00:07', delegateName: 'macv0' }]);
 });
 
 test('leaves another name alone where names are not verified, and keeps it in the result', async () => {
