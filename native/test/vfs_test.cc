@@ -191,19 +191,19 @@ TEST(VfMessageHasTheSizesOfTheKernel) {
 }
 
 TEST(ParseVfListRecoversFromWrapWithStatistics) {
-  for (const std::uint32_t count : {221, 222, 256, 443, 512, 1024}) {
+  for (const std::uint32_t count : {221U, 222U, 256U, 443U, 512U, 1024U}) {
     ExpectAllRecovered({.count = count, .stats = true});
   }
 }
 
 TEST(ParseVfListRecoversFromWrapWithoutStatistics) {
-  for (const std::uint32_t count : {334, 335, 512, 669, 1024, 4096}) {
+  for (const std::uint32_t count : {334U, 335U, 512U, 669U, 1024U, 4096U}) {
     ExpectAllRecovered({.count = count});
   }
 }
 
 TEST(ParseVfListRecoversFromWrapOfInfiniband) {
-  for (const std::uint32_t count : {277, 278}) ExpectAllRecovered({.count = count, .guids = true});
+  for (const std::uint32_t count : {277U, 278U}) ExpectAllRecovered({.count = count, .guids = true});
 }
 
 TEST(ParseVfListRecoversFromWrapWithSkippedVfs) {
