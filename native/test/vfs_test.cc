@@ -203,7 +203,8 @@ TEST(ParseVfListRecoversFromWrapWithoutStatistics) {
 }
 
 TEST(ParseVfListRecoversFromWrapOfInfiniband) {
-  for (const std::uint32_t count : {277U, 278U}) ExpectAllRecovered({.count = count, .guids = true});
+  for (const std::uint32_t count : {277U, 278U})
+    ExpectAllRecovered({.count = count, .guids = true});
 }
 
 TEST(ParseVfListRecoversFromWrapWithSkippedVfs) {
