@@ -83,7 +83,7 @@ const program = new Command('multusd')
   .option('--socket-dir <dir>', 'directory of multus.sock', DEFAULT_SOCKET_DIR)
   .option('--cni-dir <dir>', 'state directory to look after from the start', DEFAULT_CNI_DIR)
   .option('--log-level <level>', LOG_LEVELS.join(', '), logLevel, 'info')
-  .option('--max-operations <n>', 'operations that run at a time', positive, 32)
+  .option('--max-operations <n>', 'operations of a kind (ADD; DEL and GC; the rest) that run at a time', positive, 32)
   .option('--reconcile-interval <seconds>', 'seconds between looks at the journal', positive, 60)
   .action(run);
 

@@ -20,10 +20,10 @@ export interface Caller {
 const LANES: Record<CniRequest['command'], Lane> = {
   ADD: 'attach',
   DEL: 'release',
-  CHECK: 'other',
-  STATUS: 'other',
+  CHECK: 'ask',
+  STATUS: 'ask',
   GC: 'release',
-  VERSION: 'other',
+  VERSION: 'ask',
 };
 
 export class Requests {
