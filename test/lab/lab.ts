@@ -78,6 +78,11 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** The run's number lets the runner find what a test left. */
+function newId(): string {
+  return `mn${process.env['MULTUS_TEST_RUN'] ?? ''}-${randomBytes(3).toString('hex')}`;
+}
+
 export class Lab {
   readonly directory: string;
   /** Prefix of everything that it makes outside its folder. */
@@ -97,7 +102,7 @@ export class Lab {
   private daemon: ChildProcess | undefined;
   private readonly outlives: boolean;
 
-  private constructor(directory: string, outlives: boolean, id = `mn${randomBytes(3).toString('hex')}`) {
+  private constructor(directory: string, outlives: boolean, id = newId()) {
     this.directory = directory;
     this.outlives = outlives;
     this.id = id;

@@ -15,7 +15,8 @@ let made = 0;
 
 /** A namespace of its own, with a netlink socket of the addon inside. */
 export class ScratchNetns {
-  readonly name = `mn-test-${process.pid}-${++made}`;
+  /** The run's number lets the runner find what it left. */
+  readonly name = `mn${process.env['MULTUS_TEST_RUN'] ?? ''}-test-${process.pid}-${++made}`;
   readonly path = `/run/netns/${this.name}`;
   readonly socket: number;
 

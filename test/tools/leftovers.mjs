@@ -6,9 +6,10 @@ const NETNS_DIR = '/run/netns';
 /** How long something may take to go away after the test that made it. */
 const GRACE_MS = 3000;
 
-/** Processes in test run A inherit this; it tells them from those of a run B on the same machine. */
+/** Processes of this run inherit this, and its namespaces have it in their names: others' on the machine are not ours. */
 const MARK = `MULTUS_TEST_RUN=${process.pid}`;
 process.env.MULTUS_TEST_RUN = String(process.pid);
+const NETNS_PREFIX = `mn${process.pid}-`;
 
 function read(path) {
   try {
@@ -30,7 +31,8 @@ function isOurs(pid) {
 
 /** What exists now: an identity, and how to describe it. */
 export function takeInventory() {
-  const netns = existsSync(NETNS_DIR) ? readdirSync(NETNS_DIR) : [];
+  const names = existsSync(NETNS_DIR) ? readdirSync(NETNS_DIR) : [];
+  const netns = names.filter((name) => name.startsWith(NETNS_PREFIX));
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   return new Map([
     ...netns.map((name) => [`netns ${name}`, `network namespace ${NETNS_DIR}/${name}`]),
