@@ -123,12 +123,20 @@ void Supervisor::Kill(uint32_t id) {
   ArmTimer();
 }
 
+void Supervisor::KillNow(Child* child) {
+  child->exit.killed = true;
+  child->term_at = 0;
+  child->kill_at = 0;
+  SignalGroup(child->pid, child->pidfd, SIGKILL);
+}
+
 void Supervisor::KillAll() {
+  for (auto& [id, child] : children_) KillNow(&child);
+}
+
+void Supervisor::KillUnfed() {
   for (auto& [id, child] : children_) {
-    child.exit.killed = true;
-    child.term_at = 0;
-    child.kill_at = 0;
-    SignalGroup(child.pid, child.pidfd, SIGKILL);
+    if (!child.fed) KillNow(&child);
   }
 }
 

@@ -75,6 +75,9 @@ class Supervisor {
   /// KILL to all groups at once. The exits still come through Step().
   void KillAll();
 
+  /// The same for the children that were not fed: they have done nothing yet.
+  void KillUnfed();
+
   /// Does what is due, without waiting, and returns the children that ended.
   std::vector<Exit> Step();
 
@@ -107,6 +110,7 @@ class Supervisor {
   ssize_t ReadStdout(Child* child, size_t limit);
   ssize_t ReadStderr(Child* child, size_t limit);
   void Terminate(Child* child);
+  void KillNow(Child* child);
   void Finish(Child* child);
   void CheckTimes();
   void ArmTimer();

@@ -28,6 +28,7 @@ namespace {
 
 constexpr int64_t kReplyTimeoutMs = 5'000;     // A daemon of ours replies before it does anything.
 constexpr int64_t kSilenceTimeoutMs = 10'000;  // It sends an ALIVE frame every second.
+constexpr int64_t kFinishTimeoutMs = 5'000;    // Plugins at work when the daemon is lost.
 
 int64_t NowMs() {
   timespec now;
@@ -46,6 +47,10 @@ int64_t TimeoutMs(int64_t standard) {
 
 Ending Lost(std::string reason) {
   return {.kind = Ending::Kind::kLost, .answer = {}, .reason = std::move(reason)};
+}
+
+Ending Signalled(int signal) {
+  return {.kind = Ending::Kind::kSignalled, .answer = {}, .reason = {}, .signal = signal};
 }
 
 Ending Answered(Answer answer) {
@@ -108,6 +113,33 @@ class Conversation {
         out_(EncodeRequest(invocation)) {}
 
   Ending Run(SignalWatch* signals) {
+    Ending ending = Talk(signals);
+    if (ending.kind != Ending::Kind::kLost) return ending;
+    if (const int signal = LetPluginsFinish(signals); signal != 0) return Signalled(signal);
+    return ending;
+  }
+
+ private:
+  // A plugin that is killed at work may leave what no DEL finds: host-local makes its file before
+  // it writes into it whose it is. So those that are at work end by themselves, if they can in
+  // time. Returns the signal that ended the wait, or 0.
+  int LetPluginsFinish(SignalWatch* signals) {
+    socket_.Reset();  // A daemon that only slept must see that we have left.
+    supervisor_.KillUnfed();
+    const int64_t until = NowMs() + TimeoutMs(kFinishTimeoutMs);
+    while (!supervisor_.empty() && NowMs() < until) {
+      pollfd fds[] = {
+          {.fd = supervisor_.fd(), .events = POLLIN, .revents = 0},
+          {.fd = signals->fd(), .events = POLLIN, .revents = 0},
+      };
+      poll(fds, 2, static_cast<int>(std::max<int64_t>(until - NowMs(), 0)));
+      if (const int signal = signals->Take(); signal != 0) return signal;
+      supervisor_.Step();
+    }
+    return 0;
+  }
+
+  Ending Talk(SignalWatch* signals) {
     last_progress_ = NowMs();
     for (;;) {
       Flush();
@@ -122,7 +154,7 @@ class Conversation {
         return Lost(upgraded_ ? "the daemon fell silent" : "the daemon does not reply");
       if (ready < 0) continue;
       if (const int signal = signals->Take(); signal != 0) {
-        return {.kind = Ending::Kind::kSignalled, .answer = {}, .reason = {}, .signal = signal};
+        return Signalled(signal);
       }
       if (fds[1].revents != 0) {
         for (const Exit& exit : supervisor_.Step()) out_ += EncodeExited(exit);
@@ -133,7 +165,6 @@ class Conversation {
     }
   }
 
- private:
   // Milliseconds for poll: -1 with a daemon that works on its own and told so.
   int TimeLeft() const {
     if (!upgraded_ && reply_.continued() && reply_.status() == 0) return -1;
