@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -51,7 +52,9 @@ std::vector<std::string> PluginDirs(std::string bin_dir) {
   while (!path.empty()) {
     const size_t end = path.find(':');
     const std::string_view dir = path.substr(0, end);
-    if (!dir.empty()) dirs.emplace_back(dir);
+    if (!dir.empty() && std::find(dirs.begin(), dirs.end(), dir) == dirs.end()) {
+      dirs.emplace_back(dir);
+    }
     path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
   }
   return dirs;

@@ -37,7 +37,7 @@ async function checkAttachment(
     ),
   };
   const { warnings } = await settleLink(netns, attachment, named, {
-    before: new Set(),
+    before: undefined,
     modes: operation.config.verify,
   });
   for (const warning of warnings) operation.log.warn({ network, ifName: attachment.ifName, warning }, 'verification');

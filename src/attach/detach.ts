@@ -76,7 +76,10 @@ async function detachOne(record: JournalRecord, attachment: JournalAttachment, o
 /**
  * Detach in reverse order, going on past failures. What could not be detached stays in `record.attachments`,
  * with state `detaching` and its error; the rest is taken out.
- * @returns the errors, in the order in which they happened
+ *
+ * A plugin whose ADD failed often fails DEL for the same reason (a `master` that does not exist). That is kept and tried
+ * again, but is no error: it must not keep a container from ever being deleted.
+ * @returns the errors of attachments that had been attached, in the order in which they happened
  */
 export async function detachAll(
   record: JournalRecord,
@@ -94,7 +97,7 @@ export async function detachAll(
     } catch (error) {
       attachment.state = 'detaching';
       attachment.lastError = (error as Error).message;
-      errors.push(error as Error);
+      if (attachment.result !== '') errors.push(error as Error);
       options.log.error({ ...fields, error: attachment.lastError }, 'cannot detach; it stays in the journal');
     }
   }

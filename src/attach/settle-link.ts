@@ -54,7 +54,8 @@ function withName(result: CniResult, position: number, name: string): CniResult 
   return { ...result, interfaces: result.interfaces.map((one, i) => (i === position ? { ...one, name } : one)) };
 }
 
-function linkNames(links: readonly NativeLink[], before: ReadonlySet<number>): string {
+function linkNames(links: readonly NativeLink[], before: ReadonlySet<number> | undefined): string {
+  if (before === undefined) return `links in the pod are: ${links.map(({ name }) => name).join(', ')}`;
   const added = links.filter((link) => !before.has(link.index)).map((link) => link.name);
   return added.length > 0 ? `new links in the pod are: ${added.join(', ')}` : 'no new link is in the pod';
 }
@@ -83,8 +84,8 @@ async function renameToRequested(
 }
 
 export interface SettleOptions {
-  /** Indices of the links that the pod had before the delegate ran. */
-  before: ReadonlySet<number>;
+  /** Indices of the links that the pod had before the delegate ran; undefined when it ran long ago. */
+  before: ReadonlySet<number> | undefined;
   modes: VerifyModes;
   /** Told of the link once it is found, before anything is compared: whoever undoes a failure needs it. */
   onLink?: (link: DelegateLink) => void;
@@ -108,7 +109,8 @@ export async function settleLink(
   let link = snapshot.links.find(({ name }) => name === ifName);
   // Only a new link is the delegate's: a result that names another network's interface must not get that one renamed.
   const reported = snapshot.links.find(({ name }) => name === reportedName);
-  const misnamed = link === undefined && reported !== undefined && !before.has(reported.index) ? reported : undefined;
+  const isNew = reported !== undefined && before !== undefined && !before.has(reported.index);
+  const misnamed = link === undefined && isNew ? reported : undefined;
   let delegateName = ifName;
   if (misnamed !== undefined && modes.name !== 'off') {
     delegateName = misnamed.name;
@@ -118,7 +120,7 @@ export async function settleLink(
   }
   link ??= misnamed;
   if (link === undefined) {
-    const earlier = reported === undefined ? '' : ', which was there before';
+    const earlier = reported === undefined || before === undefined ? '' : ', which was there before';
     const alias = reportedName === ifName ? '' : ` (reported as "${reportedName}"${earlier})`;
     findings.report(
       'link',

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { resolvePlan } from '../attach/make-plan.ts';
 import { createSources } from '../cluster/sources.ts';
 import { parseArgs } from '../cni/args.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
+import { checkIfName } from '../cni/names.ts';
 import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
 import { parseMultusConfig } from '../pod/multus-config.ts';
 import { formatTable } from './table.ts';
@@ -16,13 +18,20 @@ export interface ExplainOptions {
   json?: boolean;
 }
 
+/** DNS-1123 names, as Kubernetes has them. */
+const POD = /^(?:([a-z0-9][-a-z0-9.]*)\/)?([a-z0-9][-a-z0-9.]*)$/;
+
 /**
  * @param pod `namespace/name`, or `name` in namespace default
  * @returns what to print
  * @throws CniError as ADD would
  */
 export async function explain(pod: string, options: ExplainOptions): Promise<string> {
-  const [name = '', namespace = 'default'] = pod.split('/').reverse();
+  const [, namespace = 'default', name] = POD.exec(pod) ?? [];
+  if (name === undefined) {
+    throw new CniError(CniCode.invalidEnvironment, `Cannot explain pod "${pod}": it must be [namespace/]name`);
+  }
+  checkIfName(options.ifname, '--ifname');
   const what = `configuration file ${options.conf}`;
   const raw = RawObject.parse(decodeUtf8(readFileSync(options.conf), what), what);
   const { manifests } = options;

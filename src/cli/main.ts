@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import { VERSION } from '../wire/version.ts';
 import { type ExplainOptions, explain } from './explain.ts';
+import { type ForgetOptions, forget } from './forget.ts';
 import { type PsOptions, ps } from './ps.ts';
 
 const program = new Command('multus')
@@ -20,6 +21,15 @@ program
     process.stdout.write(output);
     process.stderr.write(errors);
     process.exitCode = exitCode;
+  });
+
+program
+  .command('forget')
+  .description('drop a container from the journal that its plugins can never detach; frees nothing')
+  .argument('<container>', 'ID of the container, or how it begins')
+  .option('--cni-dir <dir>', 'state directory ("cniDir" of the configuration)', DEFAULT_CNI_DIR)
+  .action(async (container: string, options: ForgetOptions) => {
+    process.stdout.write(await forget(container, options));
   });
 
 program

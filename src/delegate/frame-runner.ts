@@ -86,7 +86,9 @@ export class FrameRunner implements DelegateRunner {
     this.pending.delete(frame.id);
     if (frame.type === 'failed') {
       const code = errnoName(frame.errno);
-      const error = new DelegateStartError(code, `${frame.syscall}: ${code}, ${frame.detail}`);
+      // A plugin that is not found is told by what was searched.
+      const message = frame.syscall === 'find' ? frame.detail : `${frame.syscall}: ${code}, ${frame.detail}`;
+      const error = new DelegateStartError(code, message);
       pending.started.reject(error);
       pending.ended.reject(error); // whoever waits: it was the last word
     } else {

@@ -46,8 +46,9 @@ export async function addChain(
 }
 
 /**
- * DEL: in reverse order, with the result of ADD where the version knows it (>= 0.4.0).
- * Stops at the first failure, so that a retry finds the earlier plugins still in place.
+ * DEL: in reverse order, with the result of ADD where the version knows it (>= 0.4.0). Goes on past failures, so that
+ * one plugin that cannot be deleted does not keep the addresses of the others; a retry runs them all again.
+ * @throws the first error
  */
 export async function delChain(
   steps: readonly ChainStep[],
@@ -55,10 +56,16 @@ export async function delChain(
   prevResult: string | undefined,
   options: RunOptions,
 ): Promise<void> {
+  let first: unknown;
   for (const step of [...steps].reverse()) {
     const one: Invocation = { ...invocation, command: 'DEL', plugin: step.type };
-    await runPlugin(one, withPrevResult(step.stdin, prevResult), options);
+    try {
+      await runPlugin(one, withPrevResult(step.stdin, prevResult), options);
+    } catch (error) {
+      first ??= error;
+    }
   }
+  if (first !== undefined) throw first;
 }
 
 /** CHECK: in the order of ADD, each with the final result of ADD. */

@@ -16,6 +16,9 @@ import { claimDirectory, cleanKept, cleanUp, DEMO_DIRECTORY, writeNote } from '.
 import * as output from './output.ts';
 import { bad, good, note, say, table } from './output.ts';
 
+/** Where host-local keeps addresses when a manifest names no other folder. */
+const DEFAULT_IPAM = '/var/lib/cni/networks';
+
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const HELP = `npm run demo [-- options]
 
@@ -24,11 +27,9 @@ const HELP = `npm run demo [-- options]
   --clean           end a demo that was kept
   --help            this text
 
-Needs root. Everything happens inside network namespaces of its own and in ${DEMO_DIRECTORY}.
+Needs root. Everything happens inside network namespaces of its own and in ${DEMO_DIRECTORY}; only
+host-local without "dataDir" in your own manifests keeps its folders in ${DEFAULT_IPAM}.
 `;
-
-/** Where host-local keeps addresses when a manifest names no other folder. */
-const DEFAULT_IPAM = '/var/lib/cni/networks';
 
 /** A plugin that makes "weird0", whatever name it is asked for. */
 const STUBBORN = `#!/bin/sh
@@ -83,7 +84,9 @@ function placeOf({ namespace, name }: PodRecord): string {
 
 /** Address reservations outside the demo's folder. */
 function foreignReservations(): string[] {
-  return existsSync(DEFAULT_IPAM) ? (readdirSync(DEFAULT_IPAM, { recursive: true }) as string[]).sort() : [];
+  if (!existsSync(DEFAULT_IPAM)) return [];
+  // Beside the addresses it keeps a lock and the last one given.
+  return (readdirSync(DEFAULT_IPAM, { recursive: true }) as string[]).filter((path) => /\/[0-9a-f.:]+$/.test(path));
 }
 
 async function startNode(lab: Lab): Promise<void> {
@@ -92,7 +95,6 @@ async function startNode(lab: Lab): Promise<void> {
     await lab.exec('host', 'ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}-far`);
     for (const end of [name, `${name}-far`]) await lab.exec('host', 'ip', 'link', 'set', end, 'up');
   }
-  writeNote({ demoPid: process.pid, daemonPid: 0, labId: lab.id });
   await lab.startDaemon();
   writeNote({ demoPid: process.pid, daemonPid: lab.daemonPid ?? 0, labId: lab.id });
   say(`multusd runs as process ${lab.daemonPid} on ${lab.socketPath}`);
@@ -230,19 +232,24 @@ function sayHowToLook(lab: Lab, pods: readonly PodRecord[]): void {
   say('npm run demo -- --clean      # ends it');
 }
 
-async function demo(lab: Lab, manifests: string, keep: boolean): Promise<void> {
+/** @param own the user's manifests, not the demo's */
+async function demo(lab: Lab, manifests: string, own: boolean, keep: boolean): Promise<void> {
   const foreign = foreignReservations();
   const { pods: found, problems } = readManifests(manifests);
   const pods = [...found.values()];
-  for (const problem of problems) bad(problem);
-  if (pods.length === 0) throw new Error(`no Pod is defined in ${manifests}`);
+  for (const problem of problems) say(`warning: ${problem}`);
+  if (pods.length === 0) {
+    throw new Error(
+      `no object of kind Pod is in the .yaml, .yml and .json files of ${manifests} (not its sub-folders)`,
+    );
+  }
   lab.config['manifestsDir'] = manifests;
 
   await startNode(lab);
-  step(`Attach ${pods.length} pods by the networks that their manifests in ${manifests} ask for`);
+  step(`Attach the pods of ${manifests} to the networks that they ask for`);
   const attached: PodRecord[] = [];
   for (const pod of pods) if (await attach(lab, pod)) attached.push(pod);
-  step('What the kernel has, beside what each plugin claimed');
+  if (attached.length > 0) step('What the kernel has, beside what each plugin claimed');
   for (const pod of attached) await showLinks(lab, pod);
   const [first, second] = attached;
   if (first !== undefined && second !== undefined) {
@@ -250,10 +257,11 @@ async function demo(lab: Lab, manifests: string, keep: boolean): Promise<void> {
     await ping(lab, first, second);
   }
   if (keep) return sayHowToLook(lab, attached);
-  await failOnPurpose(lab);
+  if (!own) await failOnPurpose(lab);
   lab.config['manifestsDir'] = manifests;
   step('Detach');
-  for (const pod of attached) await detach(lab, pod);
+  // Those that failed, too: so does a runtime.
+  for (const pod of pods) await detach(lab, pod);
   await prove(lab, pods, foreign);
 }
 
@@ -281,11 +289,14 @@ async function main(): Promise<number> {
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
+  process.on('SIGHUP', interrupt);
   claimDirectory();
-  const lab = await Lab.create(DEMO_DIRECTORY, true);
+  const lab = await Lab.create(DEMO_DIRECTORY, true, (id) => {
+    writeNote({ demoPid: process.pid, daemonPid: 0, labId: id });
+  });
   let kept = false;
   try {
-    await demo(lab, manifests, values.keep);
+    await demo(lab, manifests, values.manifests !== undefined, values.keep);
     kept = values.keep;
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
@@ -295,7 +306,7 @@ async function main(): Promise<number> {
   } finally {
     if (!kept) await cleanUp(lab);
   }
-  process.stdout.write(failures === 0 ? '\nAll of it held.\n' : `\n${failures} of it did not hold.\n`);
+  process.stdout.write(failures === 0 ? '\nAll of it held.\n' : `\nWhat is marked FAIL did not hold: ${failures}.\n`);
   return failures === 0 ? 0 : 1;
 }
 

@@ -105,7 +105,8 @@ esac
   executions(): Execution[] {
     const list = join(this.folder, 'list');
     if (!existsSync(list)) return [];
-    const lines = readFileSync(list, 'utf8').trim().split('\n');
+    // The last line may be about to be written.
+    const lines = readFileSync(list, 'utf8').split('\n').slice(0, -1);
     return lines.map((line) => {
       const [command = '', plugin = '', pid = ''] = line.split(' ');
       const read = (kind: string): string => readFileSync(join(this.folder, `${pid}.${kind}`), 'utf8');

@@ -130,9 +130,15 @@ export class Lab {
    * A lab with its host namespace. Close it in the end.
    * @param directory an empty folder for it; a new one under the temporary folder by default
    * @param outlives the daemon gets a session of its own: it stays when this process ends or its terminal is interrupted
+   * @param onId told of the lab's id before anything is made outside the folder
    */
-  static async create(directory = mkdtempSync(join(tmpdir(), 'multus-lab-')), outlives = false): Promise<Lab> {
+  static async create(
+    directory = mkdtempSync(join(tmpdir(), 'multus-lab-')),
+    outlives = false,
+    onId: (id: string) => void = () => undefined,
+  ): Promise<Lab> {
     const lab = new Lab(directory, outlives);
+    onId(lab.id);
     await lab.addNetns('host');
     return lab;
   }

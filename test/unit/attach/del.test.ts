@@ -43,6 +43,18 @@ test('a delegate that fails stays in the journal with its reason, and the others
   assert.is(read(), undefined);
 });
 
+// A plugin whose ADD failed fails its DEL for the same reason: the pod would be terminating for ever, for one typo.
+test('what never was attached and cannot be detached is kept for later, and does not fail the DEL', async () => {
+  await write(aRecord({ complete: false, attachments: [anAttachment({ state: 'attaching', result: '' })] }));
+  const { run, operation } = deletion(busy('macvlan'));
+  await run();
+  assert.equal(
+    read()?.attachments.map((one) => one.state),
+    ['detaching'],
+  );
+  assert.is(operation.log.of('cannot detach; it stays in the journal').length, 1);
+});
+
 test('two delegates that fail are both told, in the order in which they failed', async () => {
   await write(aRecord());
   const { code, message } = await laterRefusal(deletion(busy('macvlan', 'bridge')).run);

@@ -63,11 +63,11 @@ test('a network without plugins has no result', async () => {
   assert.is((await laterRefusal(() => addChain([], INVOCATION, options(runner)))).code, 999);
 });
 
-test('a DEL that fails leaves the plugins before it for the next try, which finds them in place', async () => {
+test('a DEL that fails does not keep the plugins before it, and their addresses, from being released', async () => {
   const runner = new FakeRunner(({ plugin }) => (plugin === 'tuning' ? { exitCode: 1 } : ''));
   const error = await laterRefusal(() => delChain(STEPS, INVOCATION, '{}', options(runner)));
   assert.is(error.code, 100);
-  assert.equal(runner.calls, ['DEL sbr', 'DEL tuning']);
+  assert.equal(runner.calls, ['DEL sbr', 'DEL tuning', 'DEL macvlan']);
 });
 
 test("ADD hands each plugin the result of the one before it, byte for byte, and returns the last one's", async () => {
