@@ -1,6 +1,8 @@
 /** `multus ps`: what the journal says is attached on this node, and what could not be detached. */
+import { existsSync } from 'node:fs';
 import { Journal } from '../attach/journal.ts';
-import type { JournalRecord } from '../attach/journal-record.ts';
+import type { JournalAttachment, JournalRecord } from '../attach/journal-record.ts';
+import { parseResult } from '../cni/result.ts';
 import { formatTable } from './table.ts';
 
 export interface PsOptions {
@@ -22,6 +24,19 @@ function age(createdAt: string): string {
   return `${Math.round(seconds / 86_400)}d`;
 }
 
+function addressesOf({ result, network, cniVersion }: JournalAttachment): string {
+  if (result === '') return '-';
+  try {
+    return (
+      parseResult(result, network, cniVersion)
+        .ips.map(({ address }) => address)
+        .join(' ') || '-'
+    );
+  } catch {
+    return '-'; // it could not be read, which is why the attachment is being undone
+  }
+}
+
 function rowsOf(record: JournalRecord): string[][] {
   return record.attachments.map((attachment) => [
     record.containerId.slice(0, 13),
@@ -29,6 +44,7 @@ function rowsOf(record: JournalRecord): string[][] {
     attachment.network,
     attachment.ifName,
     record.complete || attachment.state === 'detaching' ? attachment.state : `${attachment.state} (unfinished ADD)`,
+    addressesOf(attachment),
     attachment.link?.mac || '-',
     age(record.createdAt),
     [...attachment.warnings, ...(attachment.lastError === '' ? [] : [attachment.lastError])].join('; ') || '-',
@@ -48,12 +64,13 @@ export function ps(options: PsOptions): { output: string; errors: string; exitCo
       unreadable.push({ containerId, problem: (error as Error).message });
     }
   }
-  const headings = ['CONTAINER', 'POD', 'NETWORK', 'IFNAME', 'STATE', 'MAC', 'AGE', 'REMARKS'];
+  const headings = ['CONTAINER', 'POD', 'NETWORK', 'IFNAME', 'STATE', 'ADDRESSES', 'MAC', 'AGE', 'REMARKS'];
   const exitCode = unreadable.length > 0 ? 1 : 0;
   if (options.json === true) {
     return { output: `${JSON.stringify({ containers: records, unreadable }, null, 2)}\n`, errors: '', exitCode };
   }
   const output = records.length === 0 ? '' : formatTable(headings, records.flatMap(rowsOf));
-  const nothing = records.length + unreadable.length === 0 ? `Nothing is attached (${options.cniDir}).\n` : '';
+  const where = existsSync(options.cniDir) ? options.cniDir : `${options.cniDir} does not exist`;
+  const nothing = records.length + unreadable.length === 0 ? `Nothing is attached (${where}).\n` : '';
   return { output, errors: nothing + unreadable.map(({ problem }) => `${problem}\n`).join(''), exitCode };
 }

@@ -62,9 +62,10 @@ export class Netns {
    * @throws CniError 8 when the path is missing, not a network namespace, or the host's own.
    */
   static open(path: string): Netns {
+    const addon = native(); // outside: that it is missing is not the path's fault
     let netns: NativeNetns;
     try {
-      netns = native().openNetns(path);
+      netns = addon.openNetns(path);
     } catch (error) {
       throw new CniError(
         CniCode.invalidNetns,
