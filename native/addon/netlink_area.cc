@@ -102,6 +102,18 @@ Napi::Value OpenSocketJs(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), socket.value().Release());
 }
 
+Napi::Value NetnsCookieJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  if (arguments.failed()) return arguments.Throw();
+  const auto cookie = NetnsCookie(fd);
+  if (!cookie.ok()) {
+    MakeError(info.Env(), cookie.error()).ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  return Napi::BigInt::New(info.Env(), cookie.value());
+}
+
 Napi::Value ListLinksJs(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const int fd = arguments.Socket();
@@ -265,6 +277,7 @@ Napi::Value GetVfsJs(const Napi::CallbackInfo& info) {
 void InitNetlinkArea(Napi::Env env, Napi::Object exports) {
   exports.Set("openNetns", Napi::Function::New<OpenNetnsJs>(env, "openNetns"));
   exports.Set("openSocket", Napi::Function::New<OpenSocketJs>(env, "openSocket"));
+  exports.Set("netnsCookie", Napi::Function::New<NetnsCookieJs>(env, "netnsCookie"));
   exports.Set("listLinks", Napi::Function::New<ListLinksJs>(env, "listLinks"));
   exports.Set("getLink", Napi::Function::New<GetLinkJs>(env, "getLink"));
   exports.Set("snapshot", Napi::Function::New<SnapshotJs>(env, "snapshot"));

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -131,6 +132,14 @@ Result<UniqueFd> OpenRouteSocketIn(int netns_fd) {
   auto entered = RunInNetns(netns_fd, [&socket] { socket = OpenRouteSocket(); });
   if (!entered.ok()) return std::move(entered.error());
   return socket;
+}
+
+Result<std::uint64_t> NetnsCookie(int socket_fd) {
+  std::uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  if (getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) == 0) return cookie;
+  if (errno == ENOPROTOOPT) return std::uint64_t{0};
+  return ErrnoError("getsockopt(SO_NETNS_COOKIE)");
 }
 
 }  // namespace multus

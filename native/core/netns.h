@@ -10,8 +10,8 @@
 
 namespace multus {
 
-/// An open network namespace. (dev, ino) is its identity: equal for every path that leads to the
-/// same namespace.
+/// An open network namespace. (dev, ino) is equal for every path that leads to the same namespace;
+/// the kernel gives an inode to another one once the namespace is gone (see NetnsCookie).
 struct Netns {
   UniqueFd fd;
   std::uint64_t dev = 0;
@@ -32,5 +32,9 @@ Result<Unit> RunInNetns(int netns_fd, const std::function<void()>& work);
 /// A NETLINK_ROUTE socket bound to that namespace, usable from any thread; -1 = the caller's own
 /// namespace.
 Result<UniqueFd> OpenRouteSocketIn(int netns_fd);
+
+/// Number of the namespace that a socket is bound to, never used again until reboot
+/// (SO_NETNS_COOKIE, 5.14); 0 on older kernels. Errors: those of getsockopt(2).
+Result<std::uint64_t> NetnsCookie(int socket_fd);
 
 }  // namespace multus

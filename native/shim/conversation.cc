@@ -122,9 +122,9 @@ class Conversation {
  private:
   // A plugin that is killed at work may leave what no DEL finds: host-local makes its file before
   // it writes into it whose it is. So those that are at work end by themselves, if they can in
-  // time. Returns the signal that ended the wait, or 0.
+  // time. The socket stays open meanwhile: its end is what
+  // lets a daemon that only slept undo them. Returns the signal that ended the wait, or 0.
   int LetPluginsFinish(SignalWatch* signals) {
-    socket_.Reset();  // A daemon that only slept must see that we have left.
     supervisor_.KillUnfed();
     const int64_t until = NowMs() + TimeoutMs(kFinishTimeoutMs);
     while (!supervisor_.empty() && NowMs() < until) {

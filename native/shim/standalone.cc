@@ -41,6 +41,7 @@ Answer BecomeStandalone(const Invocation& invocation, const std::string& reason)
   const std::string path = BesideUs("multus-standalone");
   int failure = 0;
   if (ReplaceStdin(invocation.config)) {
+    unsetenv("NODE_OPTIONS");  // The runtime's own, if it is one of Node: not meant for us.
     setenv("MULTUS_OPERATION", invocation.operation.c_str(), 1);
     char* const argv[] = {const_cast<char*>(path.c_str()), nullptr};
     execv(path.c_str(), argv);

@@ -1,13 +1,13 @@
 /** CHECK: every attachment in the journal, by netlink, which says exactly what is wrong, and then by its delegate. */
 import { CniCode, CniError } from '../cni/errors.ts';
-import { parseResult } from '../cni/result.ts';
+import { convertResult, parseResult } from '../cni/result.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { checkChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import { withoutReplacedRoutes } from './default-routes.ts';
 import { invocationOf } from './detach.ts';
 import { Journal } from './journal.ts';
-import type { JournalAttachment, JournalRecord } from './journal-record.ts';
+import { isRecordOf, type JournalAttachment, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { delegateBudget, lockRequest, type Operation } from './operation.ts';
 import { settleLink } from './settle-link.ts';
@@ -42,7 +42,10 @@ async function checkAttachment(
   });
   for (const warning of warnings) operation.log.warn({ network, ifName: attachment.ifName, warning }, 'verification');
   if (!attachment.disableCheck && compareVersions(cniVersion, '0.4.0') >= 0) {
-    await checkChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), result, {
+    // Where we changed what the plugin did, it is asked about what is there now; else it gets its own bytes.
+    const changed = attachment.link?.delegateName !== attachment.ifName || record.defaultRoutes.length > 0;
+    const prevResult = changed && attachment.link !== undefined ? convertResult(named, cniVersion) : result;
+    await checkChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), prevResult, {
       runner: operation.runner(record.path),
       deadlineMs: delegateBudget(operation),
       signal: operation.budget,
@@ -57,7 +60,8 @@ export async function check(operation: Operation): Promise<void> {
   try {
     await withContainerLock(request.containerId, lockRequest(operation), async () => {
       const record = new Journal(config.cniDir).read(request.containerId);
-      if (record === undefined || !sameNetns(record.netns, netns.identity)) {
+      const isOurs = record !== undefined && isRecordOf(record, request) && sameNetns(record.netns, netns.identity);
+      if (!isOurs) {
         throw new CniError(
           CniCode.unknownContainer,
           `Cannot CHECK container ${request.containerId}: it was not attached in namespace ${netns.path}`,

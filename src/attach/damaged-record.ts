@@ -9,7 +9,7 @@ import { defaultNetworks } from './networks.ts';
 import type { Operation } from './operation.ts';
 
 /** Nobody knows which namespace it was: delegates get an empty CNI_NETNS and release what they keep elsewhere. */
-const NO_NETNS = { path: '', identity: { dev: '', ino: '' } };
+const NO_NETNS = { path: '', identity: { dev: '', ino: '', cookie: '' } };
 
 /**
  * A damaged record must not make DEL fail for ever, nor be taken for "nothing attached". What could not be released

@@ -2,7 +2,7 @@
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import { delWithoutRecord } from './damaged-record.ts';
 import { Journal } from './journal.ts';
-import { DamagedRecordError, type JournalRecord } from './journal-record.ts';
+import { DamagedRecordError, isRecordOf, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { lockRequest, type Operation } from './operation.ts';
 import { undoRecord } from './undo-record.ts';
@@ -34,7 +34,8 @@ export async function del(operation: Operation): Promise<void> {
   await withContainerLock(request.containerId, lockRequest(operation), async () => {
     const record = readRecord(journal, request.containerId);
     if (record instanceof DamagedRecordError) return delWithoutRecord(operation, journal, record);
-    if (record === undefined) {
+    if (record === undefined) journal.remove(request.containerId); // what a write that was cut off may have left
+    if (record === undefined || !isRecordOf(record, request)) {
       return operation.log.debug({}, 'nothing is attached');
     }
     const errors = await undoRecord(record, journal, {

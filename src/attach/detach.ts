@@ -1,4 +1,5 @@
 /** Undo attachments by the journal: for DEL, for the rollback of an ADD, for GC and the reconciler. */
+import { CniCode, CniError } from '../cni/errors.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { type ChainInvocation, delChain } from '../delegate/run-chain.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
@@ -73,6 +74,11 @@ async function detachOne(record: JournalRecord, attachment: JournalAttachment, o
   if (netns !== undefined) await removeLeftover(netns, attachment, log);
 }
 
+/** After a crash nobody knows whether a planned plugin was started: one that is not installed was not. */
+function neverRan(attachment: JournalAttachment, error: unknown): boolean {
+  return attachment.state === 'planned' && error instanceof CniError && error.code === CniCode.pluginNotFound;
+}
+
 /**
  * Detach in reverse order, going on past failures. What could not be detached stays in `record.attachments`,
  * with state `detaching` and its error; the rest is taken out.
@@ -95,6 +101,10 @@ export async function detachAll(
       record.attachments.splice(record.attachments.indexOf(attachment), 1);
       options.log.info(fields, 'detached');
     } catch (error) {
+      if (neverRan(attachment, error)) {
+        record.attachments.splice(record.attachments.indexOf(attachment), 1);
+        continue;
+      }
       attachment.state = 'detaching';
       attachment.lastError = (error as Error).message;
       if (attachment.result !== '') errors.push(error as Error);

@@ -3,7 +3,7 @@ import { type CniError, formatError, toCniError } from '../cni/errors.ts';
 import { RawObject } from '../cni/raw-json.ts';
 import { type CniRequest, parseRequest } from '../cni/request.ts';
 import { formatVersionReply, SUPPORTED_VERSIONS } from '../cni/versions.ts';
-import { parseMultusConfig } from '../pod/multus-config.ts';
+import { parseConfigForDel, parseMultusConfig } from '../pod/multus-config.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
 import { del } from './del.ts';
@@ -45,7 +45,7 @@ async function operate(operation: Operation): Promise<string> {
 async function run(request: CniRequest, context: OperationContext): Promise<string> {
   // VERSION comes before the runtime knows what we can read: its stdin need not be a configuration.
   if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
-  const config = parseMultusConfig(request.config);
+  const config = request.command === 'DEL' ? parseConfigForDel(request.config) : parseMultusConfig(request.config);
   context.onStateDirectory?.(config.cniDir);
   const deadline = performance.now() + config.requestTimeoutMs;
   return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>

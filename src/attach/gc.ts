@@ -48,7 +48,8 @@ async function detachInvalid(operation: Operation, journal: Journal, valid: read
     try {
       const record = journal.read(containerId);
       if (record === undefined) continue;
-      if (isValid(record, valid)) {
+      // Another multus network may share the directory: its attachments are none of this GC's.
+      if (record.name !== operation.request.name || isValid(record, valid)) {
         kept.push(record);
         continue;
       }

@@ -36,7 +36,16 @@ export async function resolveIntent(
   source: ClusterSource | undefined,
 ): Promise<NetworkSelection[]> {
   const pod = podIdentity(question.request.args);
-  if (pod === undefined) return [];
+  if (pod === undefined) {
+    const asked = question.config.podAnnotations?.[NETWORKS_ANNOTATION] ?? '';
+    if (asked !== '' || (question.request.args.get('K8S_POD_NAME') ?? '') !== '') {
+      throw new CniError(
+        CniCode.invalidEnvironment,
+        'Cannot tell which networks the pod wants: CNI_ARGS must have both K8S_POD_NAMESPACE and K8S_POD_NAME',
+      );
+    }
+    return [];
+  }
   const annotations =
     question.config.podAnnotations ?? (source === undefined ? {} : await annotationsFrom(source, pod));
   const origin = `annotation ${NETWORKS_ANNOTATION} of pod ${pod.namespace}/${pod.name}`;

@@ -33,6 +33,8 @@ export interface JournalAttachment extends PlannedAttachment {
 
 export interface JournalRecord {
   containerId: string;
+  /** `name` of the multus configuration: with container and interface the key of an attachment in CNI. */
+  name: string;
   /** The shim's number of the request: the same request, run anew by the other door, has the same. */
   operation: string;
   /** CNI_IFNAME. */
@@ -51,6 +53,11 @@ export interface JournalRecord {
   delegateTimeoutMs: number;
   defaultRoutes: FamilyRoutes[];
   attachments: JournalAttachment[];
+}
+
+/** Is the record of this request's attachment? Another network or interface of the container is not ours to touch. */
+export function isRecordOf(record: JournalRecord, request: { name: string; ifName: string }): boolean {
+  return record.name === request.name && record.ifName === request.ifName;
 }
 
 const SCHEMA = 1;

@@ -1,12 +1,22 @@
 /** From a request to its plan, and from the plan to the record that the journal keeps of it. */
+import { CniCode, CniError } from '../cni/errors.ts';
 import { bootId } from '../node/boot-id.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
 import { podIdentity } from '../pod/identity.ts';
-import { type Plan, planAttachments } from '../pod/plan.ts';
+import { type Network, type Plan, planAttachments } from '../pod/plan.ts';
 import { resolveIntent } from './intent.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { defaultNetworks, selectedNetworks } from './networks.ts';
 import { type Operation, type PlanQuestion, searchPath } from './operation.ts';
+
+/** A delegate that is this very plugin would wait for the lock that its own ADD holds. */
+function refuseOurselves({ label, config }: Network, ownType: string): void {
+  if (ownType === '' || config.plugins.every(({ type }) => type !== ownType)) return;
+  throw new CniError(
+    CniCode.invalidConfig,
+    `Cannot attach network "${label}": its plugin "${ownType}" is the one that attaches it; name another plugin`,
+  );
+}
 
 /** Everything that has to be read for the plan, and the plan. */
 export async function resolvePlan(question: PlanQuestion): Promise<Plan> {
@@ -17,6 +27,7 @@ export async function resolvePlan(question: PlanQuestion): Promise<Plan> {
     defaultNetworks(config, source),
     selectedNetworks(selections, source, config),
   ]);
+  for (const network of [...defaults, ...selected]) refuseOurselves(network, config.type);
   const { ifName, args } = request;
   return planAttachments({ defaults, selected, ifName, args, runtimeConfig: config.runtimeConfig });
 }
@@ -31,6 +42,7 @@ export function newRecord(
   const pod = podIdentity(request.args);
   return {
     containerId: request.containerId,
+    name: request.name,
     operation: operation.operation,
     ifName: request.ifName,
     netnsPath: netns.path,

@@ -2,7 +2,7 @@
  * The journal against the node: what belongs to a namespace that is gone, to another boot, or to an ADD that nobody
  * ended is detached, although no runtime asks for it (containerd never calls GC).
  */
-import { CniError } from '../cni/errors.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { bootId } from '../node/boot-id.ts';
 import { Journal } from './journal.ts';
@@ -17,6 +17,9 @@ export interface ReconcileOptions {
   log: Log;
   signal: AbortSignal;
 }
+
+/** How long an operation on a container may hold it up. */
+const LOCK_WAIT_MS = 100;
 
 /** Why a record must go, or undefined when it is in order. */
 function reasonToDetach(record: JournalRecord): string | undefined {
@@ -46,8 +49,10 @@ export class RetryTimes {
 
 async function reconcileOne(containerId: string, journal: Journal, options: ReconcileOptions): Promise<Error[]> {
   const { cniDir, log } = options;
+  // An operation that is under way will see to it: its lock is not waited for.
+  const noWait = AbortSignal.any([options.signal, AbortSignal.timeout(LOCK_WAIT_MS)]);
   return withinBudget(options.signal, UNDO_BUDGET_MS, `undoing container ${containerId}`, (signal) =>
-    withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal }, async () => {
+    withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal: noWait }, async () => {
       const record = journal.read(containerId); // anew: under the lock nobody changes it any more
       const reason = record === undefined ? undefined : reasonToDetach(record);
       if (record === undefined || reason === undefined) return [];
@@ -77,6 +82,7 @@ export async function reconcile(options: ReconcileOptions, retries: RetryTimes):
       if (errors.length > 0) retries.failed(containerId);
       else retries.succeeded(containerId);
     } catch (error) {
+      if (error instanceof CniError && error.code === CniCode.tryAgainLater) continue; // busy: looked at next time
       retries.failed(containerId);
       const message = error instanceof CniError ? error.message : String(error);
       options.log.error({ container: containerId, error: message }, 'cannot reconcile');

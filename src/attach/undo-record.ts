@@ -7,10 +7,14 @@ import { type DetachOptions, detachAll } from './detach.ts';
 import type { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 
+/** System errors that say what lies at the path; any other (EMFILE, EACCES, …) says nothing of the namespace. */
+const TELLING = ['ENOENT', 'ENOTDIR', 'EINVAL'];
+
 /**
  * The record's namespace, when it still is the one that the ADD worked on. A path that is gone, belongs to another
  * namespace by now or to the host is none: delegates then get an empty CNI_NETNS (CNI spec, DEL), so that none of
  * them ever works on a namespace that is not the container's.
+ * @throws CniError 8 when it cannot be told
  */
 export function openRecordNetns(record: JournalRecord): Netns | undefined {
   if (record.bootId !== bootId()) return undefined;
@@ -18,23 +22,28 @@ export function openRecordNetns(record: JournalRecord): Netns | undefined {
     const netns = Netns.open(record.netnsPath);
     if (sameNetns(netns.identity, record.netns)) return netns;
     netns.close();
-  } catch {
-    // gone, or not usable: the same for us
+  } catch (error) {
+    const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
+    if (code !== undefined && !TELLING.includes(code)) throw error;
   }
   return undefined;
 }
 
 /**
- * Is the record's namespace certainly gone? Only when its folder is there and the path is not, or leads elsewhere: a
- * daemon that does not see the node's namespaces (a missing mount) must not take every pod for dead.
+ * Is the record's namespace certainly gone? Only when its folder is there and the path is not, or when another network
+ * namespace lies there: a daemon that does not see the node's namespaces (a missing mount, an empty file in its place)
+ * must not take every pod for dead.
  */
 export function isNetnsGone(record: JournalRecord): boolean {
   if (record.bootId !== bootId()) return true;
-  const { dir } = parse(record.netnsPath);
-  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
-  const present = statSync(record.netnsPath, { bigint: true, throwIfNoEntry: false });
-  if (present === undefined) return true;
-  return !sameNetns({ dev: String(present.dev), ino: String(present.ino) }, record.netns);
+  if (statSync(parse(record.netnsPath).dir, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
+  try {
+    const netns = Netns.open(record.netnsPath);
+    netns.close();
+    return !sameNetns(netns.identity, record.netns);
+  } catch (error) {
+    return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  }
 }
 
 /** @returns errors of delegates; when there are any, their attachments stay in the journal. @throws CniError 105 */

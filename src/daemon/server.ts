@@ -130,7 +130,7 @@ export class DaemonServer {
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://multus');
+    const pathname = (request.url ?? '/').replace(/[?#].*$/, '');
     if (pathname === '/healthz') return reply(response, 200);
     if (pathname === '/readyz') return reply(response, this.stopping ? 500 : 200);
     if (pathname !== '/cni') return reply(response, 404, `no such endpoint: ${pathname}\n`);

@@ -29,7 +29,10 @@ export class ShimConnection {
   constructor(socket: Socket, pidNamespace: string) {
     this.socket = socket;
     this.sharesPids = pidNamespace === ownPidNamespace();
-    this.runner = new FrameRunner((bytes) => socket.write(bytes));
+    this.runner = new FrameRunner(
+      (bytes) => socket.write(bytes),
+      () => socket.destroy(),
+    );
     this.alive = setInterval(() => socket.write(encodeDaemonFrame({ type: 'alive' })), ALIVE_INTERVAL_MS);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {

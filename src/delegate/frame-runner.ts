@@ -16,7 +16,12 @@ interface Pending {
   started: { resolve: (value: { pid: number; path: string }) => void; reject: (error: Error) => void };
   ended: { resolve: (exit: DelegateExit) => void; reject: (error: Error) => void };
   pid: number;
+  /** Fires when the shim is overdue. */
+  guard: NodeJS.Timeout | undefined;
 }
+
+/** The shim ends what is overdue itself, within two seconds; one that does not answer by then is stopped or hangs. */
+const GUARD_MARGIN_MS = 5000;
 
 /** util.getSystemErrorName() knows libuv's errors only (no ENOEXEC), and throws for a number that is none. */
 function errnoName(errno: number): string {
@@ -37,12 +42,15 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reje
 /** The owner of the connection hands in what the shim says by `receive` and its end by `lost`. */
 export class FrameRunner implements DelegateRunner {
   private readonly send: (bytes: Buffer) => void;
+  private readonly onOverdue: () => void;
   private readonly pending = new Map<number, Pending>();
   private nextId = 1;
   private lostBy: DelegateLostError | undefined;
 
-  constructor(send: (bytes: Buffer) => void) {
+  /** @param onOverdue the shim did not answer in time: the owner must end the connection */
+  constructor(send: (bytes: Buffer) => void, onOverdue: () => void) {
     this.send = send;
+    this.onOverdue = onOverdue;
   }
 
   /** False once the shim is gone: nothing can be run through it any more. */
@@ -55,7 +63,9 @@ export class FrameRunner implements DelegateRunner {
     const id = this.nextId++;
     const started = deferred<{ pid: number; path: string }>();
     const ended = deferred<DelegateExit>();
-    this.pending.set(id, { started, ended, pid: 0 });
+    const pending: Pending = { started, ended, pid: 0, guard: undefined };
+    this.pending.set(id, pending);
+    this.expect(pending, 0);
     this.write({
       type: 'start',
       id,
@@ -69,8 +79,14 @@ export class FrameRunner implements DelegateRunner {
       pid,
       path,
       ended: ended.promise,
-      feed: (stdin, deadlineMs) => this.write({ type: 'feed', id, deadlineMs: Math.ceil(deadlineMs), stdin }),
-      kill: () => this.write({ type: 'kill', id }),
+      feed: (stdin, deadlineMs) => {
+        this.expect(pending, deadlineMs);
+        this.write({ type: 'feed', id, deadlineMs: Math.ceil(deadlineMs), stdin });
+      },
+      kill: () => {
+        this.expect(pending, 0);
+        this.write({ type: 'kill', id });
+      },
     };
   }
 
@@ -80,10 +96,12 @@ export class FrameRunner implements DelegateRunner {
     if (pending === undefined) return; // ended already
     if (frame.type === 'started') {
       pending.pid = frame.pid;
+      clearTimeout(pending.guard);
       pending.started.resolve({ pid: frame.pid, path: frame.path });
       return;
     }
     this.pending.delete(frame.id);
+    clearTimeout(pending.guard);
     if (frame.type === 'failed') {
       const code = errnoName(frame.errno);
       // A plugin that is not found is told by what was searched.
@@ -105,11 +123,18 @@ export class FrameRunner implements DelegateRunner {
   /** The connection is gone: everything that is under way fails. */
   lost(reason: string): void {
     this.lostBy ??= new DelegateLostError(reason);
-    for (const { started, ended } of this.pending.values()) {
+    for (const { started, ended, guard } of this.pending.values()) {
+      clearTimeout(guard);
       started.reject(this.lostBy);
       ended.reject(this.lostBy);
     }
     this.pending.clear();
+  }
+
+  /** The shim has `ms`, and its margin, for its next word of this plugin. */
+  private expect(pending: Pending, ms: number): void {
+    clearTimeout(pending.guard);
+    if (this.lostBy === undefined) pending.guard = setTimeout(this.onOverdue, ms + GUARD_MARGIN_MS);
   }
 
   private write(frame: DaemonFrame): void {

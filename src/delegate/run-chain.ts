@@ -45,6 +45,15 @@ export async function addChain(
   return result;
 }
 
+/** A result that cannot be put into the configuration (nested too deep) is left out: DEL must go on without. */
+function stdinForDel(stdin: string, prevResult: string | undefined): string {
+  try {
+    return withPrevResult(stdin, prevResult);
+  } catch {
+    return stdin;
+  }
+}
+
 /**
  * DEL: in reverse order, with the result of ADD where the version knows it (>= 0.4.0). Goes on past failures, so that
  * one plugin that cannot be deleted does not keep the addresses of the others; a retry runs them all again.
@@ -60,7 +69,7 @@ export async function delChain(
   for (const step of [...steps].reverse()) {
     const one: Invocation = { ...invocation, command: 'DEL', plugin: step.type };
     try {
-      await runPlugin(one, withPrevResult(step.stdin, prevResult), options);
+      await runPlugin(one, stdinForDel(step.stdin, prevResult), options);
     } catch (error) {
       first ??= error;
     }

@@ -162,6 +162,8 @@ export interface Native {
    * The socket stays bound to it; the caller closes the fd. One request at a time per socket.
    */
   openSocket(netnsFd: number): number;
+  /** Number of the socket's namespace, never used again until reboot (SO_NETNS_COOKIE, Linux 5.14); 0n before. */
+  netnsCookie(socket: number): bigint;
   listLinks(socket: number): Promise<NativeLink[]>;
   /** By index, or by name when `by` is a string (primary name only: an altname match is ENODEV). */
   getLink(socket: number, by: number | string): Promise<NativeLink>;

@@ -1,5 +1,5 @@
 /** A pod's network namespace: opened by path, checked, and asked through one netlink socket that lives inside it. */
-import { closeSync } from 'node:fs';
+import { closeSync, statSync } from 'node:fs';
 import { CniCode, CniError } from '../cni/errors.ts';
 import {
   type NativeLink,
@@ -10,32 +10,32 @@ import {
   native,
 } from './native.ts';
 
-/** (device, inode) of the nsfs file: the only name of a namespace that is never reused while it lives. */
+/**
+ * Which namespace it is. An inode is given to another namespace once the first is gone; the cookie never is, until the
+ * next boot, but only Linux 5.14 and later have it ("0" before).
+ */
 export interface NetnsIdentity {
   dev: string;
   ino: string;
+  cookie: string;
 }
 
 /** The host's namespaces: ours, and that of pid 1 where we can see it. Never a pod's. */
 const HOST_PATHS = ['/proc/self/ns/net', '/proc/1/ns/net'];
 
-function identityOf(netns: NativeNetns): NetnsIdentity {
-  return { dev: String(netns.dev), ino: String(netns.ino) };
-}
-
 /** Same namespace? */
 export function sameNetns(a: NetnsIdentity, b: NetnsIdentity): boolean {
-  return a.dev === b.dev && a.ino === b.ino;
+  return a.dev === b.dev && a.ino === b.ino && a.cookie === b.cookie;
 }
 
-function hostIdentities(): NetnsIdentity[] {
-  return HOST_PATHS.flatMap((path) => {
+/** Both are alive, so that their inodes tell them apart. */
+function isHost(netns: NativeNetns): boolean {
+  return HOST_PATHS.some((path) => {
     try {
-      const netns = native().openNetns(path);
-      closeSync(netns.fd);
-      return [identityOf(netns)];
+      const host = statSync(path, { bigint: true });
+      return host.dev === netns.dev && host.ino === netns.ino;
     } catch {
-      return []; // pid 1 of another user or pid namespace: nothing to compare with
+      return false; // pid 1 of another user or PID namespace: nothing to compare with
     }
   });
 }
@@ -48,13 +48,15 @@ export class Netns {
   readonly path: string;
   readonly identity: NetnsIdentity;
   private readonly fd: number;
-  private socket = -1;
+  private readonly socket: number;
   private last: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, netns: NativeNetns) {
+  private constructor(path: string, netns: NativeNetns, socket: number) {
     this.path = path;
     this.fd = netns.fd;
-    this.identity = identityOf(netns);
+    this.socket = socket;
+    const cookie = String(native().netnsCookie(socket));
+    this.identity = { dev: String(netns.dev), ino: String(netns.ino), cookie };
   }
 
   /**
@@ -73,20 +75,22 @@ export class Netns {
         { cause: error },
       );
     }
-    const opened = new Netns(path, netns);
-    if (hostIdentities().some((host) => sameNetns(host, opened.identity))) {
-      opened.close();
-      throw new CniError(
-        CniCode.invalidNetns,
-        `Cannot use CNI_NETNS "${path}": it is the host's network namespace; a container must have one of its own`,
-      );
+    try {
+      if (isHost(netns)) {
+        throw new CniError(
+          CniCode.invalidNetns,
+          `Cannot use CNI_NETNS "${path}": it is the host's network namespace; a container must have one of its own`,
+        );
+      }
+      return new Netns(path, netns, addon.openSocket(netns.fd));
+    } catch (error) {
+      closeSync(netns.fd);
+      throw error;
     }
-    return opened;
   }
 
   close(): void {
-    if (this.socket >= 0) closeSync(this.socket);
-    this.socket = -1;
+    closeSync(this.socket);
     closeSync(this.fd);
   }
 
@@ -117,9 +121,7 @@ export class Netns {
   }
 
   private ask<T>(request: (socket: number) => Promise<T>): Promise<T> {
-    if (this.socket < 0) this.socket = native().openSocket(this.fd);
-    const socket = this.socket;
-    const answer = this.last.then(() => request(socket));
+    const answer = this.last.then(() => request(this.socket));
     this.last = answer.catch(() => undefined);
     return answer;
   }

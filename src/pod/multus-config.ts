@@ -5,7 +5,7 @@
 import { isAbsolute } from 'node:path';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
-import type { RawObject } from '../cni/raw-json.ts';
+import { RawObject } from '../cni/raw-json.ts';
 
 /** What happens when a fact that a delegate claims is not what the kernel has. */
 export type VerifyMode = 'off' | 'warn' | 'enforce';
@@ -33,6 +33,8 @@ export const DEFAULT_CONF_DIR = '/etc/cni/multus/net.d';
 export const POD_ANNOTATIONS_CAPABILITY = 'io.kubernetes.cri.pod-annotations';
 
 export interface MultusConfig {
+  /** Our own `type`: no delegate may have it. */
+  type: string;
   /** Static delegates in order; the first is the default network. Empty when `clusterNetwork` is set. */
   delegates: NetworkConfig[];
   /** Reference to the default network: definition name, file, or directory. '' when unset. */
@@ -139,11 +141,40 @@ function delegatesOf(config: RawObject): NetworkConfig[] {
   return elements.map((text, i) => parseNetworkConfig(text, `${WHAT}, key "delegates[${i}]"`));
 }
 
+/** Keys of Multus that this version does not act on, and that would change which networks a pod gets, or may have. */
+const REFUSED_KEYS = ['defaultNetworks', 'namespaceIsolation', 'readinessindicatorfile', 'auxiliaryCNIChainName'];
+
+function refuseUnsupported(config: RawObject): void {
+  for (const key of REFUSED_KEYS) {
+    const value = config.value(key);
+    const isSet = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null && value !== '';
+    if (isSet && value !== false) throw refuse(key, 'absent: this version does not support it', value);
+  }
+}
+
+/** What DEL needs: the journal has the rest. */
+const KEYS_FOR_DEL = ['type', 'cniDir', 'binDir', 'delegateTimeout', 'requestTimeout'];
+
+/**
+ * A configuration as DEL reads it: one that ADD would refuse must not keep containers from being deleted.
+ * @throws CniError 7 when a key that DEL itself needs is wrong
+ */
+export function parseConfigForDel(config: RawObject): MultusConfig {
+  try {
+    return parseMultusConfig(config);
+  } catch {
+    const needed = KEYS_FOR_DEL.map((key) => [key, config.raw(key)]).filter(([, raw]) => raw !== undefined);
+    const reduced = RawObject.parse('{"clusterNetwork": "-"}', WHAT).with(Object.fromEntries(needed));
+    return { ...parseMultusConfig(reduced), clusterNetwork: '' };
+  }
+}
+
 /**
  * Read the keys that we act on.
  * @throws CniError 7 naming key, value and what is wanted; also when neither `delegates` nor `clusterNetwork` is set.
  */
 export function parseMultusConfig(config: RawObject): MultusConfig {
+  refuseUnsupported(config);
   const runtimeConfig = config.value('runtimeConfig') ?? {};
   if (!isRecord(runtimeConfig)) throw refuse('runtimeConfig', 'an object', runtimeConfig);
   const clusterNetwork = stringKey(config, 'clusterNetwork', '');
@@ -155,6 +186,7 @@ export function parseMultusConfig(config: RawObject): MultusConfig {
     );
   }
   return {
+    type: stringKey(config, 'type', ''),
     delegates,
     clusterNetwork,
     multusNamespace: stringKey(config, 'multusNamespace', 'kube-system'),

@@ -24,6 +24,7 @@ export function run(file: string, args: readonly string[], options: RunOptions =
     const child = spawn(file, args, {
       env: options.env ?? process.env,
       stdio: 'pipe',
+      detached: true, // an interrupted terminal is for us to act on, not for them
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
     let stdout = '';

@@ -38,10 +38,11 @@ export function aDefaultAttachment(more: Partial<JournalAttachment> = {}): Journ
 export function aRecord(more: Partial<JournalRecord> = {}): JournalRecord {
   return {
     containerId: 'c0ffee',
+    name: 'multus',
     operation: 'op-1',
     ifName: 'eth0',
     netnsPath: '/run/netns/x',
-    netns: { dev: '4', ino: '4026532000' },
+    netns: { dev: '4', ino: '4026532000', cookie: '0' },
     bootId: '00000000-0000-0000-0000-000000000000',
     createdAt: '2026-11-21T14:00:00.000Z',
     complete: true,

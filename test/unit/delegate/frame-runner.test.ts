@@ -8,7 +8,10 @@ import { type Heard, heard, shimBytes } from '../../fakes/fake-shim.ts';
 /** A runner with a shim at its other end that does nothing by itself. */
 function connect() {
   const said: Heard[] = [];
-  const runner = new FrameRunner((bytes) => said.push(...heard(bytes)));
+  const runner = new FrameRunner(
+    (bytes) => said.push(...heard(bytes)),
+    () => undefined,
+  );
   const decoder = new ShimFrameDecoder();
   const answer = (...frames: ShimFrame[]) => {
     for (const frame of decoder.push(Buffer.concat(frames.map(shimBytes)))) runner.receive(frame);
