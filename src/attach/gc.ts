@@ -3,7 +3,7 @@
 import { parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { plainNameRule } from '../cni/names.ts';
-import { pluginStdin } from '../cni/stdin.ts';
+import { pluginStdin, type ValidAttachment } from '../cni/stdin.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { runPlugin } from '../delegate/run-plugin.ts';
 import type { Network } from '../pod/plan.ts';
@@ -13,12 +13,6 @@ import { withNodeLock } from './locks.ts';
 import { defaultNetworks } from './networks.ts';
 import { delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
 import { undoRecord } from './undo-record.ts';
-
-/** An attachment as GC names it. */
-interface ValidAttachment {
-  containerID: string;
-  ifname: string;
-}
 
 const KEY = 'cni.dev/valid-attachments';
 

@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** An open network namespace; `(dev, ino)` is its identity. The caller closes `fd`. */
+/** An open network namespace; `(dev, ino)` tells it from others that live now. The caller closes `fd`. */
 export interface NativeNetns {
   fd: number;
   dev: bigint;
