@@ -1,11 +1,14 @@
 /**
- * The configuration that the runtime hands us on stdin: what Multus calls its NetConf, plus our own keys.
- * Keys are matched case-insensitively, as Go reads them; unknown keys are ignored.
+ * The configuration that the runtime hands us on stdin: what Multus and its TKE fork call their NetConf, plus our own
+ * keys. Keys are matched case-insensitively, as Go reads them; unknown keys are ignored.
  */
-import { isAbsolute } from 'node:path';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
+import { plainNameRule } from '../cni/names.ts';
+import { quote } from '../cni/quote.ts';
 import { RawObject } from '../cni/raw-json.ts';
+import { ConfigKeys, isRecord } from './config-keys.ts';
+import { type LogSettings, parseLogSettings } from './log-settings.ts';
 
 /** What happens when a fact that a delegate claims is not what the kernel has. */
 export type VerifyMode = 'off' | 'warn' | 'enforce';
@@ -28,29 +31,60 @@ const DEFAULT_VERIFY: VerifyModes = {
 export const DEFAULT_BIN_DIR = '/opt/cni/bin';
 export const DEFAULT_CNI_DIR = '/var/lib/cni/multus';
 export const DEFAULT_CONF_DIR = '/etc/cni/multus/net.d';
+/** Where the TKE fork's configurations lie, and where it kept its state. */
+export const TKE_CONF_DIR = '/etc/cni/net.d/multus';
+export const TKE_CNI_DIR = '/var/lib/cni/networks/multus';
 
 /** Key of runtimeConfig under which containerd and CRI-O hand over the pod's annotations. */
 export const POD_ANNOTATIONS_CAPABILITY = 'io.kubernetes.cri.pod-annotations';
 
+/** Which annotation counts when a pod has both Multus's and the TKE fork's. */
+const ANNOTATION_POLICIES = ['reject', 'tke', 'npwg', 'merge'] as const;
+export type AnnotationPolicy = (typeof ANNOTATION_POLICIES)[number];
+
 export interface MultusConfig {
   /** Our own `type`: no delegate may have it. */
   type: string;
+  cniVersion: string;
+  /** `tke`: the node's networks are named by `defaultDelegates` or by each pod, as the TKE fork has it. */
+  dialect: 'npwg' | 'tke';
   /** Static delegates in order; the first is the default network. Empty when `clusterNetwork` is set. */
   delegates: NetworkConfig[];
   /** Reference to the default network: definition name, file, or directory. '' when unset. */
   clusterNetwork: string;
-  /** Namespace of the definition that `clusterNetwork` names. */
+  /** References like `clusterNetwork`, for every pod outside `systemNamespaces`. */
+  defaultNetworks: string[];
+  systemNamespaces: string[];
+  /** Networks of pods without an annotation, in the grammar of the TKE annotation. '' when unset. */
+  defaultDelegates: string;
+  annotationPolicy: AnnotationPolicy;
+  /** Namespace of the definitions that `clusterNetwork`, `defaultNetworks` and default-network annotations name. */
   multusNamespace: string;
+  /** Pods may use definitions of their own namespace and of `globalNamespaces` only. */
+  namespaceIsolation: boolean;
+  globalNamespaces: string[];
+  /** Plugin types that definitions of a namespace may use, "*" = of any other namespace; undefined = all. */
+  allowedPlugins: ReadonlyMap<string, readonly string[]> | undefined;
+  /** File that the default network's own daemon makes once it is ready. '' when unset. */
+  readinessIndicatorFile: string;
+  /** Name of the folder whose plugins run for every pod behind its networks. '' when unset. */
+  auxiliaryCNIChainName: string;
   /** Searched for delegates before CNI_PATH. */
   binDir: string;
   /** State directory: the journal. */
   cniDir: string;
+  /** Where the TKE fork kept its state when it is another directory than `cniDir`, else ''. */
+  legacyCniDir: string;
   /** Searched by network name for definitions without a configuration of their own. */
   confDir: string;
   /** Folder of Pod and NetworkAttachmentDefinition manifests that stands in for the API server. '' when unset. */
   manifestsDir: string;
   /** '' when unset. */
   kubeconfig: string;
+  /** Where the kubelet has its sockets and checkpoints. */
+  kubeletDir: string;
+  /** Device information files (NPWG device-info specification), with sub-folders `dp` and `cni`. */
+  deviceInfoDir: string;
   /** The runtime's capability arguments, unknown ones included. */
   runtimeConfig: Record<string, unknown>;
   /** The pod's annotations as the runtime handed them over, undefined when it did not. */
@@ -60,78 +94,41 @@ export interface MultusConfig {
   delegateTimeoutMs: number;
   /** Longest duration of one request, milliseconds. */
   requestTimeoutMs: number;
+  log: LogSettings;
+  /** Keys that have no effect beside the others; to be logged. */
+  notes: string[];
 }
 
 const WHAT = 'CNI configuration';
-
-function refuse(key: string, expected: string, value: unknown): CniError {
-  const shown = JSON.stringify(value) ?? String(value);
-  return new CniError(
-    CniCode.invalidConfig,
-    `Cannot use ${WHAT}: key "${key}" must be ${expected}, got ${shown.length > 120 ? `${shown.slice(0, 120)}…` : shown}`,
-  );
-}
-
-function stringKey(config: RawObject, key: string, fallback: string): string {
-  const value = config.value(key);
-  if (value === undefined || value === null) return fallback;
-  if (typeof value !== 'string') throw refuse(key, 'a string', value);
-  return value === '' ? fallback : value;
-}
-
-function directoryKey(config: RawObject, key: string, fallback: string): string {
-  const value = stringKey(config, key, fallback);
-  if (value !== '' && !isAbsolute(value)) throw refuse(key, 'an absolute path', value);
-  return value;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Seconds as a number, or a text with unit: "250ms", "30s", "2m". */
-function durationKey(config: RawObject, key: string, fallbackMs: number): number {
-  const value = config.value(key);
-  if (value === undefined || value === null) return fallbackMs;
-  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(value) : null;
-  const unit = { ms: 1, s: 1000, m: 60_000 }[match?.[2] ?? 's'] ?? Number.NaN;
-  const amount = typeof value === 'number' ? value : Number(match?.[1] ?? Number.NaN);
-  const ms = amount * unit;
-  if (!Number.isFinite(ms) || ms < 1 || ms > 3_600_000) {
-    throw refuse(key, 'a duration of up to an hour such as "30s", "2m" or a number of seconds', value);
-  }
-  return Math.round(ms);
-}
 
 function isVerifyMode(value: unknown): value is VerifyMode {
   return value === 'off' || value === 'warn' || value === 'enforce';
 }
 
-function verifyKey(config: RawObject): VerifyModes {
-  const value = config.value('verify');
+function verifyOf(keys: ConfigKeys, value: unknown): VerifyModes {
   if (value === undefined || value === null) return DEFAULT_VERIFY;
   if (isVerifyMode(value)) {
     return Object.fromEntries(VERIFY_FACTS.map((fact) => [fact, value])) as VerifyModes;
   }
-  if (!isRecord(value)) throw refuse('verify', '"off", "warn", "enforce" or an object of these', value);
+  if (!isRecord(value)) throw keys.refuse('verify', '"off", "warn", "enforce" or an object of these', value);
   const modes = { ...DEFAULT_VERIFY };
   for (const [fact, mode] of Object.entries(value)) {
     if (!VERIFY_FACTS.includes(fact as VerifyFact)) {
-      throw refuse('verify', `an object with keys out of ${VERIFY_FACTS.join(', ')}`, { [fact]: mode });
+      throw keys.refuse('verify', `an object with keys out of ${VERIFY_FACTS.join(', ')}`, { [fact]: mode });
     }
-    if (!isVerifyMode(mode)) throw refuse(`verify.${fact}`, '"off", "warn" or "enforce"', mode);
+    if (!isVerifyMode(mode)) throw keys.refuse(`verify.${fact}`, '"off", "warn" or "enforce"', mode);
     modes[fact as VerifyFact] = mode;
   }
   return modes;
 }
 
-function podAnnotationsOf(runtimeConfig: Record<string, unknown>): Record<string, string> | undefined {
+function podAnnotationsOf(keys: ConfigKeys, runtimeConfig: Record<string, unknown>) {
   const value = runtimeConfig[POD_ANNOTATIONS_CAPABILITY];
   if (value === undefined || value === null) return undefined;
   const key = `runtimeConfig["${POD_ANNOTATIONS_CAPABILITY}"]`;
-  if (!isRecord(value)) throw refuse(key, 'an object of strings', value);
+  if (!isRecord(value)) throw keys.refuse(key, 'an object of strings', value);
   for (const [name, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw refuse(`${key}["${name}"]`, 'a string', text);
+    if (typeof text !== 'string') throw keys.refuse(`${key}["${name}"]`, 'a string', text);
   }
   return value as Record<string, string>;
 }
@@ -141,15 +138,57 @@ function delegatesOf(config: RawObject): NetworkConfig[] {
   return elements.map((text, i) => parseNetworkConfig(text, `${WHAT}, key "delegates[${i}]"`));
 }
 
-/** Keys of Multus that this version does not act on, and that would change which networks a pod gets, or may have. */
-const REFUSED_KEYS = ['defaultNetworks', 'namespaceIsolation', 'readinessindicatorfile', 'auxiliaryCNIChainName'];
-
-function refuseUnsupported(config: RawObject): void {
-  for (const key of REFUSED_KEYS) {
-    const value = config.value(key);
-    const isSet = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null && value !== '';
-    if (isSet && value !== false) throw refuse(key, 'absent: this version does not support it', value);
+function allowedPluginsOf(keys: ConfigKeys): MultusConfig['allowedPlugins'] {
+  const value = keys.record('allowedPlugins');
+  if (value === undefined) return undefined;
+  for (const [namespace, types] of Object.entries(value)) {
+    if (Array.isArray(types) && types.every((type) => typeof type === 'string')) continue;
+    throw keys.refuse(`allowedPlugins["${namespace}"]`, 'a list of plugin types', types);
   }
+  return new Map(Object.entries(value as Record<string, string[]>));
+}
+
+/** The runtime reads it, not we; but a value that no runtime can read must not pass. */
+function checkCapabilities(keys: ConfigKeys): void {
+  for (const [name, value] of Object.entries(keys.record('capabilities') ?? {})) {
+    if (typeof value !== 'boolean') throw keys.refuse(`capabilities["${name}"]`, 'true or false', value);
+  }
+}
+
+function globalNamespacesOf(keys: ConfigKeys): string[] {
+  const items = keys.text('globalNamespaces', 'default').split(',');
+  return items.map((item) => item.trim()).filter((item) => item !== '');
+}
+
+function auxiliaryNameOf(keys: ConfigKeys): string {
+  const name = keys.text('auxiliaryCNIChainName', '');
+  const rule = name === '' ? undefined : plainNameRule(name);
+  if (rule !== undefined) throw keys.refuse('auxiliaryCNIChainName', `the name of a folder (${rule})`, name);
+  return name;
+}
+
+/** Where the node's own networks are named. @throws CniError 7 when nowhere, or in two ways that contradict */
+function networkKeysOf(keys: ConfigKeys, config: RawObject) {
+  const clusterNetwork = keys.text('clusterNetwork', '');
+  const delegates = clusterNetwork === '' ? delegatesOf(config) : [];
+  const defaultDelegates = keys.text('defaultDelegates', '');
+  const isNpwg = clusterNetwork !== '' || delegates.length > 0;
+  if (isNpwg && defaultDelegates !== '') {
+    const other = clusterNetwork === '' ? 'delegates' : 'clusterNetwork';
+    throw new CniError(
+      CniCode.invalidConfig,
+      `Cannot use ${WHAT}: both "defaultDelegates" (${quote(defaultDelegates)}) and "${other}" name the default network; remove one`,
+    );
+  }
+  // The TKE fork's shortest configuration: each pod names all its networks.
+  const podsDecide = keys.has('defaultDelegates') || keys.has('kubeconfig') || keys.has('manifestsDir');
+  if (!isNpwg && !podsDecide) {
+    throw new CniError(
+      CniCode.invalidConfig,
+      `Cannot use ${WHAT}: it names no default network; set "clusterNetwork" or give "delegates" at least one CNI configuration`,
+    );
+  }
+  return { clusterNetwork, delegates, defaultDelegates, dialect: isNpwg ? ('npwg' as const) : ('tke' as const) };
 }
 
 /** What DEL needs: the journal has the rest. */
@@ -171,34 +210,46 @@ export function parseConfigForDel(config: RawObject): MultusConfig {
 
 /**
  * Read the keys that we act on.
- * @throws CniError 7 naming key, value and what is wanted; also when neither `delegates` nor `clusterNetwork` is set.
+ * @throws CniError 7 naming key, value and what is wanted; also when nothing names a default network.
  */
 export function parseMultusConfig(config: RawObject): MultusConfig {
-  refuseUnsupported(config);
-  const runtimeConfig = config.value('runtimeConfig') ?? {};
-  if (!isRecord(runtimeConfig)) throw refuse('runtimeConfig', 'an object', runtimeConfig);
-  const clusterNetwork = stringKey(config, 'clusterNetwork', '');
-  const delegates = clusterNetwork === '' ? delegatesOf(config) : [];
-  if (clusterNetwork === '' && delegates.length === 0) {
-    throw new CniError(
-      CniCode.invalidConfig,
-      `Cannot use ${WHAT}: it names no default network; set "clusterNetwork" or give "delegates" at least one CNI configuration`,
-    );
-  }
+  const keys = new ConfigKeys(config, WHAT);
+  const runtimeConfig = keys.record('runtimeConfig') ?? {};
+  const networks = networkKeysOf(keys, config);
+  const defaultNetworks = keys.texts('defaultNetworks', []);
+  const isTke = networks.dialect === 'tke';
+  checkCapabilities(keys);
+  keys.flag('retryDeleteOnError', false); // what cannot be detached always stays in the journal
   return {
-    type: stringKey(config, 'type', ''),
-    delegates,
-    clusterNetwork,
-    multusNamespace: stringKey(config, 'multusNamespace', 'kube-system'),
-    binDir: directoryKey(config, 'binDir', DEFAULT_BIN_DIR),
-    cniDir: directoryKey(config, 'cniDir', DEFAULT_CNI_DIR),
-    confDir: directoryKey(config, 'confDir', DEFAULT_CONF_DIR),
-    manifestsDir: directoryKey(config, 'manifestsDir', ''),
-    kubeconfig: stringKey(config, 'kubeconfig', ''),
+    ...networks,
+    type: keys.text('type', ''),
+    cniVersion: keys.text('cniVersion', ''),
+    defaultNetworks: networks.clusterNetwork === '' ? [] : defaultNetworks,
+    systemNamespaces: keys.texts('systemNamespaces', ['kube-system']),
+    annotationPolicy: keys.word('annotationPolicy', ANNOTATION_POLICIES, 'reject'),
+    multusNamespace: keys.text('multusNamespace', 'kube-system'),
+    namespaceIsolation: keys.flag('namespaceIsolation', false),
+    globalNamespaces: globalNamespacesOf(keys),
+    allowedPlugins: allowedPluginsOf(keys),
+    readinessIndicatorFile: keys.path('readinessindicatorfile', ''),
+    auxiliaryCNIChainName: auxiliaryNameOf(keys),
+    binDir: keys.path('binDir', DEFAULT_BIN_DIR),
+    cniDir: keys.path('cniDir', DEFAULT_CNI_DIR),
+    legacyCniDir: isTke && !keys.has('cniDir') ? TKE_CNI_DIR : '',
+    confDir: keys.path('confDir', isTke ? TKE_CONF_DIR : DEFAULT_CONF_DIR),
+    manifestsDir: keys.path('manifestsDir', ''),
+    kubeconfig: keys.path('kubeconfig', ''),
+    kubeletDir: keys.path('kubeletDir', '/var/lib/kubelet'),
+    deviceInfoDir: keys.path('deviceInfoDir', '/var/run/k8s.cni.cncf.io/devinfo'),
     runtimeConfig,
-    podAnnotations: podAnnotationsOf(runtimeConfig),
-    verify: verifyKey(config),
-    delegateTimeoutMs: durationKey(config, 'delegateTimeout', 60_000),
-    requestTimeoutMs: durationKey(config, 'requestTimeout', 110_000),
+    podAnnotations: podAnnotationsOf(keys, runtimeConfig),
+    verify: verifyOf(keys, config.value('verify')),
+    delegateTimeoutMs: keys.duration('delegateTimeout', 60_000),
+    requestTimeoutMs: keys.duration('requestTimeout', 110_000),
+    log: parseLogSettings(keys),
+    notes:
+      defaultNetworks.length > 0 && networks.clusterNetwork === ''
+        ? ['"defaultNetworks" has no effect without "clusterNetwork", as in Multus; add them to "delegates"']
+        : [],
   };
 }
