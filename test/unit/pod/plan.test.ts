@@ -329,9 +329,10 @@ test("hands a selected network what its pod asked for, and never the runtime's c
       assert.match(first.steps[0]?.stdin ?? '', MARKER);
       for (const [i, { steps, args }] of selected.entries()) {
         assert.not.match(args, MARKER);
-        const { ips, mac } = wishes[i] ?? {};
+        const { ips, mac, portMappings, bandwidth, deviceID, 'infiniband-guid': infinibandGUID } = wishes[i] ?? {};
+        const asked = { ips, infinibandGUID, portMappings, bandwidth, deviceID };
         const wanted = {
-          ...(ips === undefined ? {} : { ips }),
+          ...Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)),
           ...(mac === undefined ? {} : { mac: mac.toLowerCase().replaceAll('-', ':') }),
         };
         for (const { stdin } of steps) {
