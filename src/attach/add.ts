@@ -1,90 +1,17 @@
 /** ADD: intent → plan → journal → attach and verify, one network after the other → routes → answer. */
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
-import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
-import { addChain } from '../delegate/run-chain.ts';
+import { type CniResult, convertResult } from '../cni/result.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
-import type { PlannedAttachment } from '../pod/plan.ts';
+import { attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
 import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
-import { detachAll, invocationOf } from './detach.ts';
+import { detachAll } from './detach.ts';
 import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newRecord, resolvePlan } from './make-plan.ts';
-import {
-  delegateBudget,
-  lockRequest,
-  NEVER_ABORTED,
-  type Operation,
-  UNDO_BUDGET_MS,
-  withinBudget,
-} from './operation.ts';
+import { lockRequest, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { awaitReadiness } from './readiness.ts';
-import { settleLink } from './settle-link.ts';
 import { openRecordNetns, undoRecord } from './undo-record.ts';
-
-/** The name must be free: a delegate, or its DEL in a rollback, would otherwise touch somebody else's interface. */
-async function requireFreeName(netns: Netns, attachment: PlannedAttachment): Promise<Set<number>> {
-  const links = await netns.links();
-  if (links.some(({ name, altNames }) => name === attachment.ifName || altNames.includes(attachment.ifName))) {
-    throw new CniError(
-      CniCode.alreadyAttached,
-      `Cannot attach network "${attachment.network}": interface "${attachment.ifName}" exists in the pod already`,
-    );
-  }
-  return new Set(links.map(({ index }) => index));
-}
-
-/** Run the plugins of an attachment. What never ran has nothing to undo: it leaves the attachment when one fails. */
-async function runPlugins(
-  operation: Operation,
-  record: JournalRecord,
-  attachment: JournalAttachment,
-  netns: Netns,
-  before?: string,
-): Promise<CniResult> {
-  attachment.state = 'attaching';
-  const { steps, network, cniVersion } = attachment;
-  const invocation = invocationOf(record, attachment, netns.path, operation.request.trace);
-  let begun = 0;
-  const options = {
-    runner: operation.runner(record.path),
-    deadlineMs: delegateBudget(operation),
-    signal: operation.budget,
-    onStart: () => {
-      begun += 1;
-    },
-  };
-  try {
-    attachment.result = await addChain(steps, invocation, options, before);
-  } catch (error) {
-    attachment.steps = steps.slice(0, begun); // a plugin that never ran may not be there
-    throw error;
-  }
-  return parseResult(attachment.result, `result of network "${network}"`, cniVersion);
-}
-
-/** A network: its plugins make an interface, which is looked at. */
-async function attachNetwork(
-  operation: Operation,
-  record: JournalRecord,
-  attachment: JournalAttachment,
-  netns: Netns,
-): Promise<CniResult> {
-  const before = await requireFreeName(netns, attachment);
-  const claimed = await runPlugins(operation, record, attachment, netns);
-  const settled = await settleLink(netns, attachment, claimed, {
-    before,
-    modes: operation.config.verify,
-    onLink: (link) => {
-      attachment.link = link;
-    },
-  });
-  attachment.warnings = settled.warnings;
-  for (const warning of settled.warnings) {
-    operation.log.warn({ network: attachment.network, ifName: attachment.ifName, warning }, 'verification');
-  }
-  return settled.result;
-}
 
 /** @param answer the default network's result, once it is there */
 async function attachOne(
@@ -99,7 +26,7 @@ async function attachOne(
   const before = attachment.auxiliary && answer !== undefined ? convertResult(answer, cniVersion) : undefined;
   const result = attachment.auxiliary
     ? await runPlugins(operation, record, attachment, netns, before)
-    : await attachNetwork(operation, record, attachment, netns);
+    : await attachNetwork(operation, record, attachment, netns, await requireFreeName(netns, attachment));
   attachment.state = 'attached';
   operation.log.info({ network, ifName, ms: Math.round(performance.now() - started) }, 'attached');
   return result;
