@@ -1,5 +1,5 @@
 /** ADD: intent → plan → journal → attach and verify, one network after the other → routes → answer. */
-import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
 import { type CniResult, convertResult } from '../cni/result.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import { attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
@@ -11,7 +11,7 @@ import { withContainerLock } from './locks.ts';
 import { newRecord, resolvePlan } from './make-plan.ts';
 import { lockRequest, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { awaitReadiness } from './readiness.ts';
-import { openRecordNetns, undoRecord } from './undo-record.ts';
+import { openRecordNetns, undoneFailure, undoRecord } from './undo-record.ts';
 
 /** @param answer the default network's result, once it is there */
 async function attachOne(
@@ -76,22 +76,10 @@ async function attachAll(
     operation.budget.throwIfAborted();
   } catch (error) {
     await written.catch(() => undefined);
-    // A plugin that was ended says so itself, with the reason; whatever else fails then does so because of it.
-    const reason = operation.budget.aborted && !(error instanceof CniError) ? operation.budget.reason : error;
-    const undoErrors = await rollBack(operation, record, journal, netns);
-    throw withUndoErrors(toCniError(reason), undoErrors);
+    throw undoneFailure(error, operation.budget, await rollBack(operation, record, journal, netns));
   }
   if (answer === undefined) throw new CniError(CniCode.internal, 'the plan has no default attachment');
   return withoutReplacedRoutes(answer, record.defaultRoutes);
-}
-
-function withUndoErrors(error: CniError, undoErrors: readonly Error[]): CniError {
-  if (undoErrors.length === 0) return error;
-  const left = undoErrors.map(({ message }) => message).join('; ');
-  return new CniError(error.code, error.message, {
-    details: `${error.details}${error.details === '' ? '' : '; '}not undone, kept in the journal until DEL: ${left}`,
-    cause: error,
-  });
 }
 
 /**

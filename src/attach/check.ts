@@ -38,7 +38,11 @@ async function checkLink(
   for (const warning of warnings) operation.log.warn({ network, ifName, warning }, 'verification');
 }
 
-async function checkAttachment(
+/**
+ * The kernel and the plugins, asked about one attachment.
+ * @throws CniError 102 when a fact differs, or a delegate's own
+ */
+export async function checkAttachment(
   operation: Operation,
   record: JournalRecord,
   attachment: JournalAttachment,
@@ -62,6 +66,12 @@ async function checkAttachment(
   });
 }
 
+/** What the pod is to have: not what comes or goes while it runs. */
+function promised({ complete, attachments }: JournalRecord): JournalAttachment[] {
+  const attached = attachments.filter(({ state }) => state === 'attached');
+  return complete && attached.length > 0 ? attached : attachments;
+}
+
 /** @throws CniError 3 when the container is not attached, 102 when a fact differs, or a delegate's own */
 export async function check(operation: Operation): Promise<void> {
   const { request, config } = operation;
@@ -76,7 +86,7 @@ export async function check(operation: Operation): Promise<void> {
           `Cannot CHECK container ${request.containerId}: it was not attached in namespace ${netns.path}`,
         );
       }
-      for (const attachment of record.attachments) await checkAttachment(operation, record, attachment, netns);
+      for (const attachment of promised(record)) await checkAttachment(operation, record, attachment, netns);
     });
   } finally {
     netns.close();

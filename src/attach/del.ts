@@ -1,22 +1,10 @@
 /** DEL: by the journal, with the bytes of ADD, in reverse; idempotent; a missing namespace is normal. */
-import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import { delWithoutRecord } from './damaged-record.ts';
 import { Journal } from './journal.ts';
-import { DamagedRecordError, isRecordOf, type JournalRecord } from './journal-record.ts';
+import { DamagedRecordError, hasRuntimeAdd, isRecordOf, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { lockRequest, type Operation } from './operation.ts';
-import { undoRecord } from './undo-record.ts';
-
-/** All delegates' errors as one; the first one's code is the answer's. */
-function joined(errors: readonly Error[]): CniError {
-  const all = errors.map(toCniError);
-  const first = all[0] ?? new CniError(CniCode.internal, 'DEL failed');
-  if (all.length === 1) return first;
-  return new CniError(first.code, all.map(({ message }) => message).join('; '), {
-    details: first.details,
-    cause: first,
-  });
-}
+import { joinedErrors, undoRecord } from './undo-record.ts';
 
 function readRecord(journal: Journal, containerId: string): JournalRecord | DamagedRecordError | undefined {
   try {
@@ -35,7 +23,8 @@ export async function del(operation: Operation): Promise<void> {
     const record = readRecord(journal, request.containerId);
     if (record instanceof DamagedRecordError) return delWithoutRecord(operation, journal, record);
     if (record === undefined) journal.remove(request.containerId); // what a write that was cut off may have left
-    if (record === undefined || !isRecordOf(record, request)) {
+    // What was plugged into a container that we did not attach goes with it, whichever network its runtime names.
+    if (record === undefined || (hasRuntimeAdd(record) && !isRecordOf(record, request))) {
       return operation.log.debug({}, 'nothing is attached');
     }
     const errors = await undoRecord(record, journal, {
@@ -44,6 +33,6 @@ export async function del(operation: Operation): Promise<void> {
       signal: operation.budget,
       log: operation.log,
     });
-    if (errors.length > 0) throw joined(errors);
+    if (errors.length > 0) throw joinedErrors(errors);
   });
 }

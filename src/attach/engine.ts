@@ -3,11 +3,13 @@ import { type CniError, formatError, toCniError } from '../cni/errors.ts';
 import { RawObject } from '../cni/raw-json.ts';
 import { type CniRequest, parseRequest } from '../cni/request.ts';
 import { formatVersionReply, SUPPORTED_VERSIONS } from '../cni/versions.ts';
-import { parseConfigForDel, parseMultusConfig } from '../pod/multus-config.ts';
+import { type MultusConfig, parseConfigForDel, parseMultusConfig } from '../pod/multus-config.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
 import { del } from './del.ts';
 import { gc } from './gc.ts';
+import { hotplug } from './hotplug.ts';
+import type { HotplugRequest } from './hotplug-request.ts';
 import { type Operation, type OperationContext, withinBudget } from './operation.ts';
 import { status } from './status.ts';
 
@@ -42,16 +44,26 @@ async function operate(operation: Operation): Promise<string> {
   }
 }
 
+/** Run a request that was understood, within its budget. */
+function within<Request extends CniRequest>(
+  request: Request,
+  config: MultusConfig,
+  context: OperationContext,
+  work: (operation: Operation & { request: Request }) => Promise<string>,
+): Promise<string> {
+  context.onStateDirectory?.(config.cniDir);
+  const deadline = performance.now() + config.requestTimeoutMs;
+  return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
+    work({ ...context, request, config, budget, deadline }),
+  );
+}
+
 async function run(request: CniRequest, context: OperationContext): Promise<string> {
   // VERSION comes before the runtime knows what we can read: its stdin need not be a configuration.
   if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
   const config = request.command === 'DEL' ? parseConfigForDel(request.config) : parseMultusConfig(request.config);
-  context.onStateDirectory?.(config.cniDir);
   if (request.command === 'ADD') for (const note of config.notes) context.log.warn({ note }, 'configuration');
-  const deadline = performance.now() + config.requestTimeoutMs;
-  return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
-    operate({ ...context, request, config, budget, deadline }),
-  );
+  return within(request, config, context, operate);
 }
 
 /** A request that was understood so far that it can be queued: what a door decides by. */
@@ -79,17 +91,37 @@ export function refusal(error: CniError, stdin: Uint8Array): Answer {
 }
 
 /** Never throws: every failure is an answer with a CNI error object. */
-export async function answerRequest(request: CniRequest, context: OperationContext): Promise<Answer> {
-  const { command, cniVersion } = request;
+async function answered(
+  { command, cniVersion }: CniRequest,
+  { log }: OperationContext,
+  work: () => Promise<string>,
+): Promise<Answer> {
   const started = performance.now();
   const elapsed = (): number => Math.round(performance.now() - started);
   try {
-    const stdout = await run(request, context);
-    context.log.info({ ms: elapsed() }, `${command} succeeded`);
+    const stdout = await work();
+    log.info({ ms: elapsed() }, `${command} succeeded`);
     return { exitCode: 0, stdout };
   } catch (error) {
     const { code, message, details } = toCniError(error);
-    context.log.error({ ms: elapsed(), code, error: message, details }, `${command} failed`);
+    log.error({ ms: elapsed(), code, error: message, details }, `${command} failed`);
     return errorAnswer(error, cniVersion);
   }
+}
+
+/** A runtime's request. Never throws. */
+export function answerRequest(request: CniRequest, context: OperationContext): Promise<Answer> {
+  return answered(request, context, () => run(request, context));
+}
+
+/**
+ * A request of `POST /delegate`. Never throws.
+ * @param config the node's own: the request brings none but its network's
+ */
+export function answerHotplug(
+  request: HotplugRequest,
+  config: MultusConfig,
+  context: OperationContext,
+): Promise<Answer> {
+  return answered(request, context, () => within(request, config, context, hotplug));
 }

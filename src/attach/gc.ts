@@ -8,7 +8,7 @@ import { compareVersions } from '../cni/versions.ts';
 import { runPlugin } from '../delegate/run-plugin.ts';
 import type { Network } from '../pod/plan.ts';
 import { Journal } from './journal.ts';
-import type { JournalRecord } from './journal-record.ts';
+import { hasRuntimeAdd, type JournalRecord } from './journal-record.ts';
 import { withNodeLock } from './locks.ts';
 import { nodeNetworks } from './networks.ts';
 import { delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
@@ -43,7 +43,8 @@ async function detachInvalid(operation: Operation, journal: Journal, valid: read
     try {
       const record = journal.read(containerId);
       if (record === undefined) continue;
-      // Another multus network may share the directory: its attachments are none of this GC's.
+      // Another multus network may share the directory: its attachments are none of this GC's. What was plugged into
+      // a container that we did not attach is nobody's: it goes with DEL, or with its namespace.
       if (record.name !== operation.request.name || isValid(record, valid)) {
         kept.push(record);
         continue;
@@ -117,7 +118,9 @@ export async function gc(operation: Operation): Promise<void> {
     const { errors, kept, unreadable } = await detachInvalid(operation, journal, valid);
     // What a living container has attached is in its record only: without it plugins would free what is in use.
     if (!valid.some(({ containerID }) => unreadable.has(containerID))) {
-      const strangers = valid.filter(({ containerID }) => !kept.some(({ containerId }) => containerId === containerID));
+      const strangers = valid.filter(
+        ({ containerID }) => !kept.some((one) => one.containerId === containerID && hasRuntimeAdd(one)),
+      );
       const defaults = await nodeNetworks(operation.config, operation.openSource(operation.config));
       for (const { network, valid: ours } of networksInUse(kept, defaults, strangers).values()) {
         await collectNetwork(operation, network, ours).catch((error: Error) => errors.push(error));

@@ -33,7 +33,10 @@ export interface JournalAttachment extends PlannedAttachment {
 
 export interface JournalRecord {
   containerId: string;
-  /** `name` of the multus configuration: with container and interface the key of an attachment in CNI. */
+  /**
+   * `name` of the multus configuration: with container and interface the key of an attachment in CNI. '' when the record
+   * has no ADD of a runtime, but only what was plugged into the container while it ran.
+   */
   name: string;
   /** The shim's number of the request: the same request, run anew by the other door, has the same. */
   operation: string;
@@ -44,7 +47,7 @@ export interface JournalRecord {
   bootId: string;
   /** ISO 8601. */
   createdAt: string;
-  /** The ADD was answered with success. */
+  /** The ADD was answered with success. What is not attached in such a record comes or goes while the pod runs. */
   complete: boolean;
   /** binDir, then CNI_PATH. */
   path: string[];
@@ -55,6 +58,11 @@ export interface JournalRecord {
   /** Annotations of the pod that tell what it got. */
   statusAnnotations: string[];
   attachments: JournalAttachment[];
+}
+
+/** Does the record have a runtime's ADD? Without one, the default network of the container is not in it. */
+export function hasRuntimeAdd(record: JournalRecord): boolean {
+  return record.name !== '';
 }
 
 /** Is the record of this request's attachment? Another network or interface of the container is not ours to touch. */

@@ -6,7 +6,7 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { bootId } from '../node/boot-id.ts';
 import { Journal } from './journal.ts';
-import type { JournalRecord } from './journal-record.ts';
+import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { isNetnsGone, undoRecord } from './undo-record.ts';
@@ -21,12 +21,16 @@ export interface ReconcileOptions {
 /** How long an operation on a container may hold it up. */
 const LOCK_WAIT_MS = 100;
 
-/** Why a record must go, or undefined when it is in order. */
-function reasonToDetach(record: JournalRecord): string | undefined {
-  if (record.bootId !== bootId()) return 'the node was rebooted since';
-  if (!record.complete) return 'its ADD never ended';
-  if (record.attachments.some(({ state }) => state === 'detaching')) return 'an earlier DEL failed';
-  return isNetnsGone(record) ? 'its network namespace is gone' : undefined;
+/** Why attachments of a record must go, and which; undefined when it is in order. */
+function reasonToDetach(record: JournalRecord): { reason: string; attachments: JournalAttachment[] } | undefined {
+  const { attachments } = record;
+  if (record.bootId !== bootId()) return { reason: 'the node was rebooted since', attachments };
+  if (!record.complete) return { reason: 'its ADD never ended', attachments };
+  if (isNetnsGone(record)) return { reason: 'its network namespace is gone', attachments };
+  const unfinished = attachments.filter(({ state }) => state !== 'attached');
+  if (unfinished.length === 0) return undefined;
+  const isLeaving = unfinished.some(({ state }) => state === 'detaching');
+  return { reason: isLeaving ? 'an earlier DEL failed' : 'its hot-plug never ended', attachments: unfinished };
 }
 
 /** Waits between tries of a container whose delegates fail: doubled from a minute to an hour. */
@@ -54,10 +58,11 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
   return withinBudget(options.signal, UNDO_BUDGET_MS, `undoing container ${containerId}`, (signal) =>
     withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal: noWait }, async () => {
       const record = journal.read(containerId); // anew: under the lock nobody changes it any more
-      const reason = record === undefined ? undefined : reasonToDetach(record);
-      if (record === undefined || reason === undefined) return [];
-      log.warn({ container: containerId, pod: record.pod, reason }, 'detaching');
-      return undoRecord(record, journal, { runner: options.runner(record.path), trace: {}, signal, log });
+      const found = record === undefined ? undefined : reasonToDetach(record);
+      if (record === undefined || found === undefined) return [];
+      log.warn({ container: containerId, pod: record.pod, reason: found.reason }, 'detaching');
+      const undoing = { runner: options.runner(record.path), trace: {}, signal, log };
+      return undoRecord(record, journal, undoing, found.attachments);
     }),
   );
 }

@@ -1,14 +1,31 @@
-/** Detach everything that the journal has of one container, and keep or remove its record accordingly. */
+/** Detach what the journal has of one container, all of it or a part, and keep or remove its record accordingly. */
 import { statSync } from 'node:fs';
 import { parse } from 'node:path';
+import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import { bootId } from '../node/boot-id.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import { type DetachOptions, detachAll } from './detach.ts';
 import type { Journal } from './journal.ts';
-import type { JournalRecord } from './journal-record.ts';
+import type { JournalAttachment, JournalRecord } from './journal-record.ts';
+import type { Log } from './operation.ts';
+import { replanDefaultRoutes } from './replan-routes.ts';
 
 /** System errors that say what lies at the path; any other (EMFILE, EACCES, …) says nothing of the namespace. */
 const TELLING = ['ENOENT', 'ENOTDIR', 'EINVAL'];
+
+/**
+ * The namespace at a path; undefined when none is there, or the host's own.
+ * @throws CniError 8 when it cannot be told
+ */
+export function openIfThere(path: string): Netns | undefined {
+  try {
+    return Netns.open(path);
+  } catch (error) {
+    const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
+    if (code !== undefined && !TELLING.includes(code)) throw error;
+    return undefined;
+  }
+}
 
 /**
  * The record's namespace, when it still is the one that the ADD worked on. A path that is gone, belongs to another
@@ -17,15 +34,9 @@ const TELLING = ['ENOENT', 'ENOTDIR', 'EINVAL'];
  * @throws CniError 8 when it cannot be told
  */
 export function openRecordNetns(record: JournalRecord): Netns | undefined {
-  if (record.bootId !== bootId()) return undefined;
-  try {
-    const netns = Netns.open(record.netnsPath);
-    if (sameNetns(netns.identity, record.netns)) return netns;
-    netns.close();
-  } catch (error) {
-    const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
-    if (code !== undefined && !TELLING.includes(code)) throw error;
-  }
+  const netns = record.bootId === bootId() ? openIfThere(record.netnsPath) : undefined;
+  if (netns === undefined || sameNetns(netns.identity, record.netns)) return netns;
+  netns.close();
   return undefined;
 }
 
@@ -46,19 +57,64 @@ export function isNetnsGone(record: JournalRecord): boolean {
   }
 }
 
-/** @returns errors of delegates; when there are any, their attachments stay in the journal. @throws CniError 105 */
+/** Changes the default routes of a pod that goes on without some of its attachments. @returns what failed */
+async function leaveRoutes(record: JournalRecord, staying: JournalAttachment[], netns: Netns | undefined, log: Log) {
+  try {
+    await replanDefaultRoutes(record, staying, netns);
+    return [];
+  } catch (error) {
+    log.error({ error: (error as Error).message }, 'cannot set the default routes that the pod is left with');
+    return [error as Error]; // no reason to keep what is to go
+  }
+}
+
+/**
+ * Detach everything that the journal has of a container, or some of it while the container goes on.
+ * @returns errors; what could not be detached stays in the journal
+ * @throws CniError 105
+ */
 export async function undoRecord(
   record: JournalRecord,
   journal: Journal,
   options: Omit<DetachOptions, 'netns'>,
+  attachments: readonly JournalAttachment[] = record.attachments,
 ): Promise<Error[]> {
   const netns = openRecordNetns(record);
   try {
-    const errors = await detachAll(record, record.attachments, { ...options, netns });
+    const staying = record.attachments.filter((one) => one.state === 'attached' && !attachments.includes(one));
+    const routeErrors = staying.length === 0 ? [] : await leaveRoutes(record, staying, netns, options.log);
+    const errors = await detachAll(record, attachments, { ...options, netns });
     if (record.attachments.length === 0) journal.remove(record.containerId);
     else await journal.write(record);
-    return errors;
+    return [...routeErrors, ...errors];
   } finally {
     netns?.close();
   }
+}
+
+/** All errors of an undoing as one; the first one's code is the answer's. */
+export function joinedErrors(errors: readonly Error[]): CniError {
+  const all = errors.map(toCniError);
+  const first = all[0] ?? new CniError(CniCode.internal, 'DEL failed');
+  if (all.length === 1) return first;
+  return new CniError(first.code, all.map(({ message }) => message).join('; '), {
+    details: first.details,
+    cause: first,
+  });
+}
+
+/**
+ * Why an operation failed that was undone.
+ * @param budget of the operation: whatever fails once it has ended does so because of that
+ * @param undoErrors what could not be undone
+ */
+export function undoneFailure(thrown: unknown, budget: AbortSignal, undoErrors: readonly Error[]): CniError {
+  // A plugin that was ended says so itself, with the reason.
+  const error = toCniError(budget.aborted && !(thrown instanceof CniError) ? budget.reason : thrown);
+  if (undoErrors.length === 0) return error;
+  const left = undoErrors.map(({ message }) => message).join('; ');
+  return new CniError(error.code, error.message, {
+    details: `${error.details}${error.details === '' ? '' : '; '}not undone, kept in the journal until DEL: ${left}`,
+    cause: error,
+  });
 }

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
+import { RawObject } from '../cni/raw-json.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
@@ -40,7 +41,8 @@ async function run(options: Options): Promise<void> {
   const log = pino({ level: options.logLevel, base: null }, pino.destination(2));
   // Plugins that run as our children get no more of our environment than this.
   const delegateEnv = { PATH: process.env['PATH'] };
-  const requests = new Requests(log, { concurrency: options.maxOperations, queueLength: QUEUE_LENGTH });
+  const nodeKeys = RawObject.parse('{}', 'daemon configuration').with({ cniDir: JSON.stringify(options.cniDir) });
+  const requests = new Requests(log, { concurrency: options.maxOperations, queueLength: QUEUE_LENGTH }, nodeKeys);
   requests.stateDirectories.add(options.cniDir);
   const server = new DaemonServer(requests, { socketDir: options.socketDir, delegateEnv });
   const ending = new AbortController();

@@ -1,11 +1,15 @@
 /** Takes requests from the socket into the engine: queueing, one container's DEL ending its ADD, logging. */
 import type { Logger } from 'pino';
-import { type Answer, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
+import { type Answer, answerHotplug, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
+import { parseHotplugRequest } from '../attach/hotplug-request.ts';
 import type { OperationContext } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
-import { CniCode, CniError } from '../cni/errors.ts';
+import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import type { RawObject } from '../cni/raw-json.ts';
 import type { CniRequest } from '../cni/request.ts';
+import { NEWEST_VERSION } from '../cni/versions.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
+import { type MultusConfig, parseNodeKeys } from '../pod/multus-config.ts';
 import type { WireRequest } from '../wire/http.ts';
 import { type Lane, Lanes, type LanesOptions } from './lanes.ts';
 
@@ -29,13 +33,16 @@ const LANES: Record<CniRequest['command'], Lane> = {
 export class Requests {
   /** State directories that requests named: the reconciler looks after them. */
   readonly stateDirectories = new Set<string>();
+  private readonly nodeConfig: MultusConfig;
   private readonly lanes: Lanes;
   private readonly log: Logger;
   private readonly openSource = createSources();
   /** ADDs under way; a container has several when its runtime repeats itself. */
   private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 
-  constructor(log: Logger, lanes: LanesOptions) {
+  /** @param nodeKeys keys of a multus configuration: those that no request brings count for `POST /delegate` */
+  constructor(log: Logger, lanes: LanesOptions, nodeKeys: RawObject) {
+    this.nodeConfig = parseNodeKeys(nodeKeys);
     this.log = log;
     this.lanes = new Lanes(lanes);
   }
@@ -44,17 +51,37 @@ export class Requests {
     return this.lanes.active;
   }
 
-  /** Never throws: every failure is an answer. */
+  /** A runtime's request. Never throws: every failure is an answer. */
   async answer(wire: WireRequest, caller: Caller): Promise<Answer> {
     const request = readRequest(wire.env, wire.config);
     if (request instanceof CniError) {
-      this.log.error({ error: request.message, code: request.code }, 'refused a request');
+      this.logRefusal(request);
       return refusal(request, wire.config);
     }
+    if (request.command === 'DEL') this.endAdds(request.containerId);
+    return this.queued(request, caller, (context) => answerRequest(request, context));
+  }
+
+  /** One network of a running pod (`POST /delegate`). Never throws. */
+  async answerHotplug(body: Buffer, caller: Caller): Promise<Answer> {
+    try {
+      const request = parseHotplugRequest(body);
+      return await this.queued(request, caller, (context) => answerHotplug(request, this.nodeConfig, context));
+    } catch (thrown) {
+      const error = toCniError(thrown);
+      this.logRefusal(error);
+      return errorAnswer(error, NEWEST_VERSION);
+    }
+  }
+
+  private async queued(
+    request: CniRequest,
+    caller: Caller,
+    work: (context: OperationContext) => Promise<Answer>,
+  ): Promise<Answer> {
     const ending = new AbortController();
     const add = { containerId: request.containerId, ending };
     if (request.command === 'ADD') this.adds.add(add);
-    if (request.command === 'DEL') this.endAdds(request.containerId);
     const log = this.requestLog(request);
     log.debug({ active: this.active }, `${request.command} received`);
     const context: OperationContext = {
@@ -68,12 +95,16 @@ export class Requests {
       confirm: caller.confirm,
     };
     try {
-      return await this.lanes.run(LANES[request.command], () => answerRequest(request, context));
+      return await this.lanes.run(LANES[request.command], () => work(context));
     } catch (error) {
       return errorAnswer(error, request.cniVersion);
     } finally {
       this.adds.delete(add);
     }
+  }
+
+  private logRefusal({ message, code }: CniError): void {
+    this.log.error({ error: message, code }, 'refused a request');
   }
 
   private endAdds(containerId: string): void {

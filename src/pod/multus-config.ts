@@ -203,9 +203,19 @@ export function parseConfigForDel(config: RawObject): MultusConfig {
     return parseMultusConfig(config);
   } catch {
     const needed = KEYS_FOR_DEL.map((key) => [key, config.raw(key)]).filter(([, raw]) => raw !== undefined);
-    const reduced = RawObject.parse('{"clusterNetwork": "-"}', WHAT).with(Object.fromEntries(needed));
-    return { ...parseMultusConfig(reduced), clusterNetwork: '' };
+    return parseNodeKeys(RawObject.parse('{}', WHAT).with(Object.fromEntries(needed)));
   }
+}
+
+/**
+ * The keys of a node's own configuration, which need not say anything of the node's networks.
+ * @throws CniError 7 as parseMultusConfig
+ */
+export function parseNodeKeys(keys: RawObject): MultusConfig {
+  return {
+    ...parseMultusConfig(keys.with({ clusterNetwork: '"-"', defaultDelegates: undefined })),
+    clusterNetwork: '',
+  };
 }
 
 /**

@@ -1,0 +1,99 @@
+/** Hot-plug ADD: one network joins a running pod, or leaves no trace; the pod's others are not touched. */
+import { CniCode, CniError } from '../cni/errors.ts';
+import { convertResult } from '../cni/result.ts';
+import { Netns } from '../node/netns.ts';
+import { type PlannedAttachment, planDefaultRoutes } from '../pod/plan.ts';
+import { attachNetwork, requireFreeName } from './attach-network.ts';
+import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
+import { type Hotplug, planHotplug } from './hotplug-plan.ts';
+import { hotplugLock, recordToJoin } from './hotplug-record.ts';
+import { Journal } from './journal.ts';
+import type { JournalAttachment, JournalRecord } from './journal-record.ts';
+import { withContainerLock } from './locks.ts';
+import { newAttachment } from './make-plan.ts';
+import { NEVER_ABORTED, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
+import { undoneFailure, undoRecord } from './undo-record.ts';
+
+/** Detach an attachment that never got ready, or a leftover of one. */
+function takeBack(hotplug: Hotplug, record: JournalRecord, journal: Journal, attachment: JournalAttachment) {
+  const { log, request } = hotplug;
+  const runner = hotplug.runner(record.path);
+  return withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the hot-plug', (signal) =>
+    undoRecord(record, journal, { runner, trace: request.trace, signal, log }, [attachment]),
+  );
+}
+
+/**
+ * An attachment of that name in the record: one that is attached is an error; what an earlier hot-plug or its DEL left
+ * is undone first. What was never attached and cannot be detached must not keep the name for ever: it is forgotten.
+ */
+async function clearLeftover(hotplug: Hotplug, record: JournalRecord, journal: Journal): Promise<void> {
+  const { containerId, ifName } = hotplug.request;
+  const earlier = record.attachments.find((one) => one.ifName === ifName);
+  if (earlier === undefined) return;
+  if (earlier.state === 'attached') {
+    throw new CniError(
+      CniCode.alreadyAttached,
+      `Cannot plug in interface "${ifName}": container ${containerId} has it already, for network "${earlier.network}"; DEL it first`,
+    );
+  }
+  const [error] = await takeBack(hotplug, record, journal, earlier);
+  if (error !== undefined) {
+    throw new CniError(
+      CniCode.tryAgainLater,
+      `Cannot plug in interface "${ifName}": what is left of it cannot be undone: ${error.message}`,
+      { cause: error },
+    );
+  }
+  if (!record.attachments.includes(earlier)) return;
+  record.attachments.splice(record.attachments.indexOf(earlier), 1);
+  hotplug.log.warn({ network: earlier.network, ifName, error: earlier.lastError }, 'forgot what never was attached');
+}
+
+/** @returns the result in the pod */
+async function join(
+  hotplug: Hotplug,
+  record: JournalRecord,
+  journal: Journal,
+  planned: PlannedAttachment,
+  netns: Netns,
+): Promise<string> {
+  const before = await requireFreeName(netns, planned);
+  const attachment = newAttachment(planned);
+  record.attachments.push(attachment);
+  record.defaultRoutes = planDefaultRoutes(
+    record.attachments.filter((one) => one === attachment || one.state === 'attached'),
+  );
+  await journal.write(record); // the routes, too: whoever undoes this puts them right
+  try {
+    const result = await attachNetwork(hotplug, record, attachment, netns, before);
+    await applyDefaultRoutes(netns, record.defaultRoutes);
+    attachment.state = 'attached';
+    await journal.write(record);
+    hotplug.budget.throwIfAborted();
+    const inPod = withoutReplacedRoutes(result, record.defaultRoutes);
+    return convertResult(inPod, hotplug.request.cniVersion);
+  } catch (error) {
+    throw undoneFailure(error, hotplug.budget, await takeBack(hotplug, record, journal, attachment));
+  }
+}
+
+/**
+ * @returns the answer's JSON text
+ * @throws CniError; then nothing of the network is attached, or it is in the journal
+ */
+export async function hotplugAdd(hotplug: Hotplug): Promise<string> {
+  const { request, config } = hotplug;
+  const netns = Netns.open(request.netns);
+  try {
+    const planned = await planHotplug(hotplug);
+    const journal = new Journal(config.cniDir);
+    return await withContainerLock(request.containerId, hotplugLock(hotplug), async () => {
+      const record = recordToJoin(hotplug, journal, netns);
+      await clearLeftover(hotplug, record, journal);
+      return join(hotplug, record, journal, planned, netns);
+    });
+  } finally {
+    netns.close();
+  }
+}
