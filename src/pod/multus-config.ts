@@ -8,7 +8,7 @@ import { plainNameRule } from '../cni/names.ts';
 import { quote } from '../cni/quote.ts';
 import { RawObject } from '../cni/raw-json.ts';
 import { ConfigKeys, isRecord } from './config-keys.ts';
-import { type LogSettings, parseLogSettings } from './log-settings.ts';
+import { parseLogSettings } from './log-settings.ts';
 
 /** What happens when a fact that a delegate claims is not what the kernel has. */
 export type VerifyMode = 'off' | 'warn' | 'enforce';
@@ -94,7 +94,6 @@ export interface MultusConfig {
   delegateTimeoutMs: number;
   /** Longest duration of one request, milliseconds. */
   requestTimeoutMs: number;
-  log: LogSettings;
   /** Keys that have no effect beside the others; to be logged. */
   notes: string[];
 }
@@ -220,6 +219,7 @@ export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig 
   const defaultNetworks = keys.texts('defaultNetworks', []);
   const isTke = networks.dialect === 'tke';
   checkCapabilities(keys);
+  parseLogSettings(keys); // the log is open already, by what of it could be read
   keys.flag('retryDeleteOnError', false); // what cannot be detached always stays in the journal
   return {
     ...networks,
@@ -247,7 +247,6 @@ export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig 
     verify: verifyOf(keys, config.value('verify')),
     delegateTimeoutMs: keys.duration('delegateTimeout', 60_000),
     requestTimeoutMs: keys.duration('requestTimeout', 110_000),
-    log: parseLogSettings(keys),
     notes:
       defaultNetworks.length > 0 && networks.clusterNetwork === ''
         ? ['"defaultNetworks" has no effect without "clusterNetwork", as in Multus; add them to "delegates"']
