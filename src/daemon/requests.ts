@@ -10,8 +10,10 @@ import type { CniRequest } from '../cni/request.ts';
 import { NEWEST_VERSION } from '../cni/versions.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { type MultusConfig, parseNodeKeys } from '../pod/multus-config.ts';
+import { type Overlay, overlaid } from '../pod/overlay.ts';
 import type { WireRequest } from '../wire/http.ts';
 import { type Lane, Lanes, type LanesOptions } from './lanes.ts';
+import type { RequestLogs } from './request-logs.ts';
 
 /** How a caller wants its plugins run, and when it is gone. */
 export interface Caller {
@@ -19,6 +21,17 @@ export interface Caller {
   runner: (searchPath: readonly string[]) => DelegateRunner;
   signal: AbortSignal;
   confirm?: () => Promise<void>;
+}
+
+export interface RequestsOptions {
+  logs: RequestLogs;
+  /** Keys for every request of the node. */
+  overlay: Overlay;
+  /** The multus configuration of requests that bring none. */
+  nodeKeys: RawObject;
+  lanes: LanesOptions;
+  /** To be looked after before any request names them. */
+  stateDirectories: readonly string[];
 }
 
 const LANES: Record<CniRequest['command'], Lane> = {
@@ -32,19 +45,23 @@ const LANES: Record<CniRequest['command'], Lane> = {
 
 export class Requests {
   /** State directories that requests named: the reconciler looks after them. */
-  readonly stateDirectories = new Set<string>();
+  readonly stateDirectories: Set<string>;
+  private readonly nodeKeys: RawObject;
   private readonly nodeConfig: MultusConfig;
   private readonly lanes: Lanes;
-  private readonly log: Logger;
+  private readonly logs: RequestLogs;
+  private readonly overlay: Overlay;
   private readonly openSource = createSources();
   /** ADDs under way; a container has several when its runtime repeats itself. */
   private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 
-  /** @param nodeKeys keys of a multus configuration: those that no request brings count for `POST /delegate` */
-  constructor(log: Logger, lanes: LanesOptions, nodeKeys: RawObject) {
+  constructor({ logs, overlay, nodeKeys, lanes, stateDirectories }: RequestsOptions) {
+    this.logs = logs;
+    this.overlay = overlay;
+    this.nodeKeys = nodeKeys;
     this.nodeConfig = parseNodeKeys(nodeKeys);
-    this.log = log;
     this.lanes = new Lanes(lanes);
+    this.stateDirectories = new Set(stateDirectories);
   }
 
   get active(): number {
@@ -53,20 +70,23 @@ export class Requests {
 
   /** A runtime's request. Never throws: every failure is an answer. */
   async answer(wire: WireRequest, caller: Caller): Promise<Answer> {
-    const request = readRequest(wire.env, wire.config);
-    if (request instanceof CniError) {
-      this.logRefusal(request);
-      return refusal(request, wire.config);
+    const asked = readRequest(wire.env, wire.config);
+    if (asked instanceof CniError) {
+      this.logRefusal(asked);
+      return refusal(asked, wire.config);
     }
+    const request = overlaid(asked, this.overlay);
     if (request.command === 'DEL') this.endAdds(request.containerId);
-    return this.queued(request, caller, (context) => answerRequest(request, context));
+    return this.queued(request, request.config, caller, (context) => answerRequest(request, context));
   }
 
   /** One network of a running pod (`POST /delegate`). Never throws. */
   async answerHotplug(body: Buffer, caller: Caller): Promise<Answer> {
     try {
       const request = parseHotplugRequest(body);
-      return await this.queued(request, caller, (context) => answerHotplug(request, this.nodeConfig, context));
+      return await this.queued(request, this.nodeKeys, caller, (context) =>
+        answerHotplug(request, this.nodeConfig, context),
+      );
     } catch (thrown) {
       const error = toCniError(thrown);
       this.logRefusal(error);
@@ -74,15 +94,17 @@ export class Requests {
     }
   }
 
+  /** @param keys of the multus configuration that counts for the request */
   private async queued(
     request: CniRequest,
+    keys: RawObject,
     caller: Caller,
     work: (context: OperationContext) => Promise<Answer>,
   ): Promise<Answer> {
     const ending = new AbortController();
     const add = { containerId: request.containerId, ending };
     if (request.command === 'ADD') this.adds.add(add);
-    const log = this.requestLog(request);
+    const log = this.requestLog(request, keys);
     log.debug({ active: this.active }, `${request.command} received`);
     const context: OperationContext = {
       door: 'daemon',
@@ -104,7 +126,7 @@ export class Requests {
   }
 
   private logRefusal({ message, code }: CniError): void {
-    this.log.error({ error: message, code }, 'refused a request');
+    this.logs.own.error({ error: message, code }, 'refused a request');
   }
 
   private endAdds(containerId: string): void {
@@ -114,10 +136,9 @@ export class Requests {
     }
   }
 
-  private requestLog(request: CniRequest): Logger {
-    const { command, containerId, args } = request;
+  private requestLog({ command, containerId, args }: CniRequest, keys: RawObject): Logger {
     const pod = args.get('K8S_POD_NAME');
-    return this.log.child({
+    return this.logs.of(keys).child({
       cmd: command,
       ...(containerId === '' ? {} : { container: containerId }),
       ...(pod === undefined ? {} : { pod: `${args.get('K8S_POD_NAMESPACE') ?? ''}/${pod}` }),
