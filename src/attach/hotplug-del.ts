@@ -1,46 +1,40 @@
 /** Hot-plug DEL: one network leaves a running pod, with the bytes of its ADD; idempotent. */
 import { CniCode, CniError } from '../cni/errors.ts';
 import { delChain } from '../delegate/run-chain.ts';
-import type { Netns } from '../node/netns.ts';
-import type { PlannedAttachment } from '../pod/plan.ts';
 import { type Hotplug, planHotplug } from './hotplug-plan.ts';
-import { hotplugLock, requireSamePod } from './hotplug-record.ts';
+import { hotplugLock, hotplugPath, requireSamePod } from './hotplug-record.ts';
 import { Journal } from './journal.ts';
+import type { JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { delegateBudget, searchPath } from './operation.ts';
+import { delegateBudget } from './operation.ts';
 import { joinedErrors, openIfThere, undoRecord } from './undo-record.ts';
 
 /**
- * The attachment that an interface in no record would be. What cannot be planned was not plugged in by us: where there is
- * no such interface either, nothing is left to do.
+ * An interface in no record: Multus plugged it in before us, or it is gone already. The plugins that the request names
+ * know what to do. When none of them can be run (the network is not allowed, not installed, wrong) they did not plug it in
+ * either: where there is no such interface, nothing is left to do.
+ * @throws CniError of a plugin, or why none was run
  */
-async function planStranger(hotplug: Hotplug, netns: Netns | undefined): Promise<PlannedAttachment | undefined> {
-  try {
-    return await planHotplug(hotplug);
-  } catch (error) {
-    const { ifName } = hotplug.request;
-    const links = (await netns?.links()) ?? [];
-    if (links.some(({ name }) => name === ifName)) throw error;
-    hotplug.log.warn({ ifName, error: (error as Error).message }, 'nothing to detach; the plugins were not run');
-    return undefined;
-  }
-}
-
-/** An interface in no record: Multus plugged it in before us, or it is gone already. Its plugins know what to do. */
-async function detachStranger(hotplug: Hotplug): Promise<void> {
+async function detachStranger(hotplug: Hotplug, record: JournalRecord | undefined): Promise<void> {
   const { containerId, netns: netnsPath, ifName, trace } = hotplug.request;
   const netns = openIfThere(netnsPath);
+  let isBegun = false;
   try {
-    const planned = await planStranger(hotplug, netns);
-    if (planned === undefined) return;
-    const { steps, network, args } = planned;
-    const path = searchPath(hotplug);
+    const { steps, network, args } = await planHotplug(hotplug);
+    const path = hotplugPath(hotplug, record);
     const invocation = { network, containerId, netns: netns?.path ?? '', ifName, args, path, trace };
     await delChain(steps, invocation, undefined, {
       runner: hotplug.runner(path),
       deadlineMs: delegateBudget(hotplug),
       signal: hotplug.budget,
+      onStart: () => {
+        isBegun = true;
+      },
     });
+  } catch (error) {
+    const links = (await netns?.links()) ?? [];
+    if (isBegun || links.some(({ name }) => name === ifName)) throw error;
+    hotplug.log.warn({ ifName, error: (error as Error).message }, 'nothing to detach; no plugin was run');
   } finally {
     netns?.close();
   }
@@ -58,7 +52,7 @@ export async function hotplugDel(hotplug: Hotplug): Promise<void> {
     const record = journal.read(containerId);
     if (record !== undefined) requireSamePod(record, hotplug);
     const attachment = record?.attachments.find((one) => one.ifName === ifName);
-    if (record === undefined || attachment === undefined) return detachStranger(hotplug);
+    if (record === undefined || attachment === undefined) return detachStranger(hotplug, record);
     if (attachment.isDefault) {
       throw new CniError(
         CniCode.invalidEnvironment,

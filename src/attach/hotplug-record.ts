@@ -32,13 +32,16 @@ export function requireSettled({ containerId, complete, attachments }: JournalRe
   throw new CniError(CniCode.tryAgainLater, `Cannot change the networks of container ${containerId}: ${reason}`);
 }
 
+/** Plugins are looked for where those of the container's ADD were found, then where the daemon's configuration says. */
+export function hotplugPath(hotplug: Hotplug, record: JournalRecord | undefined): string[] {
+  return [...new Set([...(record?.path ?? []), ...searchPath(hotplug)])];
+}
+
 const NOTHING = { attachments: [], defaultRoutes: [], statusAnnotations: [] };
 
 /**
  * The record that a network joins. A container without one was attached by somebody else, before us: it gets a record of
  * what is plugged in now, which the runtime's DEL of the container undoes.
- *
- * Its plugins are looked for where those of the ADD were found, then where the daemon's configuration says.
  * @throws CniError 4 for another pod's container, 8 for another namespace, 11 when the container comes or goes
  */
 export function recordToJoin(hotplug: Hotplug, journal: Journal, netns: Netns): JournalRecord {
@@ -52,5 +55,5 @@ export function recordToJoin(hotplug: Hotplug, journal: Journal, netns: Netns): 
       `Cannot use CNI_NETNS "${netns.path}": container ${record.containerId} was attached in another network namespace (${record.netnsPath})`,
     );
   }
-  return { ...record, path: [...new Set([...record.path, ...searchPath(hotplug)])] };
+  return { ...record, path: hotplugPath(hotplug, record) };
 }

@@ -1,0 +1,113 @@
+/** Multus's dynamic networks controller, as far as the daemon can see it: its requests to `POST /delegate`. */
+import { writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import type { Lab } from './lab.ts';
+import { until } from './process.ts';
+
+export interface PlugCall {
+  /** CNI_IFNAME. */
+  ifName?: string;
+  /** The network's configuration; a text is sent as it is. */
+  config?: unknown;
+  attributes?: unknown;
+  container?: string;
+  pod?: string;
+  /** Changes to the environment; undefined removes. */
+  env?: Record<string, string | undefined>;
+  /** Given a function that ends the connection. */
+  onSent?: (hangUp: () => void) => void;
+}
+
+export interface HttpReply {
+  status: number;
+  body: string;
+  /** The body as JSON, undefined when it is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests reach into results and errors
+  json: any;
+}
+
+/** Send a body as it is. */
+export function postDelegate(
+  lab: Lab,
+  body: string,
+  method = 'POST',
+  onSent?: (hangUp: () => void) => void,
+): Promise<HttpReply> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath: lab.socketPath, path: '/delegate', method }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk) => {
+        text += chunk;
+      });
+      response.on('end', () => {
+        let json: unknown;
+        try {
+          json = JSON.parse(text);
+        } catch {
+          json = undefined;
+        }
+        resolve({ status: response.statusCode ?? 0, body: text, json });
+      });
+    });
+    sent.on('error', reject);
+    onSent?.(() => sent.destroy());
+    sent.end(body);
+  });
+}
+
+/** The body that the controller sends: the sandbox and its namespace by CRI, the pod by its API object. */
+export function delegateBody(lab: Lab, command: string, call: PlugCall = {}): string {
+  const { ifName = 'hot0', config = {}, container = 'c1', pod = 'pod1' } = call;
+  const env = {
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: container,
+    CNI_NETNS: lab.netns(pod),
+    CNI_IFNAME: ifName,
+    CNI_ARGS: `K8S_POD_NAMESPACE=default;K8S_POD_NAME=${pod};K8S_POD_UID=uid-${pod}`,
+    ...call.env,
+  };
+  const text = typeof config === 'string' ? config : JSON.stringify(config);
+  return JSON.stringify({
+    env,
+    config: Buffer.from(text).toString('base64'),
+    interfaceAttributes: call.attributes ?? null,
+  });
+}
+
+export function delegate(lab: Lab, command: string, call: PlugCall = {}): Promise<HttpReply> {
+  return postDelegate(lab, delegateBody(lab, command, call), 'POST', call.onSent);
+}
+
+/** Start the daemon as the node has it: what `POST /delegate` goes by is in its own file. */
+export async function startNodeDaemon(lab: Lab, keys: Record<string, unknown> = {}, ...options: string[]) {
+  const file = join(lab.directory, 'daemon-config.json');
+  writeFileSync(file, JSON.stringify({ binDir: lab.binDir, manifestsDir: lab.manifestsDir, ...keys }));
+  await lab.startDaemon('--config', file, ...options);
+}
+
+/** Success of ADD: a result that the controller can read, never null. @returns it */
+export function assertPlugged({ status, body, json }: HttpReply): HttpReply['json'] {
+  assert.is(status, 200, body);
+  assert.equal(Object.keys(json), ['Result']);
+  assert.is(json.Result.cniVersion, '1.1.0');
+  return json.Result;
+}
+
+/** Success of DEL, CHECK and STATUS. */
+export function assertDone({ status, body }: HttpReply): void {
+  assert.equal([status, body], [200, '']);
+}
+
+/** A CNI error object with this code, whose message has all of `parts`. */
+export function assertRefused({ status, body, json }: HttpReply, code: number, ...parts: string[]): void {
+  assert.is(status, 400, body);
+  assert.equal([json?.code, typeof json?.msg, json?.cniVersion], [code, 'string', '1.1.0'], body);
+  for (const part of parts) assert.ok(json.msg.includes(part), `message must have ${part}: ${json.msg}`);
+}
+
+/** Wait until the daemon has logged that. */
+export const logged = (lab: Lab, text: string): Promise<void> =>
+  until(`the daemon logs "${text}"`, () => lab.daemonLog.includes(text));
