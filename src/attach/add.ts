@@ -4,7 +4,7 @@ import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
 import { addChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
-import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
+import { applyDefaultRoutes, withPlannedRoutes } from './default-routes.ts';
 import { detachAll, invocationOf } from './detach.ts';
 import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
@@ -154,8 +154,11 @@ async function attachAll(
     const undoErrors = await rollBack(operation, record, journal, netns);
     throw withUndoErrors(toCniError(reason), undoErrors);
   }
-  if (answer === undefined) throw new CniError(CniCode.internal, 'the plan has no default attachment');
-  return withoutReplacedRoutes(answer, record.defaultRoutes);
+  const own = record.attachments.find(({ isDefault }) => isDefault);
+  if (answer === undefined || own === undefined) {
+    throw new CniError(CniCode.internal, 'the plan has no default attachment');
+  }
+  return withPlannedRoutes(answer, own.ifName, record.defaultRoutes);
 }
 
 function withUndoErrors(error: CniError, undoErrors: readonly Error[]): CniError {
