@@ -18,6 +18,7 @@ import {
   UNDO_BUDGET_MS,
   withinBudget,
 } from './operation.ts';
+import { publishStatus } from './pod-status.ts';
 import { awaitReadiness } from './readiness.ts';
 import { settleLink } from './settle-link.ts';
 import { openRecordNetns, undoRecord } from './undo-record.ts';
@@ -193,6 +194,7 @@ async function clearEarlierAttempt(operation: Operation, journal: Journal, netns
     trace: operation.request.trace,
     signal: operation.budget,
     log: operation.log,
+    openSource: operation.openSource,
   });
   if (errors[0] !== undefined) {
     throw new CniError(
@@ -213,7 +215,9 @@ export async function add(operation: Operation): Promise<string> {
     const journal = new Journal(config.cniDir);
     return await withContainerLock(request.containerId, lockRequest(operation), async () => {
       await clearEarlierAttempt(operation, journal, netns);
-      const result = await attachAll(operation, newRecord(operation, plan, netns), journal, netns);
+      const record = newRecord(operation, plan, netns);
+      const result = await attachAll(operation, record, journal, netns);
+      await publishStatus(operation, record, netns);
       return convertResult(result, request.cniVersion);
     });
   } finally {
