@@ -3,13 +3,14 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import { type CniResult, convertResult } from '../cni/result.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import { attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
-import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
+import { applyDefaultRoutes, withPlannedRoutes } from './default-routes.ts';
 import { detachAll } from './detach.ts';
 import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newRecord, resolvePlan } from './make-plan.ts';
 import { lockRequest, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
+import { publishStatus } from './pod-status.ts';
 import { awaitReadiness } from './readiness.ts';
 import { openRecordNetns, undoneFailure, undoRecord } from './undo-record.ts';
 
@@ -78,8 +79,11 @@ async function attachAll(
     await written.catch(() => undefined);
     throw undoneFailure(error, operation.budget, await rollBack(operation, record, journal, netns));
   }
-  if (answer === undefined) throw new CniError(CniCode.internal, 'the plan has no default attachment');
-  return withoutReplacedRoutes(answer, record.defaultRoutes);
+  const own = record.attachments.find(({ isDefault }) => isDefault);
+  if (answer === undefined || own === undefined) {
+    throw new CniError(CniCode.internal, 'the plan has no default attachment');
+  }
+  return withPlannedRoutes(answer, own.ifName, record.defaultRoutes);
 }
 
 /**
@@ -105,6 +109,7 @@ async function clearEarlierAttempt(operation: Operation, journal: Journal, netns
     trace: operation.request.trace,
     signal: operation.budget,
     log: operation.log,
+    openSource: operation.openSource,
   });
   if (errors[0] !== undefined) {
     throw new CniError(
@@ -125,7 +130,9 @@ export async function add(operation: Operation): Promise<string> {
     const journal = new Journal(config.cniDir);
     return await withContainerLock(request.containerId, lockRequest(operation), async () => {
       await clearEarlierAttempt(operation, journal, netns);
-      const result = await attachAll(operation, newRecord(operation, plan, netns), journal, netns);
+      const record = newRecord(operation, plan, netns);
+      const result = await attachAll(operation, record, journal, netns);
+      await publishStatus(operation, record, netns);
       return convertResult(result, request.cniVersion);
     });
   } finally {

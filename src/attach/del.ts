@@ -1,9 +1,11 @@
 /** DEL: by the journal, with the bytes of ADD, in reverse; idempotent; a missing namespace is normal. */
+import { podLabel } from '../pod/identity.ts';
 import { delWithoutRecord } from './damaged-record.ts';
 import { Journal } from './journal.ts';
 import { DamagedRecordError, hasRuntimeAdd, isRecordOf, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { lockRequest, type Operation } from './operation.ts';
+import { clearStatus } from './pod-status.ts';
 import { joinedErrors, undoRecord } from './undo-record.ts';
 
 function readRecord(journal: Journal, containerId: string): JournalRecord | DamagedRecordError | undefined {
@@ -21,6 +23,10 @@ export async function del(operation: Operation): Promise<void> {
   const journal = new Journal(config.cniDir);
   await withContainerLock(request.containerId, lockRequest(operation), async () => {
     const record = readRecord(journal, request.containerId);
+    if (record === undefined || record instanceof DamagedRecordError) {
+      const { containerId, args } = request;
+      await clearStatus({ containerId, pod: podLabel(args), source: config }, operation);
+    }
     if (record instanceof DamagedRecordError) return delWithoutRecord(operation, journal, record);
     if (record === undefined) journal.remove(request.containerId); // what a write that was cut off may have left
     // What was plugged into a container that we did not attach goes with it, whichever network its runtime names.
@@ -32,6 +38,7 @@ export async function del(operation: Operation): Promise<void> {
       trace: request.trace,
       signal: operation.budget,
       log: operation.log,
+      openSource: operation.openSource,
     });
     if (errors.length > 0) throw joinedErrors(errors);
   });

@@ -4,7 +4,7 @@ import { convertResult } from '../cni/result.ts';
 import { Netns } from '../node/netns.ts';
 import { type PlannedAttachment, planDefaultRoutes } from '../pod/plan.ts';
 import { attachNetwork, requireFreeName } from './attach-network.ts';
-import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
+import { withPlannedRoutes } from './default-routes.ts';
 import { type Hotplug, planHotplug } from './hotplug-plan.ts';
 import { hotplugLock, recordToJoin } from './hotplug-record.ts';
 import { Journal } from './journal.ts';
@@ -12,14 +12,15 @@ import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newAttachment } from './make-plan.ts';
 import { NEVER_ABORTED, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
+import { ensureDefaultRoutes } from './replan-routes.ts';
 import { undoneFailure, undoRecord } from './undo-record.ts';
 
 /** Detach an attachment that never got ready, or a leftover of one. */
 function takeBack(hotplug: Hotplug, record: JournalRecord, journal: Journal, attachment: JournalAttachment) {
-  const { log, request } = hotplug;
+  const { log, request, openSource } = hotplug;
   const runner = hotplug.runner(record.path);
   return withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the hot-plug', (signal) =>
-    undoRecord(record, journal, { runner, trace: request.trace, signal, log }, [attachment]),
+    undoRecord(record, journal, { runner, trace: request.trace, signal, log, openSource }, [attachment]),
   );
 }
 
@@ -67,11 +68,11 @@ async function join(
   await journal.write(record); // the routes, too: whoever undoes this puts them right
   try {
     const result = await attachNetwork(hotplug, record, attachment, netns, before);
-    await applyDefaultRoutes(netns, record.defaultRoutes);
+    await ensureDefaultRoutes(netns, record.defaultRoutes);
     attachment.state = 'attached';
     await journal.write(record);
     hotplug.budget.throwIfAborted();
-    const inPod = withoutReplacedRoutes(result, record.defaultRoutes);
+    const inPod = withPlannedRoutes(result, attachment.ifName, record.defaultRoutes);
     return convertResult(inPod, hotplug.request.cniVersion);
   } catch (error) {
     throw undoneFailure(error, hotplug.budget, await takeBack(hotplug, record, journal, attachment));

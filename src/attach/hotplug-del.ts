@@ -45,7 +45,7 @@ async function detachStranger(hotplug: Hotplug, record: JournalRecord | undefine
  *   in the journal for the next try
  */
 export async function hotplugDel(hotplug: Hotplug): Promise<void> {
-  const { request, config, log, budget: signal } = hotplug;
+  const { request, config, log, openSource, budget: signal } = hotplug;
   const { containerId, ifName, trace } = request;
   const journal = new Journal(config.cniDir);
   await withContainerLock(containerId, hotplugLock(hotplug), async () => {
@@ -60,7 +60,7 @@ export async function hotplugDel(hotplug: Hotplug): Promise<void> {
       );
     }
     const runner = hotplug.runner(record.path);
-    const errors = await undoRecord(record, journal, { runner, trace, signal, log }, [attachment]);
+    const errors = await undoRecord(record, journal, { runner, trace, signal, log, openSource }, [attachment]);
     if (errors.length > 0) throw joinedErrors(errors);
   });
 }

@@ -2,6 +2,7 @@
  * The journal against the node: what belongs to a namespace that is gone, to another boot, or to an ADD that nobody
  * ended is detached, although no runtime asks for it (containerd never calls GC).
  */
+import type { OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { bootId } from '../node/boot-id.ts';
@@ -14,6 +15,7 @@ import { isNetnsGone, undoRecord } from './undo-record.ts';
 export interface ReconcileOptions {
   cniDir: string;
   runner: (searchPath: readonly string[]) => DelegateRunner;
+  openSource: OpenSource;
   log: Log;
   signal: AbortSignal;
 }
@@ -61,7 +63,7 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
       const found = record === undefined ? undefined : reasonToDetach(record);
       if (record === undefined || found === undefined) return [];
       log.warn({ container: containerId, pod: record.pod, reason: found.reason }, 'detaching');
-      const undoing = { runner: options.runner(record.path), trace: {}, signal, log };
+      const undoing = { runner: options.runner(record.path), trace: {}, signal, log, openSource: options.openSource };
       return undoRecord(record, journal, undoing, found.attachments);
     }),
   );

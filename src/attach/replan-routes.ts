@@ -1,13 +1,10 @@
 /** The default routes of a running pod when an attachment comes or goes. */
-import { isIPv6 } from 'node:net';
+import { cidrFamily, ipFamily } from '../cni/ip.ts';
 import { parseResult } from '../cni/result.ts';
 import type { Netns } from '../node/netns.ts';
 import { type FamilyRoutes, planDefaultRoutes } from '../pod/plan.ts';
-import { applyDefaultRoutes } from './default-routes.ts';
+import { applyDefaultRoutes, differingDefaultRoutes, isDefaultRoute } from './default-routes.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
-
-/** RT_TABLE_MAIN: routes of other tables are the plugin's own affair. */
-const MAIN_TABLE = 254;
 
 /**
  * The gateways that the default network brought by itself, before another one was asked to have the pod's default
@@ -17,12 +14,22 @@ function ownRoutes(attachments: readonly JournalAttachment[], family: 4 | 6): Fa
   const own = attachments.find(({ isDefault }) => isDefault);
   if (own === undefined) return { family, gateways: [] };
   const { ips, routes } = parseResult(own.result, `result of network "${own.network}"`, own.cniVersion);
-  const isOfFamily = (address: string): boolean => address.includes(':') === (family === 6);
-  const fallback = ips.find(({ address }) => isOfFamily(address))?.gateway;
+  const fallback = ips.find(({ address }) => cidrFamily(address) === family)?.gateway;
   const gateways = routes
-    .filter(({ dst, table = MAIN_TABLE }) => isOfFamily(dst) && dst.endsWith('/0') && table === MAIN_TABLE)
-    .flatMap(({ gw = fallback }) => (gw === undefined || isIPv6(gw) !== (family === 6) ? [] : [gw]));
+    .filter((route) => isDefaultRoute(route, family))
+    .flatMap(({ gw = fallback }) => (gw === undefined || ipFamily(gw) !== family ? [] : [gw]));
   return { family, gateways: [...new Set(gateways)].map((gateway) => ({ gateway, ifName: own.ifName })) };
+}
+
+/**
+ * Set the default routes of a running pod, where they are not as planned: those that are right are not taken away, not
+ * even for a moment.
+ * @throws CniError 102 naming gateway and interface
+ */
+export async function ensureDefaultRoutes(netns: Netns, plan: readonly FamilyRoutes[]): Promise<void> {
+  const snapshot = await netns.snapshot();
+  const wrong = plan.filter((family) => differingDefaultRoutes(snapshot, [family]).length > 0);
+  await applyDefaultRoutes(netns, wrong);
 }
 
 const same = (a: readonly FamilyRoutes[], b: readonly FamilyRoutes[]): boolean =>
@@ -46,5 +53,5 @@ export async function replanDefaultRoutes(
   record.defaultRoutes = plan;
   const given = before.filter(({ family }) => plan.every((one) => one.family !== family));
   const back = given.map(({ family }) => ownRoutes(attachments, family));
-  if (netns !== undefined) await applyDefaultRoutes(netns, [...plan, ...back]);
+  if (netns !== undefined) await ensureDefaultRoutes(netns, [...plan, ...back]);
 }

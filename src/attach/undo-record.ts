@@ -1,6 +1,7 @@
 /** Detach what the journal has of one container, all of it or a part, and keep or remove its record accordingly. */
 import { statSync } from 'node:fs';
 import { parse } from 'node:path';
+import type { OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import { bootId } from '../node/boot-id.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
@@ -8,6 +9,7 @@ import { type DetachOptions, detachAll } from './detach.ts';
 import type { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import type { Log } from './operation.ts';
+import { clearStatus } from './pod-status.ts';
 import { replanDefaultRoutes } from './replan-routes.ts';
 
 /** System errors that say what lies at the path; any other (EMFILE, EACCES, …) says nothing of the namespace. */
@@ -57,6 +59,10 @@ export function isNetnsGone(record: JournalRecord): boolean {
   }
 }
 
+export interface UndoOptions extends Omit<DetachOptions, 'netns'> {
+  openSource: OpenSource;
+}
+
 /** Changes the default routes of a pod that goes on without some of its attachments. @returns what failed */
 async function leaveRoutes(record: JournalRecord, staying: JournalAttachment[], netns: Netns | undefined, log: Log) {
   try {
@@ -76,12 +82,13 @@ async function leaveRoutes(record: JournalRecord, staying: JournalAttachment[], 
 export async function undoRecord(
   record: JournalRecord,
   journal: Journal,
-  options: Omit<DetachOptions, 'netns'>,
+  options: UndoOptions,
   attachments: readonly JournalAttachment[] = record.attachments,
 ): Promise<Error[]> {
   const netns = openRecordNetns(record);
   try {
     const staying = record.attachments.filter((one) => one.state === 'attached' && !attachments.includes(one));
+    if (staying.length === 0) await clearStatus(record, options); // first: once the record is gone nobody knows of it
     const routeErrors = staying.length === 0 ? [] : await leaveRoutes(record, staying, netns, options.log);
     const errors = await detachAll(record, attachments, { ...options, netns });
     if (record.attachments.length === 0) journal.remove(record.containerId);
