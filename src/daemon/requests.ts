@@ -40,10 +40,11 @@ const LANES: Record<CniRequest['command'], Lane> = {
 export class Requests {
   /** State directories that requests named: the reconciler looks after them. */
   readonly stateDirectories: Set<string>;
+  /** Shared by all requests: what is read of a cluster is read once. */
+  readonly openSource = createSources();
   private readonly lanes: Lanes;
   private readonly logs: RequestLogs;
   private readonly overlay: Overlay;
-  private readonly openSource = createSources();
   /** ADDs under way; a container has several when its runtime repeats itself. */
   private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 
