@@ -5,9 +5,9 @@
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { plainNameRule } from '../cni/names.ts';
-import { quote } from '../cni/quote.ts';
+import { describe, kindOf, quote } from '../cni/quote.ts';
 import { RawObject, type RawValue } from '../cni/raw-json.ts';
-import { ConfigKeys, isRecord } from './config-keys.ts';
+import { ConfigKeys, isRecord, refuseKey } from './config-keys.ts';
 import { parseLogSettings } from './log-settings.ts';
 
 /** What happens when a fact that a delegate claims is not what the kernel has. */
@@ -125,9 +125,9 @@ function podAnnotationsOf(keys: ConfigKeys, runtimeConfig: Record<string, unknow
   const value = runtimeConfig[POD_ANNOTATIONS_CAPABILITY];
   if (value === undefined || value === null) return undefined;
   const key = `runtimeConfig["${POD_ANNOTATIONS_CAPABILITY}"]`;
-  if (!isRecord(value)) throw keys.refuse(key, 'an object of strings', value);
+  if (!isRecord(value)) throw refuseKey(keys.what, key, 'an object of strings', kindOf(value));
   for (const [name, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw keys.refuse(`${key}["${name}"]`, 'a string', text);
+    if (typeof text !== 'string') throw refuseKey(keys.what, `${key}["${name}"]`, 'a string', describe(text));
   }
   return value as Record<string, string>;
 }
@@ -252,7 +252,7 @@ export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig 
     kubeletDir: keys.path('kubeletDir', '/var/lib/kubelet'),
     deviceInfoDir: keys.path('deviceInfoDir', '/var/run/k8s.cni.cncf.io/devinfo'),
     podAnnotations: podAnnotationsOf(keys, keys.record('runtimeConfig') ?? {}),
-    runtimeConfig: config.object('runtimeConfig', `${WHAT}, key "runtimeConfig"`)?.rawMembers() ?? {},
+    runtimeConfig: config.object('runtimeConfig', `${what}, key "runtimeConfig"`)?.rawMembers() ?? {},
     verify: verifyOf(keys, config.value('verify')),
     delegateTimeoutMs: keys.duration('delegateTimeout', 60_000),
     requestTimeoutMs: keys.duration('requestTimeout', 110_000),

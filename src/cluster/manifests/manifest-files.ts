@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { show } from '../../cni/quote.ts';
+import { describe } from '../../cni/quote.ts';
 import type { DefinitionRecord, PodRecord } from '../source.ts';
 
 /** What the folder holds; `problems` are files and objects that could not be used, a line each. */
@@ -24,14 +24,14 @@ function field(value: unknown, key: string): unknown {
 /** A member that must be a string; absent or null reads as ''. @param path names it in the error */
 function textAt(object: unknown, key: string, path: string): string {
   const value = field(object, key) ?? '';
-  if (typeof value !== 'string') throw new TypeError(`${path} must be a string, got ${show(value)}; quote it`);
+  if (typeof value !== 'string') throw new TypeError(`${path} must be a string, got ${describe(value)}; quote it`);
   return value;
 }
 
 function annotationsOf(metadata: unknown): Record<string, string> {
   const annotations = field(metadata, 'annotations') ?? {};
   if (typeof annotations !== 'object' || Array.isArray(annotations)) {
-    throw new TypeError(`metadata.annotations must be a mapping, got ${show(annotations)}`);
+    throw new TypeError(`metadata.annotations must be a mapping, got ${describe(annotations)}`);
   }
   const keys = Object.keys(annotations);
   return Object.fromEntries(keys.map((key) => [key, textAt(annotations, key, `annotation "${key}"`)]));
@@ -40,7 +40,7 @@ function annotationsOf(metadata: unknown): Record<string, string> {
 function addItems(list: unknown, where: string, into: Manifests): void {
   const items = field(list, 'items');
   if (!Array.isArray(items)) {
-    into.problems.push(`${where}: List: items must be a list, got ${show(items)}`);
+    into.problems.push(`${where}: List: items must be a list, got ${describe(items)}`);
     return;
   }
   items.forEach((item, i) => {
