@@ -12,6 +12,7 @@ import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newAttachment } from './make-plan.ts';
 import { NEVER_ABORTED, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
+import { republishStatus } from './pod-status.ts';
 import { ensureDefaultRoutes } from './replan-routes.ts';
 import { undoneFailure, undoRecord } from './undo-record.ts';
 
@@ -72,6 +73,7 @@ async function join(
     attachment.state = 'attached';
     await journal.write(record);
     hotplug.budget.throwIfAborted();
+    await republishStatus(hotplug, record, netns);
     const inPod = withPlannedRoutes(result, attachment.ifName, record.defaultRoutes);
     return convertResult(inPod, hotplug.request.cniVersion);
   } catch (error) {

@@ -2,21 +2,22 @@
  * What a container got, told where its pod is kept. Whoever reads it can do without; the pod cannot do without its
  * networks: a status that cannot be written or removed is logged, and fails nothing.
  */
-import type { OpenSource } from '../cluster/sources.ts';
+import type { ClusterSource } from '../cluster/source.ts';
+import { parseArgs } from '../cni/args.ts';
 import { toCniError } from '../cni/errors.ts';
 import type { NativeSnapshot } from '../node/native.ts';
 import type { Netns } from '../node/netns.ts';
-import { podIdentity } from '../pod/identity.ts';
+import { type PodIdentity, podIdentity } from '../pod/identity.ts';
 import { formatNetworkStatus } from '../pod/network-status.ts';
 import { presentDefaultRoutes } from './default-routes.ts';
 import type { JournalRecord } from './journal-record.ts';
-import type { Log, Operation } from './operation.ts';
+import type { Operation } from './operation.ts';
 import { resultInPod } from './result-in-pod.ts';
 
 /** The record's network-status as the kernel has it now. @throws CniError as parseResult */
 export function networkStatusOf(record: JournalRecord, snapshot: NativeSnapshot): string {
   const names = new Map(snapshot.links.map(({ index, name }) => [index, name]));
-  const networks = record.attachments.filter(({ auxiliary }) => !auxiliary);
+  const networks = record.attachments.filter(({ auxiliary, state }) => !auxiliary && state === 'attached');
   const attached = networks.map((attachment) => ({
     network: attachment.network,
     ifName: attachment.ifName,
@@ -27,25 +28,45 @@ export function networkStatusOf(record: JournalRecord, snapshot: NativeSnapshot)
   return formatNetworkStatus(attached, { links: snapshot.links, defaultRoutes: presentDefaultRoutes(snapshot) });
 }
 
+/** Where a status is kept, and where failures are told. */
+type Publishing = Pick<Operation, 'openSource' | 'log'>;
+
+async function publish(
+  pod: PodIdentity | undefined,
+  record: JournalRecord,
+  netns: Netns,
+  source: ClusterSource | undefined,
+): Promise<void> {
+  if (pod === undefined || source?.publishStatus === undefined) return;
+  const text = networkStatusOf(record, await netns.snapshot());
+  const annotations = Object.fromEntries(record.statusAnnotations.map((name) => [name, text]));
+  await source.publishStatus({ ...pod, containerId: record.containerId, annotations });
+}
+
 /** Tell what an ADD achieved, when its container belongs to a pod. Never fails: what does is logged. */
 export async function publishStatus(operation: Operation, record: JournalRecord, netns: Netns): Promise<void> {
-  const pod = podIdentity(operation.request.args);
-  if (pod === undefined) return;
   try {
-    const source = operation.openSource(record.source);
-    if (source?.publishStatus === undefined) return;
-    const text = networkStatusOf(record, await netns.snapshot());
-    const annotations = Object.fromEntries(record.statusAnnotations.map((name) => [name, text]));
-    await source.publishStatus({ ...pod, containerId: record.containerId, annotations });
+    await publish(podIdentity(operation.request.args), record, netns, operation.openSource(record.source));
   } catch (error) {
     operation.log.error({ error: toCniError(error).message }, 'cannot publish the network status');
+  }
+}
+
+/** Tell anew what a running pod has, where that is for us to do. Never fails: what does is logged. */
+export async function republishStatus({ openSource, log }: Publishing, record: JournalRecord, netns: Netns) {
+  try {
+    const source = openSource(record.source);
+    if (source?.ownsStatus !== true || record.statusAnnotations.length === 0) return;
+    await publish(podIdentity(parseArgs(record.attachments[0]?.args ?? '')), record, netns, source);
+  } catch (error) {
+    log.error({ error: toCniError(error).message }, 'cannot publish the network status');
   }
 }
 
 /** Take back what publishStatus told. Never fails: what does is logged. */
 export async function clearStatus(
   { containerId, pod, source }: Pick<JournalRecord, 'containerId' | 'pod' | 'source'>,
-  { openSource, log }: { openSource: OpenSource; log: Log },
+  { openSource, log }: Publishing,
 ): Promise<void> {
   const [namespace, name] = pod.split('/');
   if (namespace === undefined || name === undefined) return; // outside Kubernetes

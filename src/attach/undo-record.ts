@@ -9,7 +9,7 @@ import { type DetachOptions, detachAll } from './detach.ts';
 import type { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import type { Log } from './operation.ts';
-import { clearStatus } from './pod-status.ts';
+import { clearStatus, republishStatus } from './pod-status.ts';
 import { replanDefaultRoutes } from './replan-routes.ts';
 
 /** System errors that say what lies at the path; any other (EMFILE, EACCES, …) says nothing of the namespace. */
@@ -93,6 +93,7 @@ export async function undoRecord(
     const errors = await detachAll(record, attachments, { ...options, netns });
     if (record.attachments.length === 0) journal.remove(record.containerId);
     else await journal.write(record);
+    if (staying.length > 0 && netns !== undefined) await republishStatus(options, record, netns);
     return [...routeErrors, ...errors];
   } finally {
     netns?.close();

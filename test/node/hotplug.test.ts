@@ -40,6 +40,13 @@ const names = async (lab: Lab): Promise<string[]> => (await lab.links('pod1')).m
 
 const journal = (lab: Lab, container = 'c1'): string => readFileSync(join(lab.stateDir, container), 'utf8');
 
+/** Interfaces in the status that lies beside the pod's manifest. */
+function toldInterfaces(lab: Lab): string[] {
+  const { metadata } = JSON.parse(readFileSync(join(lab.manifestsDir, 'status', 'default_pod1.json'), 'utf8'));
+  const status: { interface: string }[] = JSON.parse(metadata.annotations['k8s.v1.cni.cncf.io/network-status']);
+  return status.map((entry) => entry.interface);
+}
+
 /** "via 10.0.0.1 dev eth0" of each of the pod's default routes of a family. */
 async function defaultRoutes(lab: Lab, family: 4 | 6 = 4): Promise<string[]> {
   const { stdout } = await lab.exec('pod1', 'ip', `-${family}`, '-j', 'route', 'show', 'default');
@@ -241,9 +248,11 @@ inLab('DEL takes one interface from the pod, and is repeated without harm', asyn
   const config = lab.bridge('fast', '10.99.0.0/24');
   assertPlugged(await delegate(lab, 'ADD', { config }));
   assertPlugged(await delegate(lab, 'ADD', { config: fakes.plugin('good', LINK), ifName: 'hot1' }));
+  assert.equal(toldInterfaces(lab), ['eth0', 'hot0', 'hot1']);
   for (let i = 0; i < 2; i++) {
     assertDone(await delegate(lab, 'DEL', { config }));
     assert.equal(await names(lab), ['eth0', 'hot1']);
+    assert.equal(toldInterfaces(lab), ['eth0', 'hot1']);
     assert.equal(lab.reservations().length, 1);
     assertSilent(await lab.cni('CHECK', call));
   }
@@ -402,7 +411,12 @@ inLab('a wrong request is refused by the name of its field', async (lab) => {
     ['ADD', { config, attributes: [] }, 7, ['"interfaceAttributes" must be an object']],
     ['ADD', { config, attributes: { ips: ['10.0.0'] } }, 7, ['field "ips" of "interfaceAttributes"', '"10.0.0"']],
     ['ADD', { config, attributes: { mac: 'x' } }, 7, ['field "mac" of "interfaceAttributes"', '"x"']],
-    ['ADD', { config, attributes: { 'cni-args': 5 } }, 7, ['field "cni-args" of "interfaceAttributes"', 'got 5']],
+    [
+      'ADD',
+      { config, attributes: { 'cni-args': 5 } },
+      7,
+      ['field "cni-args" of "interfaceAttributes"', 'got a number'],
+    ],
   ];
   for (const [command, one, code, parts] of cases) assertRefused(await delegate(lab, command, one), code, ...parts);
   const bodies: [string, string][] = [

@@ -8,6 +8,7 @@ import { removeStatus, writeStatus } from './status-files.ts';
 
 export class ManifestsSource implements ClusterSource {
   readonly description: string;
+  readonly ownsStatus = true;
   private readonly directory: string;
   private stamp = '';
   private manifests: Manifests | undefined;
