@@ -52,6 +52,21 @@ function makeDirectory(path: string): void {
   if (isNew || (statSync(path).mode & 0o777) === 0) chmodSync(path, DIRECTORY_MODE);
 }
 
+/** Write a file as a whole, whatever is there. */
+function replaceFile(path: string, text: string): void {
+  makeDirectory(dirname(path));
+  const draft = `${path}.tmp`;
+  rmSync(draft, { force: true }); // of a copy that was cut short
+  try {
+    writeFileSync(draft, text);
+    chmodSync(draft, FILE_MODE); // whatever our umask is
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
+}
+
 /**
  * Copy what a device plugin wrote to where an attachment's plugin expects it; replaces what is there.
  * @returns false when the device plugin wrote nothing, as not every one does
@@ -60,15 +75,9 @@ function makeDirectory(path: string): void {
 export function copyDeviceInfo(from: string, to: string): boolean {
   const text = readText(from);
   if (text === undefined) return false;
-  const draft = `${to}.tmp`;
   try {
-    makeDirectory(dirname(to));
-    rmSync(draft, { force: true }); // of a copy that was cut short: it cannot be opened for writing
-    writeFileSync(draft, text, { mode: FILE_MODE, flag: 'wx' });
-    chmodSync(draft, FILE_MODE); // whatever our umask is
-    renameSync(draft, to);
+    replaceFile(to, text);
   } catch (error) {
-    rmSync(draft, { force: true });
     throw ioError('write', to, error);
   }
   return true;
