@@ -8,6 +8,7 @@ import { CniError } from '../../../src/cni/errors.ts';
 import { RawObject } from '../../../src/cni/raw-json.ts';
 import { parseMultusConfig } from '../../../src/pod/multus-config.ts';
 import type { Plan } from '../../../src/pod/plan.ts';
+import { FakeLog } from '../../fakes/fake-log.ts';
 import { fakeSource } from '../../fakes/fake-source.ts';
 import { folderFor } from '../folder.ts';
 import { jsonForm, networkConfig, shortForm, shortWish, type Wish, wish } from '../pod/generated.ts';
@@ -44,6 +45,7 @@ async function decide({ annotations, definitions, config }: Case): Promise<Plan 
     return await resolvePlan({
       config: parseMultusConfig(RawObject.parse(text, 'CNI configuration')),
       openSource: () => fakeSource({ definitions }),
+      log: new FakeLog(),
       request: { containerId: 'c0ffee', ifName: 'eth0', args: parseArgs('K8S_POD_NAMESPACE=prod;K8S_POD_NAME=web') },
     });
   } catch (error) {
