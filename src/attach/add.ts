@@ -6,6 +6,7 @@ import { Netns, sameNetns } from '../node/netns.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
 import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
 import { detachAll, invocationOf } from './detach.ts';
+import { placeDeviceInfo } from './device-info-files.ts';
 import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
@@ -43,6 +44,7 @@ async function runPlugins(
   before?: string,
 ): Promise<CniResult> {
   attachment.state = 'attaching';
+  placeDeviceInfo(attachment, operation.config.deviceInfoDir, operation.log);
   const { steps, network, cniVersion } = attachment;
   const invocation = invocationOf(record, attachment, netns.path, operation.request.trace);
   let begun = 0;

@@ -5,11 +5,13 @@ import { quote } from '../cni/quote.ts';
 import { podDevices } from '../node/kubelet/pod-devices.ts';
 import { DeviceMap, type PodDevices } from '../pod/device-map.ts';
 import type { PodIdentity } from '../pod/identity.ts';
+import type { Device } from '../pod/plan.ts';
 import { claimedDevices } from './claimed-devices.ts';
 
-/** A network whose definition names a resource. */
-export interface DeviceRequest {
-  network: string;
+/** A network as far as its device goes. */
+export interface DeviceUser {
+  label: string;
+  /** '' when it needs no device. */
   resourceName: string;
 }
 
@@ -23,12 +25,8 @@ export interface DeviceQuestion {
 
 const NOTHING: PodDevices = { devices: new Map(), doubts: [], leftOut: [] };
 
-/** What the pod claims, as far as the source can tell. */
-async function fromClaims(
-  pod: PodIdentity,
-  source: ClusterSource,
-  requests: readonly DeviceRequest[],
-): Promise<PodDevices> {
+/** What the pod claims, as far as the source can tell. @param wanted the resources that its networks ask for */
+async function fromClaims(pod: PodIdentity, source: ClusterSource, wanted: ReadonlySet<string>): Promise<PodDevices> {
   const lookup = await source.pod(pod.namespace, pod.name);
   if (lookup.outcome === 'unknown') return { ...NOTHING, doubts: [lookup.reason] };
   const { uid, claims } = lookup.pod;
@@ -38,7 +36,7 @@ async function fromClaims(
   if (claims === undefined || source.resources === undefined) {
     return { ...NOTHING, doubts: [`the ${source.description} do not tell resource claims`] };
   }
-  return claimedDevices(lookup.pod, new Set(requests.map(({ resourceName }) => resourceName)), source.resources);
+  return claimedDevices(lookup.pod, wanted, source.resources);
 }
 
 /** A device that both know is one device. */
@@ -49,34 +47,41 @@ function merged(first: PodDevices['devices'], second: PodDevices['devices']): Po
   );
 }
 
-/** One device for each request. @throws CniError 7 or 11 when there are too few */
-function takeAll(pod: PodIdentity, requests: readonly DeviceRequest[], known: PodDevices): string[] {
+/** One device for each network. @throws CniError 7 or 11 when there are too few */
+function takeAll<T extends DeviceUser>(networks: readonly T[], pod: PodIdentity, known: PodDevices): Map<T, Device> {
   const map = new DeviceMap(`${pod.namespace}/${pod.name}`, known);
-  return requests.map(({ network, resourceName }) => map.take(resourceName, network));
+  return new Map(
+    networks.map((network) => {
+      const { label, resourceName } = network;
+      return [network, { id: map.take(resourceName, label), resourceName }];
+    }),
+  );
 }
 
 /**
- * One device for each request, in their order; the same is never given twice. The cluster is asked only when what the
- * kubelet gave to the pod is not enough: device plugins need no API server.
- * @returns device ids
+ * A device for each network that needs one, in their order; the same is never given twice. The cluster is asked only
+ * when what the kubelet gave to the pod is not enough: device plugins need no API server.
  * @throws CniError 7 when the pod has too few devices, 11 when that cannot be told, 4 when there is no pod
  */
-export async function assignDevices(requests: readonly DeviceRequest[], question: DeviceQuestion): Promise<string[]> {
-  const { pod, kubeletDir, source, signal } = question;
-  const [first] = requests;
-  if (first === undefined) return [];
+export async function assignDevices<T extends DeviceUser>(
+  networks: readonly T[],
+  { pod, kubeletDir, source, signal }: DeviceQuestion,
+): Promise<Map<T, Device>> {
+  const users = networks.filter(({ resourceName }) => resourceName !== '');
+  const [first] = users;
+  if (first === undefined) return new Map();
   if (pod === undefined) {
     throw new CniError(
       CniCode.invalidEnvironment,
-      `Cannot give network ${quote(first.network)} a device of resource ${quote(first.resourceName)}: only pods have devices, and CNI_ARGS names none`,
+      `Cannot give network ${quote(first.label)} a device of resource ${quote(first.resourceName)}: only pods have devices, and CNI_ARGS names none`,
     );
   }
   const given = await podDevices(pod, kubeletDir, signal);
   try {
-    return takeAll(pod, requests, { ...NOTHING, devices: given });
+    return takeAll(users, pod, { ...NOTHING, devices: given });
   } catch (shortage) {
     if (source === undefined) throw shortage;
   }
-  const claimed = await fromClaims(pod, source, requests);
-  return takeAll(pod, requests, { ...claimed, devices: merged(given, claimed.devices) });
+  const claimed = await fromClaims(pod, source, new Set(users.map(({ resourceName }) => resourceName)));
+  return takeAll(users, pod, { ...claimed, devices: merged(given, claimed.devices) });
 }

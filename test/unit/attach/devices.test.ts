@@ -31,10 +31,17 @@ function given(devices: [string, string[]][], claims: [string, string[][]][] = [
 }
 
 /** One device of a resource for each of these networks. */
-function assign(resources: readonly string[], more: Partial<DeviceQuestion> = {}): Promise<string[]> {
-  const requests = resources.map((resourceName, i) => ({ network: `prod/n${i}`, resourceName }));
+async function assign(resources: readonly string[], more: Partial<DeviceQuestion> = {}): Promise<string[]> {
+  const networks = resources.map((resourceName, i) => ({ label: `prod/n${i}`, resourceName }));
   const signal = new AbortController().signal;
-  return assignDevices(requests, { pod: POD, kubeletDir: folder.path, source: undefined, signal, ...more });
+  const found = await assignDevices(networks, {
+    pod: POD,
+    kubeletDir: folder.path,
+    source: undefined,
+    signal,
+    ...more,
+  });
+  return networks.map((network) => found.get(network)?.id ?? '');
 }
 
 const refused = (resources: readonly string[], more: Partial<DeviceQuestion> = {}) =>
@@ -55,7 +62,7 @@ const resources = () =>
 
 // Every pod without device networks would wait for the kubelet, and fail without one.
 test('asks nobody where no network needs a device', async () => {
-  assert.equal(await assign([], { kubeletDir: '/absent', pod: undefined }), []);
+  assert.equal(await assign(['', ''], { kubeletDir: '/absent', pod: undefined }), ['', '']);
   assert.equal(kubelet.calls, []);
 });
 
@@ -74,7 +81,7 @@ test('gives every network a device of its own, and does not ask the cluster when
     ['gpu', ['0']],
   ]);
   const source = { ...fakeSource({}), pod: () => assert.unreachable() as never };
-  assert.equal(await assign([SRIOV, 'gpu', SRIOV], { source }), ['a', '0', 'b']);
+  assert.equal(await assign([SRIOV, '', 'gpu', SRIOV], { source }), ['a', '', '0', 'b']);
 });
 
 test('too few devices is an error, also where there is no cluster to ask', async () => {
