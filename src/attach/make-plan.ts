@@ -2,7 +2,7 @@
 import { bootId } from '../node/boot-id.ts';
 import { deviceInfoPath } from '../node/device-info.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
-import { podIdentity } from '../pod/identity.ts';
+import { podIdentity, podLabel } from '../pod/identity.ts';
 import { type Device, type Plan, planAttachments, type RequestedNetwork } from '../pod/plan.ts';
 import { NO_NETWORKS } from '../pod/pod-networks.ts';
 import { assignDevices } from './devices.ts';
@@ -62,7 +62,6 @@ export function newRecord(
   netns: { path: string; identity: NetnsIdentity },
 ): JournalRecord {
   const { request, config } = operation;
-  const pod = podIdentity(request.args);
   return {
     containerId: request.containerId,
     name: request.name,
@@ -74,7 +73,8 @@ export function newRecord(
     createdAt: new Date().toISOString(),
     complete: false,
     path: searchPath(operation),
-    pod: pod === undefined ? '' : `${pod.namespace}/${pod.name}`,
+    pod: podLabel(request.args),
+    source: { manifestsDir: config.manifestsDir, kubeconfig: config.kubeconfig },
     delegateTimeoutMs: config.delegateTimeoutMs,
     defaultRoutes: plan.defaultRoutes,
     statusAnnotations: plan.statusAnnotations,

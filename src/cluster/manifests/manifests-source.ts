@@ -6,11 +6,14 @@ import type {
   ClusterSource,
   DefinitionLookup,
   PodLookup,
+  PodStatus,
   ResourceClaimLookup,
   ResourceSliceLookup,
   ResourceSource,
+  StatusKey,
 } from '../source.ts';
 import { type Manifests, manifestKey, manifestsStamp, readManifests } from './manifest-files.ts';
+import { removeStatus, writeStatus } from './status-files.ts';
 
 export class ManifestsSource implements ClusterSource {
   readonly description: string;
@@ -57,6 +60,14 @@ export class ManifestsSource implements ClusterSource {
     const manifests = this.read();
     if (typeof manifests === 'string') return { outcome: 'unknown', reason: manifests };
     return { outcome: 'found', slices: [...manifests.slices.values()].filter((slice) => slice.driver === driver) };
+  }
+
+  async publishStatus(status: PodStatus): Promise<void> {
+    writeStatus(this.directory, status);
+  }
+
+  async clearStatus(key: StatusKey): Promise<void> {
+    removeStatus(this.directory, key);
   }
 
   private missing(what: string, manifests: Manifests): string {
