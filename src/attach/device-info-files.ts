@@ -2,16 +2,17 @@
  * The device information of attachments. Networks work without it: what goes wrong with it is told, and keeps no pod
  * from starting or ending.
  */
-import { copyDeviceInfo, pluginDeviceInfoPath, removeDeviceInfo } from '../node/device-info.ts';
+import { copyDeviceInfo, pluginDeviceInfoPath, readDeviceInfo, removeDeviceInfo } from '../node/device-info.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
 import type { Log } from './operation.ts';
 
-function unlessItFails(attachment: PlannedAttachment, log: Log, work: () => void): void {
+function unlessItFails<T>(attachment: PlannedAttachment, log: Log, work: () => T): T | undefined {
   try {
-    work();
+    return work();
   } catch (error) {
     const { network, ifName } = attachment;
     log.warn({ network, ifName, error: (error as Error).message }, 'device information');
+    return undefined;
   }
 }
 
@@ -22,6 +23,12 @@ export function placeDeviceInfo(attachment: PlannedAttachment, directory: string
   unlessItFails(attachment, log, () => {
     copyDeviceInfo(pluginDeviceInfoPath(directory, device.resourceName, device.id), deviceInfoFile);
   });
+}
+
+/** What is known of the attachment's device, after its plugins have run; undefined when nothing is. */
+export function deviceInfoOf(attachment: PlannedAttachment, log: Log): Record<string, unknown> | undefined {
+  const { deviceInfoFile } = attachment;
+  return deviceInfoFile ? unlessItFails(attachment, log, () => readDeviceInfo(deviceInfoFile)) : undefined;
 }
 
 /** Remove what was placed for the attachment, or written by its plugins. */

@@ -9,12 +9,13 @@ import type { Netns } from '../node/netns.ts';
 import { podIdentity } from '../pod/identity.ts';
 import { formatNetworkStatus } from '../pod/network-status.ts';
 import { presentDefaultRoutes } from './default-routes.ts';
+import { deviceInfoOf } from './device-info-files.ts';
 import type { JournalRecord } from './journal-record.ts';
 import type { Log, Operation } from './operation.ts';
 import { resultInPod } from './result-in-pod.ts';
 
 /** The record's network-status as the kernel has it now. @throws CniError as parseResult */
-export function networkStatusOf(record: JournalRecord, snapshot: NativeSnapshot): string {
+export function networkStatusOf(record: JournalRecord, snapshot: NativeSnapshot, log: Log): string {
   const names = new Map(snapshot.links.map(({ index, name }) => [index, name]));
   const networks = record.attachments.filter(({ auxiliary }) => !auxiliary);
   const attached = networks.map((attachment) => ({
@@ -22,7 +23,7 @@ export function networkStatusOf(record: JournalRecord, snapshot: NativeSnapshot)
     ifName: attachment.ifName,
     isDefault: attachment.isDefault,
     result: resultInPod(record, attachment, names.get(attachment.link?.index ?? 0)),
-    deviceInfo: undefined,
+    deviceInfo: deviceInfoOf(attachment, log),
   }));
   return formatNetworkStatus(attached, { links: snapshot.links, defaultRoutes: presentDefaultRoutes(snapshot) });
 }
@@ -34,7 +35,7 @@ export async function publishStatus(operation: Operation, record: JournalRecord,
   try {
     const source = operation.openSource(record.source);
     if (source?.publishStatus === undefined) return;
-    const text = networkStatusOf(record, await netns.snapshot());
+    const text = networkStatusOf(record, await netns.snapshot(), operation.log);
     const annotations = Object.fromEntries(record.statusAnnotations.map((name) => [name, text]));
     await source.publishStatus({ ...pod, containerId: record.containerId, annotations });
   } catch (error) {

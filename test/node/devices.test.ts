@@ -75,8 +75,8 @@ eachDoorWith(
   'two references get two devices, DEL the same',
   async (lab, kubelet) => {
     const fakes = new Fakes(lab);
-    const info = `${lab.directory}/devinfo/cni`;
-    const ADD = `cat ${info}/*_$CNI_IFNAME > ${lab.directory}/seen.$CNI_IFNAME\n${LINK.ADD}`;
+    const folder = `${lab.directory}/devinfo/cni`;
+    const ADD = `cat ${folder}/*_$CNI_IFNAME > ${lab.directory}/seen.$CNI_IFNAME\n${LINK.ADD}`;
     const config = {
       ...fakes.plugin('vf', { ...LINK, ADD }),
       capabilities: { deviceID: true, CNIDeviceInfoFile: true },
@@ -89,12 +89,16 @@ eachDoorWith(
     assert.equal(devicesOf(fakes.executions()), added);
     assert.equal(JSON.parse(fakes.executions()[0]?.stdin ?? '').runtimeConfig, {
       deviceID: '0000:3b:02.1',
-      CNIDeviceInfoFile: `${info}/default-fast-c1_net1`,
+      CNIDeviceInfoFile: `${folder}/default-fast-c1_net1`,
     });
     assert.equal(infoFiles(lab), ['default-fast-c1_net1', 'default-fast-c1_net2']);
     const seen = JSON.parse(readFileSync(join(lab.directory, 'seen.net2'), 'utf8'));
     assert.is(seen.pci['pci-address'], '0000:3b:02.2', 'the plugin finds the description of its device');
     assert.equal(kubelet.calls, ['Get default/pod1']);
+    const status = JSON.parse(lab.statusAnnotations('pod1')?.['k8s.v1.cni.cncf.io/network-status'] ?? '') as object[];
+    const told = status.map((entry) => ('device-info' in entry ? entry['device-info'] : undefined));
+    const info = (id: string) => ({ type: 'pci', pci: { 'pci-address': id } });
+    assert.equal(told, [undefined, info('0000:3b:02.1'), info('0000:3b:02.2')], 'and applications that of theirs');
 
     await kubelet.stop();
     assertSilent(await lab.cni('DEL', call));

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { detachAll } from '../../../src/attach/detach.ts';
-import { dropDeviceInfo, placeDeviceInfo } from '../../../src/attach/device-info-files.ts';
+import { deviceInfoOf, dropDeviceInfo, placeDeviceInfo } from '../../../src/attach/device-info-files.ts';
 import type { JournalAttachment } from '../../../src/attach/journal-record.ts';
 import { CniCode, CniError } from '../../../src/cni/errors.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
@@ -26,6 +26,7 @@ test('gives an attachment the description of its device, and takes it away', () 
   const log = new FakeLog();
   placeDeviceInfo(attachment, folder.path, log);
   assert.is(readFileSync(attachment.deviceInfoFile, 'utf8'), '{"type":"pci"}');
+  assert.equal(deviceInfoOf(attachment, log), { type: 'pci' });
   dropDeviceInfo(attachment, log);
   dropDeviceInfo(attachment, log);
   assert.not.ok(existsSync(attachment.deviceInfoFile));
@@ -38,6 +39,7 @@ test('an attachment without a device, or of a version that had none, leaves ever
   const { deviceInfoFile: _, ...old } = anAttachment();
   for (const attachment of [anAttachment(), old as JournalAttachment]) {
     placeDeviceInfo(attachment, folder.path, log);
+    assert.is(deviceInfoOf(attachment, log), undefined);
     dropDeviceInfo(attachment, log);
   }
   assert.equal(log.entries, []);
@@ -51,9 +53,10 @@ test('what goes wrong with it is told and stops nothing', () => {
   const attachment = withDevice({ deviceInfoFile: `${folder.write('file', '')}/cni/x` });
   placeDeviceInfo(attachment, folder.path, log);
   dropDeviceInfo(attachment, log);
+  assert.is(deviceInfoOf(withDevice({ deviceInfoFile: folder.write('odd', '[') }), log), undefined);
   assert.equal(
     log.of('device information').map((fields) => Object.keys(fields)),
-    Array(2).fill(['network', 'ifName', 'error']),
+    Array(3).fill(['network', 'ifName', 'error']),
   );
 });
 
