@@ -5,6 +5,7 @@ import { addChain } from '../delegate/run-chain.ts';
 import type { Netns } from '../node/netns.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
 import { invocationOf } from './detach.ts';
+import { placeDeviceInfo } from './device-info-files.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { delegateBudget, type Operation } from './operation.ts';
 import { settleLink } from './settle-link.ts';
@@ -38,6 +39,7 @@ export async function runPlugins(
   before?: string,
 ): Promise<CniResult> {
   attachment.state = 'attaching';
+  placeDeviceInfo(attachment, operation.config.deviceInfoDir, operation.log);
   const { steps, network, cniVersion } = attachment;
   const invocation = invocationOf(record, attachment, netns.path, operation.request.trace);
   let begun = 0;

@@ -7,11 +7,11 @@
  */
 import { createHash } from 'node:crypto';
 import type { SourceSettings } from '../cluster/sources.ts';
-import { parseNetworkConfig } from '../cni/config.ts';
+import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
-import type { FamilyRoutes, PlannedAttachment } from '../pod/plan.ts';
+import type { Device, FamilyRoutes, PlannedAttachment } from '../pod/plan.ts';
 import type { DelegateLink } from './settle-link.ts';
 
 /**
@@ -93,8 +93,17 @@ function ipamType(config: RawObject): { type?: string } {
   return typeof type === 'string' ? { type } : {};
 }
 
+/** The configuration as Multus keeps it: with the device in it, as its plugins got it. */
+function withDevice({ source, isList, plugins }: NetworkConfig, device: Device | undefined): string {
+  if (device === undefined) return source.text;
+  const edits = { deviceID: JSON.stringify(device.id), pciBusID: JSON.stringify(device.id) };
+  if (!isList) return source.with(edits).text;
+  return source.with({ plugins: `[${plugins.map(({ config }) => config.with(edits).text).join(',')}]` }).text;
+}
+
 /** The part of a delegate that Multus reads to delete it. */
 function multusFields(attachment: JournalAttachment): Record<string, unknown> {
+  const { device } = attachment;
   const network = parseNetworkConfig(attachment.source, 'journalled configuration', { name: attachment.configName });
   const head = { cniVersion: attachment.cniVersion, name: attachment.configName };
   const plugins = network.plugins.map((plugin) => ({
@@ -110,7 +119,8 @@ function multusFields(attachment: JournalAttachment): Record<string, unknown> {
     ifnameRequest: attachment.ifName,
     ...(attachment.requestedMac === '' ? {} : { macRequest: attachment.requestedMac }),
     ...(attachment.requestedIps.length === 0 ? {} : { ipRequest: attachment.requestedIps }),
-    Bytes: Buffer.from(network.source.text).toString('base64'),
+    ...(device === undefined ? {} : { deviceID: device.id, resourceName: device.resourceName }),
+    Bytes: Buffer.from(withDevice(network, device)).toString('base64'),
   };
 }
 

@@ -2,7 +2,6 @@
  * What a container got, told where its pod is kept. Whoever reads it can do without; the pod cannot do without its
  * networks: a status that cannot be written or removed is logged, and fails nothing.
  */
-import type { ClusterSource } from '../cluster/source.ts';
 import { parseArgs } from '../cni/args.ts';
 import { toCniError } from '../cni/errors.ts';
 import type { NativeSnapshot } from '../node/native.ts';
@@ -10,12 +9,13 @@ import type { Netns } from '../node/netns.ts';
 import { type PodIdentity, podIdentity } from '../pod/identity.ts';
 import { formatNetworkStatus } from '../pod/network-status.ts';
 import { presentDefaultRoutes } from './default-routes.ts';
+import { deviceInfoOf } from './device-info-files.ts';
 import type { JournalRecord } from './journal-record.ts';
-import type { Operation } from './operation.ts';
+import type { Log, Operation } from './operation.ts';
 import { resultInPod } from './result-in-pod.ts';
 
 /** The record's network-status as the kernel has it now. @throws CniError as parseResult */
-export function networkStatusOf(record: JournalRecord, snapshot: NativeSnapshot): string {
+export function networkStatusOf(record: JournalRecord, snapshot: NativeSnapshot, log: Log): string {
   const names = new Map(snapshot.links.map(({ index, name }) => [index, name]));
   const networks = record.attachments.filter(({ auxiliary, state }) => !auxiliary && state === 'attached');
   const attached = networks.map((attachment) => ({
@@ -23,7 +23,7 @@ export function networkStatusOf(record: JournalRecord, snapshot: NativeSnapshot)
     ifName: attachment.ifName,
     isDefault: attachment.isDefault,
     result: resultInPod(record, attachment, names.get(attachment.link?.index ?? 0)),
-    deviceInfo: undefined,
+    deviceInfo: deviceInfoOf(attachment, log),
   }));
   return formatNetworkStatus(attached, { links: snapshot.links, defaultRoutes: presentDefaultRoutes(snapshot) });
 }
@@ -35,10 +35,11 @@ async function publish(
   pod: PodIdentity | undefined,
   record: JournalRecord,
   netns: Netns,
-  source: ClusterSource | undefined,
+  { openSource, log }: Publishing,
 ): Promise<void> {
+  const source = openSource(record.source);
   if (pod === undefined || source?.publishStatus === undefined) return;
-  const text = networkStatusOf(record, await netns.snapshot());
+  const text = networkStatusOf(record, await netns.snapshot(), log);
   const annotations = Object.fromEntries(record.statusAnnotations.map((name) => [name, text]));
   await source.publishStatus({ ...pod, containerId: record.containerId, annotations });
 }
@@ -46,20 +47,20 @@ async function publish(
 /** Tell what an ADD achieved, when its container belongs to a pod. Never fails: what does is logged. */
 export async function publishStatus(operation: Operation, record: JournalRecord, netns: Netns): Promise<void> {
   try {
-    await publish(podIdentity(operation.request.args), record, netns, operation.openSource(record.source));
+    await publish(podIdentity(operation.request.args), record, netns, operation);
   } catch (error) {
     operation.log.error({ error: toCniError(error).message }, 'cannot publish the network status');
   }
 }
 
 /** Tell anew what a running pod has, where that is for us to do. Never fails: what does is logged. */
-export async function republishStatus({ openSource, log }: Publishing, record: JournalRecord, netns: Netns) {
+export async function republishStatus(context: Publishing, record: JournalRecord, netns: Netns): Promise<void> {
   try {
-    const source = openSource(record.source);
-    if (source?.ownsStatus !== true || record.statusAnnotations.length === 0) return;
-    await publish(podIdentity(parseArgs(record.attachments[0]?.args ?? '')), record, netns, source);
+    const isOurs = context.openSource(record.source)?.ownsStatus === true;
+    if (!isOurs || record.statusAnnotations.length === 0) return;
+    await publish(podIdentity(parseArgs(record.attachments[0]?.args ?? '')), record, netns, context);
   } catch (error) {
-    log.error({ error: toCniError(error).message }, 'cannot publish the network status');
+    context.log.error({ error: toCniError(error).message }, 'cannot publish the network status');
   }
 }
 

@@ -1,6 +1,8 @@
 /** `multus explain`: which networks a pod would get, in which order and under which names; nothing is run. */
 import { readFileSync } from 'node:fs';
+import type { DeviceUser } from '../attach/devices.ts';
 import { resolvePlan } from '../attach/make-plan.ts';
+import { NEVER_ABORTED } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
 import { parseArgs } from '../cni/args.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
@@ -8,6 +10,7 @@ import { checkIfName } from '../cni/names.ts';
 import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
 import { parseDaemonConfig } from '../pod/daemon-config.ts';
 import { parseMultusConfig } from '../pod/multus-config.ts';
+import type { Device } from '../pod/plan.ts';
 import { formatTable } from './table.ts';
 
 export interface ExplainOptions {
@@ -37,6 +40,14 @@ function configOf({ conf, daemonConfig, manifests }: ExplainOptions): RawObject 
   });
 }
 
+/** Which device it will be, only the kubelet knows, and only of a pod that is on this node. */
+async function someDevices<T extends DeviceUser>(networks: readonly T[]): Promise<Map<T, Device>> {
+  const users = networks.filter(({ resourceName }) => resourceName !== '');
+  return new Map(
+    users.map((user) => [user, { id: `<a device of ${user.resourceName}>`, resourceName: user.resourceName }]),
+  );
+}
+
 /**
  * @param pod `namespace/name`, or `name` in namespace default
  * @returns what to print
@@ -54,12 +65,14 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
   const note = (fields: object, message: string): void => {
     notes.push(`note: ${message}: ${JSON.stringify(fields)}\n`);
   };
-  const plan = await resolvePlan({
+  const question = {
     config,
     openSource: createSources(),
+    budget: NEVER_ABORTED,
     log: { debug: () => undefined, info: () => undefined, warn: note, error: note },
     request: { containerId: '', ifName: options.ifname, args },
-  });
+  };
+  const plan = await resolvePlan(question, someDevices);
   if (options.json === true) return `${JSON.stringify(plan, null, 2)}\n`;
   const rows = plan.attachments.map((attachment, i) => [
     String(i + 1),
@@ -69,13 +82,14 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
     attachment.cniVersion,
     attachment.requestedMac || '-',
     attachment.requestedIps.join(', ') || '-',
+    attachment.device?.resourceName ?? '-',
   ]);
   const routes = plan.defaultRoutes.map(({ family, gateways }) => {
     const list = gateways.map(({ gateway, ifName }) => `via ${gateway} on ${ifName}`).join(', ');
     return `IPv${family} default route: ${list || 'none'}\n`;
   });
   return (
-    formatTable(['#', 'IFNAME', 'NETWORK', 'PLUGINS', 'CNIVERSION', 'MAC', 'IPS'], rows) +
+    formatTable(['#', 'IFNAME', 'NETWORK', 'PLUGINS', 'CNIVERSION', 'MAC', 'IPS', 'DEVICE OF'], rows) +
     routes.join('') +
     notes.join('')
   );

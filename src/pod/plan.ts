@@ -36,8 +36,8 @@ export interface AttachmentInput {
   args: CniArgs;
   /** The runtime's capability arguments: they are for the default network only (NPWG section 7.5). */
   runtimeConfig: Record<string, unknown>;
-  /** File for the information on an attachment's device (capability CNIDeviceInfoFile). */
-  deviceInfoFile: (configName: string, ifName: string) => string;
+  /** File for the information on an attachment's device (capability CNIDeviceInfoFile), by the network's label. */
+  deviceInfoFile: (network: string, ifName: string) => string;
 }
 
 export interface PlanInput extends AttachmentInput {
@@ -83,7 +83,7 @@ export interface PlannedAttachment {
   /** Gateways over this network that the pod's default routes are to have; undefined = not asked, [] = none at all. */
   defaultRoute: string[] | undefined;
   device: Device | undefined;
-  /** Where the plugins may write what they know of the device. */
+  /** Where the plugins find and write what is known of the device; '' when they have no use for it. */
   deviceInfoFile: string;
 }
 
@@ -195,8 +195,8 @@ export function planAttachment(
   isDefault: boolean,
   input: AttachmentInput,
 ): PlannedAttachment {
-  const { requests, device, config } = network;
-  const deviceInfoFile = input.deviceInfoFile(config.name, ifName);
+  const { requests, device, label } = network;
+  const deviceInfoFile = input.deviceInfoFile(label, ifName);
   const runtimeConfig = {
     ...(isDefault ? input.runtimeConfig : {}),
     ...runtimeConfigOf(network),

@@ -47,6 +47,8 @@ const FULL = aRecord({
       requestedIps: ['10.0.0.5/24', 'fd00::5'],
       disableCheck: true,
       disableGC: true,
+      device: { id: '0000:3b:02.1', resourceName: 'intel.com/sriov' },
+      deviceInfoFile: '/run/devinfo/cni/prod-data-c0ffee_net1',
     }),
   ],
 });
@@ -162,6 +164,8 @@ interface MultusDelegate {
   ifnameRequest: string;
   macRequest?: string;
   ipRequest?: string[];
+  deviceID?: string;
+  resourceName?: string;
   Bytes: string;
 }
 
@@ -224,6 +228,22 @@ test('Multus can DEL a conflist from our file', () => {
   });
 });
 
+test('Multus finds the device of a network where it put it itself', () => {
+  const device = { id: '0000:3b:02.1', resourceName: 'intel.com/sriov' };
+  const given = '"deviceID":"0000:3b:02.1","pciBusID":"0000:3b:02.1"';
+  for (const [source, config] of [
+    ['{"name":"data","type":"sriov", "n":1e400}', `{"name":"data","type":"sriov", "n":1e400,${given}}`],
+    [
+      '{"name":"data","plugins":[{"type":"sriov","deviceID":"own"},{"type":"tuning"}]}',
+      `{"name":"data","plugins":[{"type":"sriov",${given}},{"type":"tuning",${given}}]}`,
+    ],
+  ] as const) {
+    const [delegate] = multusView(aRecord({ attachments: [anAttachment({ source, device })] }));
+    assert.is(delegate && asMultusDeletes(delegate).config, config);
+    assert.equal([delegate?.deviceID, delegate?.resourceName], [device.id, device.resourceName]);
+  }
+});
+
 test('a configuration of odd types keeps the file readable for Multus: one network must not hide the others', () => {
   for (const ipam of ['"dhcp"', '[]', '5', 'null', '{"type":5}', '{}']) {
     const source = `{"name":"data","type":"x","ipam":${ipam}}`;
@@ -236,6 +256,7 @@ test('names nothing that was not requested: Multus would take it for a request',
   const [delegate] = multusView(aRecord());
   assert.not.ok('macRequest' in (delegate as object));
   assert.not.ok('ipRequest' in (delegate as object));
+  assert.not.ok('deviceID' in (delegate as object));
 });
 
 test.run();

@@ -73,7 +73,7 @@ test('each of the annotations has the status, with the pod and the container', a
   const env = { CNI_ARGS: 'K8S_POD_NAMESPACE=prod;K8S_POD_NAME=web;K8S_POD_UID=u-1' };
   const record = aRecord({ statusAnnotations: ['one', 'two'] });
   await publishStatus(operationWith(source, env), record, POD.asNetns);
-  const text = networkStatusOf(record, await POD.snapshot());
+  const text = networkStatusOf(record, await POD.snapshot(), new FakeLog());
   const annotations = { one: text, two: text };
   const pod = { namespace: 'prod', name: 'web', uid: 'u-1', containerId: 'c0ffee', annotations };
   assert.equal(source.published, [pod]);
@@ -127,7 +127,7 @@ test('tells names, MTUs and gateways of the kernel, and nothing of plugins witho
     link: { index: 7, mac: '02:00:00:00:00:07', delegateName: 'first0' },
   });
   const chain = aDefaultAttachment({ network: 'chain', isDefault: false, auxiliary: true });
-  const text = networkStatusOf(aRecord({ attachments: [node, renamed, chain] }), await POD.snapshot());
+  const text = networkStatusOf(aRecord({ attachments: [node, renamed, chain] }), await POD.snapshot(), new FakeLog());
   assert.equal(JSON.parse(text), [
     {
       name: 'node',

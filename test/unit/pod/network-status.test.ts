@@ -232,7 +232,7 @@ test('whatever plugins report: JSON, every network has an entry, in order, one i
           KEYS.filter((key) => keys.includes(key)),
         );
         assert.ok(keys.includes('dns'));
-        for (const key of keys.filter((one) => one !== 'dns')) assert.ok(`${entry[key]}` !== '', key);
+        for (const key of keys.filter((one) => one !== 'dns')) assert.is.not(entry[key], '', key);
         assert.not((entry.gateway ?? []).includes(''));
       }
     }),
