@@ -89,12 +89,11 @@ export async function hotplugAdd(hotplug: Hotplug): Promise<string> {
   const { request, config } = hotplug;
   const netns = Netns.open(request.netns);
   try {
-    const planned = await planHotplug(hotplug);
     const journal = new Journal(config.cniDir);
     return await withContainerLock(request.containerId, hotplugLock(hotplug), async () => {
       const record = recordToJoin(hotplug, journal, netns);
       await clearLeftover(hotplug, record, journal);
-      return join(hotplug, record, journal, planned, netns);
+      return join(hotplug, record, journal, await planHotplug(hotplug, record), netns);
     });
   } finally {
     netns.close();

@@ -20,7 +20,7 @@ async function detachStranger(hotplug: Hotplug, record: JournalRecord | undefine
   const netns = openIfThere(netnsPath);
   let isBegun = false;
   try {
-    const { steps, network, args } = await planHotplug(hotplug);
+    const { steps, network, args } = await planHotplug(hotplug, undefined);
     const path = hotplugPath(hotplug, record);
     const invocation = { network, containerId, netns: netns?.path ?? '', ifName, args, path, trace };
     await delChain(steps, invocation, undefined, {

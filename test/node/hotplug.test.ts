@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { FakeKubelet } from '../fakes/fake-kubelet.ts';
 import {
   assertDone,
   assertPlugged,
@@ -362,6 +363,46 @@ inLab("the pod's annotation says what is asked of a network, the request's own w
   await assertClean(lab, 'pod1');
 });
 
+// Multus's weak point 14: no device is looked up. An SR-IOV network could not be plugged in at all, or took a VF that
+// another network of the pod has.
+inLab('a network that needs a device gets one of the pod that is free, and gives it back', async (lab) => {
+  const resource = 'intel.com/sriov';
+  const kubeletDir = join(lab.directory, 'kubelet');
+  lab.config['kubeletDir'] = kubeletDir;
+  const kubelet = await FakeKubelet.start(kubeletDir);
+  const containers = [{ devices: [[resource, ['0000:3b:02.1', '0000:3b:02.2']]] as [string, string[]][] }];
+  kubelet.pods = [{ namespace: 'default', name: 'pod1', containers }];
+  try {
+    const fakes = new Fakes(lab);
+    const config = fakes.plugin('vf', LINK);
+    const definition = lab.nadManifest('vf', config) as { metadata: object };
+    const annotations = { 'k8s.v1.cni.cncf.io/resourceName': resource };
+    lab.manifest('nad.yaml', { ...definition, metadata: { ...definition.metadata, annotations } });
+    lab.manifest('pod.yaml', lab.podManifest('pod1', 'vf@vf0'));
+    await lab.addNetns('pod1');
+    const call = { args: lab.podArgs('pod1') };
+    await startNodeDaemon(lab, { kubeletDir, deviceInfoDir: join(lab.directory, 'devinfo') });
+    assertResult(await lab.cni('ADD', call), '1.0.0');
+    lab.manifest('pod.yaml', lab.podManifest('pod1', 'vf@vf0, vf@hot0, vf@hot1'));
+    const device = () => JSON.parse(fakes.executions().at(-1)?.stdin ?? '').deviceID;
+    assert.is(device(), '0000:3b:02.1');
+    assertPlugged(await delegate(lab, 'ADD', { config }));
+    assert.is(device(), '0000:3b:02.2');
+    const third = await delegate(lab, 'ADD', { config, ifName: 'hot1' });
+    assertRefused(third, 7, '"default/vf"', `resource "${resource}"`, 'has 2, taken by');
+    assertDone(await delegate(lab, 'DEL', { config }));
+    assert.is(device(), '0000:3b:02.2', 'DEL is told which device it was');
+    assertPlugged(await delegate(lab, 'ADD', { config, ifName: 'hot1' }));
+    assert.is(device(), '0000:3b:02.2');
+    const other = await delegate(lab, 'ADD', { config, container: 'c9' });
+    assertRefused(other, 7, 'container c9 was not attached by us');
+    assertSilent(await lab.cni('DEL', call));
+    await assertClean(lab, 'pod1');
+  } finally {
+    await kubelet.stop();
+  }
+});
+
 // Unknown is not none: a pod of which nothing is known might be refused what it asks for, or given what is not its own.
 inLab('a pod that is not known, or is another one, is to be tried again', async (lab) => {
   const fakes = new Fakes(lab);
@@ -371,9 +412,13 @@ inLab('a pod that is not known, or is another one, is to be tried again', async 
   const named = (name: string, uid = '') => ({
     CNI_ARGS: `K8S_POD_NAMESPACE=default;K8S_POD_NAME=${name};K8S_POD_UID=${uid}`,
   });
-  assertRefused(await delegate(lab, 'ADD', { config, env: named('absent') }), 11, 'pod default/absent');
+  assertRefused(
+    await delegate(lab, 'ADD', { config, env: named('absent'), container: 'c9' }),
+    11,
+    'pod default/absent',
+  );
   lab.manifest('pod2.yaml', { kind: 'Pod', metadata: { name: 'pod2', uid: 'u-1' } });
-  assertRefused(await delegate(lab, 'ADD', { config, env: named('pod2', 'u-2') }), 11, 'UID u-2');
+  assertRefused(await delegate(lab, 'ADD', { config, env: named('pod2', 'u-2'), container: 'c9' }), 11, 'UID u-2');
   const foreign = await delegate(lab, 'ADD', { config, env: named('pod2', 'u-1') });
   assertRefused(foreign, 4, 'pod default/pod2', 'container of pod default/pod1');
   await lab.addNetns('pod2');

@@ -8,6 +8,7 @@ import { fakeOperation } from '../../fakes/fake-operation.ts';
 import { FakeRunner } from '../../fakes/fake-runner.ts';
 import { type FakeCluster, fakeSource } from '../../fakes/fake-source.ts';
 import { laterRefusal } from '../cni/refusal.ts';
+import { aRecord } from './records.ts';
 
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
 const CONFIG = '{ "type":"macvlan", "capabilities":{"ips":true,"mac":true}, "n":1e400 }';
@@ -41,7 +42,7 @@ function asked({ networks = '', config = CONFIG, attributes = 'null', keys = {},
   };
 }
 
-const plan = (one: Asked) => planHotplug(asked(one));
+const plan = (one: Asked, record = aRecord()) => planHotplug(asked(one), record);
 
 // What the entry says of another interface is for another network.
 test('the entry of the annotation that names the interface is the one that counts', async () => {
