@@ -145,7 +145,7 @@ export function parseRecord(text: string, path: string): JournalRecord {
   try {
     entries = JSON.parse(text);
   } catch (error) {
-    const problem = `it is not JSON (${(error as Error).message}); it was cut off or overwritten`;
+    const problem = 'it is not JSON; it was cut off or overwritten'; // the reason would quote it
     throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem), { cause: error });
   }
   const own = (Array.isArray(entries) ? entries : []).map((entry) => entry?.multusNative);

@@ -1,4 +1,7 @@
-/** How values of others appear in our messages: quoted, escaped, never longer than a line. */
+/**
+ * How values of others appear in our messages: quoted, escaped, never longer than a line. Configurations and annotations
+ * hold secrets: what may be one of these, or a part of one that we do not know, is named by its kind only.
+ */
 
 const LONGEST_QUOTE = 120;
 
@@ -14,6 +17,12 @@ export function describe(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object' && value !== null) return 'an object';
   return String(value);
+}
+
+/** What a decoded JSON value is, and nothing of what it says. */
+export function kindOf(value: unknown): string {
+  if (value === undefined || value === null || typeof value === 'object') return describe(value);
+  return `a ${typeof value}`;
 }
 
 /** A decoded JSON value as its text, cut to about 120 characters. */

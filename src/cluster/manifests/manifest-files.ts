@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { show } from '../../cni/quote.ts';
+import { describe } from '../../cni/quote.ts';
 import { field, mappingAt, textAt } from '../object-fields.ts';
 import { podClaims, resourceClaim, resourceSlice } from '../resource-objects.ts';
 import type { DefinitionRecord, PodRecord, ResourceClaimRecord, ResourceSliceRecord } from '../source.ts';
@@ -65,7 +65,7 @@ function shelfFor(kind: unknown, manifests: Manifests): Shelf<unknown> | undefin
 function addItems(list: unknown, where: string, into: Manifests): void {
   const items = field(list, 'items');
   if (!Array.isArray(items)) {
-    into.problems.push(`${where}: List: items must be a list, got ${show(items)}`);
+    into.problems.push(`${where}: List: items must be a list, got ${describe(items)}`);
     return;
   }
   items.forEach((item, i) => {

@@ -58,7 +58,7 @@ test('a file that is cut off anywhere is damaged: DEL must neither trust it nor 
   for (let length = 0; length < text.length; length++) {
     const { damaged, message } = problem(text.slice(0, length));
     assert.ok(damaged, `${length}`);
-    assert.match(message, /^it is not JSON \(.*\); it was cut off or overwritten$/);
+    assert.match(message, /^it is not JSON; it was cut off or overwritten$/);
   }
 });
 
