@@ -29,8 +29,8 @@ const MULTUS_KEYS = [
 ];
 
 /**
- * Multus only lays these over each request in its daemon. Here they are in the file, too: when the daemon is away, the
- * standalone program has nothing else to learn them from, and a pod must get the same networks from both.
+ * Multus only lays these over each request in its daemon. Here they are in the file, too: when the node has booted and
+ * the daemon has not, the standalone program has nothing else to learn them from, and pods must not lack a network.
  */
 const FURTHER_KEYS = [
   ...['confDir', 'multusNamespace', 'defaultNetworks', 'systemNamespaces', 'defaultDelegates', 'annotationPolicy'],
