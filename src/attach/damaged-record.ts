@@ -1,11 +1,9 @@
 /** DEL without a journal that can be trusted: set the file aside, and release at least the default network. */
 import { toCniError } from '../cni/errors.ts';
-import { planAttachments } from '../pod/plan.ts';
 import { detachAll } from './detach.ts';
 import type { Journal } from './journal.ts';
 import type { DamagedRecordError } from './journal-record.ts';
-import { newRecord } from './make-plan.ts';
-import { defaultNetworks } from './networks.ts';
+import { newRecord, resolveNodePlan } from './make-plan.ts';
 import type { Operation } from './operation.ts';
 
 /** Nobody knows which namespace it was: delegates get an empty CNI_NETNS and release what they keep elsewhere. */
@@ -20,13 +18,11 @@ export async function delWithoutRecord(
   journal: Journal,
   damage: DamagedRecordError,
 ): Promise<void> {
-  const { config, request, log } = operation;
+  const { request, log } = operation;
   const aside = journal.setAside(request.containerId);
   log.error({ error: damage.message, aside }, 'the journal file is damaged: releasing the default network only');
   try {
-    const defaults = await defaultNetworks(config, operation.openSource(config));
-    const { ifName, args } = request;
-    const plan = planAttachments({ defaults, selected: [], ifName, args, runtimeConfig: config.runtimeConfig });
+    const plan = await resolveNodePlan(operation);
     const record = newRecord(operation, plan, NO_NETNS);
     await detachAll(record, record.attachments, {
       runner: operation.runner(record.path),

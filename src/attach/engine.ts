@@ -47,6 +47,7 @@ async function run(request: CniRequest, context: OperationContext): Promise<stri
   if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
   const config = request.command === 'DEL' ? parseConfigForDel(request.config) : parseMultusConfig(request.config);
   context.onStateDirectory?.(config.cniDir);
+  if (request.command === 'ADD') for (const note of config.notes) context.log.warn({ note }, 'configuration');
   const deadline = performance.now() + config.requestTimeoutMs;
   return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
     operate({ ...context, request, config, budget, deadline }),

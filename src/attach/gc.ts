@@ -10,8 +10,9 @@ import type { Network } from '../pod/plan.ts';
 import { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { withNodeLock } from './locks.ts';
-import { defaultNetworks } from './networks.ts';
+import { nodeNetworks } from './networks.ts';
 import { delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
+import { awaitReadiness } from './readiness.ts';
 import { undoRecord } from './undo-record.ts';
 
 const KEY = 'cni.dev/valid-attachments';
@@ -110,13 +111,14 @@ async function collectNetwork(
 export async function gc(operation: Operation): Promise<void> {
   const valid = validAttachments(operation);
   const { cniDir } = operation.config;
+  await awaitReadiness(operation);
   await withNodeLock(lockRequest(operation), async () => {
     const journal = new Journal(cniDir);
     const { errors, kept, unreadable } = await detachInvalid(operation, journal, valid);
     // What a living container has attached is in its record only: without it plugins would free what is in use.
     if (!valid.some(({ containerID }) => unreadable.has(containerID))) {
       const strangers = valid.filter(({ containerID }) => !kept.some(({ containerId }) => containerId === containerID));
-      const defaults = await defaultNetworks(operation.config, operation.openSource(operation.config));
+      const defaults = await nodeNetworks(operation.config, operation.openSource(operation.config));
       for (const { network, valid: ours } of networksInUse(kept, defaults, strangers).values()) {
         await collectNetwork(operation, network, ours).catch((error: Error) => errors.push(error));
       }

@@ -39,7 +39,11 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
     manifests === undefined ? raw : raw.with({ manifestsDir: JSON.stringify(manifests) }),
   );
   const args = parseArgs(`IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}`);
-  const plan = await resolvePlan({ config, openSource: createSources(), request: { ifName: options.ifname, args } });
+  const plan = await resolvePlan({
+    config,
+    openSource: createSources(),
+    request: { containerId: '', ifName: options.ifname, args },
+  });
   if (options.json === true) return `${JSON.stringify(plan, null, 2)}\n`;
   const rows = plan.attachments.map((attachment, i) => [
     String(i + 1),

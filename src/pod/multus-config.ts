@@ -133,9 +133,9 @@ function podAnnotationsOf(keys: ConfigKeys, runtimeConfig: Record<string, unknow
   return value as Record<string, string>;
 }
 
-function delegatesOf(config: RawObject): NetworkConfig[] {
+function delegatesOf(keys: ConfigKeys, config: RawObject): NetworkConfig[] {
   const elements = config.array('delegates') ?? [];
-  return elements.map((text, i) => parseNetworkConfig(text, `${WHAT}, key "delegates[${i}]"`));
+  return elements.map((text, i) => parseNetworkConfig(text, `${keys.what}, key "delegates[${i}]"`));
 }
 
 function allowedPluginsOf(keys: ConfigKeys): MultusConfig['allowedPlugins'] {
@@ -170,14 +170,14 @@ function auxiliaryNameOf(keys: ConfigKeys): string {
 /** Where the node's own networks are named. @throws CniError 7 when nowhere, or in two ways that contradict */
 function networkKeysOf(keys: ConfigKeys, config: RawObject) {
   const clusterNetwork = keys.text('clusterNetwork', '');
-  const delegates = clusterNetwork === '' ? delegatesOf(config) : [];
+  const delegates = clusterNetwork === '' ? delegatesOf(keys, config) : [];
   const defaultDelegates = keys.text('defaultDelegates', '');
   const isNpwg = clusterNetwork !== '' || delegates.length > 0;
   if (isNpwg && defaultDelegates !== '') {
     const other = clusterNetwork === '' ? 'delegates' : 'clusterNetwork';
     throw new CniError(
       CniCode.invalidConfig,
-      `Cannot use ${WHAT}: both "defaultDelegates" (${quote(defaultDelegates)}) and "${other}" name the default network; remove one`,
+      `Cannot use ${keys.what}: both "defaultDelegates" (${quote(defaultDelegates)}) and "${other}" name the default network; remove one`,
     );
   }
   // The TKE fork's shortest configuration: each pod names all its networks.
@@ -185,7 +185,7 @@ function networkKeysOf(keys: ConfigKeys, config: RawObject) {
   if (!isNpwg && !podsDecide) {
     throw new CniError(
       CniCode.invalidConfig,
-      `Cannot use ${WHAT}: it names no default network; set "clusterNetwork" or give "delegates" at least one CNI configuration`,
+      `Cannot use ${keys.what}: it names no default network; set "clusterNetwork" or give "delegates" at least one CNI configuration`,
     );
   }
   return { clusterNetwork, delegates, defaultDelegates, dialect: isNpwg ? ('npwg' as const) : ('tke' as const) };
@@ -210,10 +210,11 @@ export function parseConfigForDel(config: RawObject): MultusConfig {
 
 /**
  * Read the keys that we act on.
+ * @param what names the configuration in errors
  * @throws CniError 7 naming key, value and what is wanted; also when nothing names a default network.
  */
-export function parseMultusConfig(config: RawObject): MultusConfig {
-  const keys = new ConfigKeys(config, WHAT);
+export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig {
+  const keys = new ConfigKeys(config, what);
   const runtimeConfig = keys.record('runtimeConfig') ?? {};
   const networks = networkKeysOf(keys, config);
   const defaultNetworks = keys.texts('defaultNetworks', []);

@@ -6,28 +6,31 @@ import { parseNetworkConfig } from '../../../src/cni/config.ts';
 import { CniError } from '../../../src/cni/errors.ts';
 import { scanMembers } from '../../../src/cni/json-scan.ts';
 import { RawObject } from '../../../src/cni/raw-json.ts';
-import { type Network, type Plan, type PlanInput, planAttachments } from '../../../src/pod/plan.ts';
-import { parseSelections } from '../../../src/pod/selection.ts';
+import { parseSelections } from '../../../src/pod/parse-selections.ts';
+import { type Plan, type PlanInput, planAttachments, type RequestedNetwork } from '../../../src/pod/plan.ts';
 import { onlyCniErrors, refusal } from '../cni/refusal.ts';
 import { type GeneratedConfig, jsonForm, networkConfig, shortForm, shortWish, type Wish, wish } from './generated.ts';
 
 const ALL = '"capabilities":{"ips":true,"mac":true}';
 
-function network(label: string, text: string): Network {
-  return { label, config: parseNetworkConfig(text, label) };
+function network(label: string, text: string): RequestedNetwork {
+  return { label, config: parseNetworkConfig(text, label), requests: undefined, device: undefined };
 }
+
+/** What every plan here has in common. */
+const COMMON = { dialect: 'npwg', auxiliary: undefined, ifName: 'eth0', deviceInfoFile: () => '' } as const;
 
 const NODE = network('node', '{"cniVersion":"1.0.0","name":"node","type":"bridge"}');
 
 /** The plan of a pod with this annotation; every network has this configuration. */
 function plan(annotation: string, config = `{"name":"n","type":"p",${ALL}}`, more: Partial<PlanInput> = {}): Plan {
-  const selections = parseSelections(annotation, 'prod', 'the annotation');
-  const selected = selections.map((selection) => {
-    const label = `${selection.namespace}/${selection.name}`;
-    return { ...network(label, config), selection };
+  const selections = parseSelections(annotation, { origin: 'the annotation', namespace: 'prod' });
+  const additional = selections.map((requests) => {
+    const label = `${requests.namespace}/${requests.name}`;
+    return { ...network(label, config), requests };
   });
   const args = parseArgs('IgnoreUnknown=1;K8S_POD_NAME=web;K8S_POD_NAMESPACE=prod');
-  return planAttachments({ defaults: [NODE], selected, ifName: 'eth0', args, runtimeConfig: {}, ...more });
+  return planAttachments({ ...COMMON, base: [NODE], additional, args, runtimeConfig: {}, ...more });
 }
 
 const stdins = (one: Plan): string[] => one.attachments.flatMap(({ steps }) => steps.map(({ stdin }) => stdin));
@@ -55,7 +58,7 @@ test('refuses pod arguments that CNI_ARGS cannot carry', () => {
 
 test('puts the default network first, then the further static ones, then the annotation, in order', () => {
   const extra = network('extra', '{"name":"extra","type":"ptp"}');
-  const { attachments } = plan('kube-system/b@data,a', undefined, { defaults: [NODE, extra] });
+  const { attachments } = plan('kube-system/b@data,a', undefined, { base: [NODE, extra] });
   assert.equal(
     attachments.map((one) => [one.network, one.ifName, one.isDefault]),
     [
@@ -69,9 +72,9 @@ test('puts the default network first, then the further static ones, then the ann
 
 test('gives the capability arguments of the runtime to the default network only', () => {
   const text = '{"name":"d","type":"p","capabilities":{"portMappings":true,"ips":true}}';
-  const defaults = [network('d', text), network('e', text)];
+  const base = [network('d', text), network('e', text)];
   const runtimeConfig = { portMappings: [{ hostPort: 80 }], ips: ['10.9.9.9'], other: 1 };
-  assert.equal(stdins(plan('a', text, { defaults, runtimeConfig })), [
+  assert.equal(stdins(plan('a', text, { base, runtimeConfig })), [
     `${text.slice(0, -1)},"runtimeConfig":{"portMappings":[{"hostPort":80}],"ips":["10.9.9.9"]}}`,
     text,
     text,
@@ -172,13 +175,13 @@ function planOf(text: string, configs: readonly GeneratedConfig[]): Plan {
   const networks = configs.map(({ text: config }, i) => network(`network-${i}`, config));
   const [first, ...others] = networks;
   if (first === undefined) throw new Error('no default network');
-  const selections = parseSelections(text, 'prod', 'the annotation');
-  const selected = selections.map((selection, i) => {
+  const selections = parseSelections(text, { origin: 'the annotation', namespace: 'prod' });
+  const additional = selections.map((requests, i) => {
     const { config } = others[i % others.length] ?? first;
-    return { label: `${selection.namespace}/${selection.name}`, config, selection };
+    return { label: `${requests.namespace}/${requests.name}`, config, requests, device: undefined };
   });
   const args = parseArgs('K8S_POD_NAME=web;K8S_POD_NAMESPACE=prod');
-  return planAttachments({ defaults: [first], selected, ifName: 'eth0', args, runtimeConfig });
+  return planAttachments({ ...COMMON, base: [first], additional, args, runtimeConfig });
 }
 
 /** The plan, or undefined when it is refused because two networks ask for one name: then they must. */
