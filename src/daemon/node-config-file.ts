@@ -13,6 +13,7 @@ import { basename, dirname, extname } from 'node:path';
 import type { Log } from '../attach/operation.ts';
 import { toCniError } from '../cni/errors.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
+import { followFolders } from './follow-folders.ts';
 import type { NodeConfigOrigin } from './node-config-text.ts';
 import { GRACE_MS } from './primary-choice.ts';
 
@@ -109,4 +110,10 @@ export class NodeConfigFile {
     this.said = said;
     this.log[level]({ file: this.path, ...fields }, message);
   }
+}
+
+/** Keep the file until `signal` aborts; it stays then. Not to be called before the socket answers. */
+export function keepNodeConfig(origin: NodeConfigOrigin, log: Log, signal: AbortSignal): Promise<void> {
+  const file = new NodeConfigFile(origin, log);
+  return followFolders({ folders: origin.folders, look: () => file.look(performance.now()), log, signal });
 }

@@ -8,27 +8,22 @@ import { quote } from '../cni/quote.ts';
 import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
 import { checkSupported } from '../cni/versions.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
-import { ConfigKeys } from '../pod/config-keys.ts';
+import type { DaemonConfig } from '../pod/daemon-config.ts';
 import { formatNodeConfig, NODE_CONFIG_NAME } from '../pod/node-config.ts';
 import { PrimaryChoice, wrappedPrimary } from './primary-choice.ts';
 
-/** The part of the daemon's configuration that says how the node's configuration comes about. */
-export interface NodeConfigSettings {
-  /** `multusConfigFile`: "auto" = made from the primary one, else the file to copy. */
-  configFile: string;
-  /** `cniConfigDir`: where the runtime reads. */
-  cniConfigDir: string;
-  /** `multusAutoconfigDir`: where the primary configuration is. */
-  autoconfigDir: string;
-  /** `multusMasterCNI`: name of its file, '' = the first by name. */
-  masterCNI: string;
-  /** `forceCNIVersion`: the primary's file is given the daemon's `cniVersion`. */
-  forceCNIVersion: boolean;
-  /** `readinessindicatorfile`: there is no default network before it is there. '' when unset. */
-  readinessIndicatorFile: string;
-  /** The daemon's configuration as written: what the made file takes over. */
-  source: RawObject;
-}
+/** What the daemon's configuration says about the node's. */
+export type NodeConfigSettings = Pick<
+  DaemonConfig,
+  | 'source'
+  | 'cniVersion'
+  | 'cniConfigDir'
+  | 'multusConfigFile'
+  | 'multusAutoconfigDir'
+  | 'multusMasterCNI'
+  | 'forceCNIVersion'
+  | 'readinessIndicatorFile'
+>;
 
 /** The text, or why there can be none at the moment. */
 export type NodeConfigText = { text: string; from: string } | { text: undefined; reason: string };
@@ -58,27 +53,27 @@ async function forceVersion(path: string, version: string): Promise<void> {
 }
 
 function made(settings: NodeConfigSettings): NodeConfigOrigin {
-  const { cniConfigDir, autoconfigDir, masterCNI, forceCNIVersion, source } = settings;
+  const { cniConfigDir, multusAutoconfigDir, multusMasterCNI, forceCNIVersion, cniVersion, source } = settings;
   const target = join(cniConfigDir, NODE_CONFIG_NAME);
-  const version = new ConfigKeys(source, "the daemon's configuration").text('cniVersion', '');
-  if (autoconfigDir === '') throw invalid('"multusConfigFile" is "auto", which needs "multusAutoconfigDir"');
-  if (masterCNI === NODE_CONFIG_NAME) throw invalid(`"multusMasterCNI" ${quote(masterCNI)} is the file that is made`);
-  if (forceCNIVersion && version === '') throw invalid('"forceCNIVersion" needs "cniVersion"');
-  if (version !== '') checkSupported(version, "the daemon's configuration");
-  const primary = new PrimaryChoice(autoconfigDir, masterCNI, wrappedPrimary(target));
+  if (multusMasterCNI === NODE_CONFIG_NAME) {
+    throw invalid(`"multusMasterCNI" is ${quote(multusMasterCNI)}, the file that is made`);
+  }
+  if (forceCNIVersion && cniVersion === '') throw invalid('"forceCNIVersion" needs "cniVersion"');
+  if (cniVersion !== '') checkSupported(cniVersion, "the daemon's configuration");
+  const primary = new PrimaryChoice(multusAutoconfigDir, multusMasterCNI, wrappedPrimary(target));
   return {
     target,
-    folders: [autoconfigDir, cniConfigDir],
+    folders: [multusAutoconfigDir, cniConfigDir],
     async text(now) {
       const found = primary.find(now);
       if (found.path === undefined) return { text: undefined, reason: found.reason };
-      if (forceCNIVersion) await forceVersion(found.path, version);
+      if (forceCNIVersion) await forceVersion(found.path, cniVersion);
       return { text: formatNodeConfig(loadConfFile(found.path), found.path, source), from: found.path };
     },
   };
 }
 
-function copied({ configFile, cniConfigDir }: NodeConfigSettings): NodeConfigOrigin {
+function copied({ multusConfigFile: configFile, cniConfigDir }: NodeConfigSettings): NodeConfigOrigin {
   return {
     target: join(cniConfigDir, basename(configFile)),
     folders: [dirname(configFile), cniConfigDir],
@@ -100,13 +95,25 @@ function readText(path: string, what: string): string {
   }
 }
 
-/** @throws CniError 7 when the settings contradict each other, 1 for a version that is not supported */
-export function nodeConfigOrigin(settings: NodeConfigSettings): NodeConfigOrigin {
-  const origin = settings.configFile === 'auto' ? made(settings) : copied(settings);
+function originOf(settings: NodeConfigSettings): NodeConfigOrigin | undefined {
+  if (settings.multusConfigFile !== 'auto') return copied(settings);
+  if (settings.multusAutoconfigDir !== '') return made(settings);
+  if (settings.source.value('multusConfigFile') === 'auto') {
+    throw invalid('"multusConfigFile" is "auto", which needs "multusAutoconfigDir"');
+  }
+  return undefined;
+}
+
+/**
+ * @returns undefined when the node's configuration is nothing of the daemon's
+ * @throws CniError 7 when the settings contradict each other, 1 for a version that is not supported
+ */
+export function nodeConfigOrigin(settings: NodeConfigSettings): NodeConfigOrigin | undefined {
+  const origin = originOf(settings);
   const indicator = settings.readinessIndicatorFile;
-  if (indicator === '') return origin;
+  if (origin === undefined || indicator === '') return origin;
   return {
-    target: origin.target,
+    ...origin,
     folders: [...origin.folders, dirname(indicator)],
     async text(now) {
       if (existsSync(indicator)) return origin.text(now);

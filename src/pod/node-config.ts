@@ -112,5 +112,5 @@ function capabilitiesOf({ plugins }: NetworkConfig, keys: ConfigKeys): Record<st
 /** What our own ADD would refuse must not become the node's configuration. */
 function checkUsable(text: string): void {
   parseNetworkConfig(text, NODE_CONFIG_NAME);
-  parseMultusConfig(RawObject.parse(text, NODE_CONFIG_NAME));
+  parseMultusConfig(RawObject.parse(text, NODE_CONFIG_NAME), NODE_CONFIG_NAME);
 }

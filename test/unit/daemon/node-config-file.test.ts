@@ -3,30 +3,29 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RawObject } from '../../../src/cni/raw-json.ts';
 import { NodeConfigFile } from '../../../src/daemon/node-config-file.ts';
-import { type NodeConfigSettings, nodeConfigOrigin } from '../../../src/daemon/node-config-text.ts';
+import { nodeConfigOrigin } from '../../../src/daemon/node-config-text.ts';
 import { GRACE_MS } from '../../../src/daemon/primary-choice.ts';
+import { parseDaemonConfig } from '../../../src/pod/daemon-config.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
 import { refusal } from '../cni/refusal.ts';
 import { folderFor } from '../folder.ts';
 
 const folder = folderFor(test);
 
-function settings(changes: Partial<NodeConfigSettings> = {}, source = '{}'): NodeConfigSettings {
-  return {
-    configFile: 'auto',
-    cniConfigDir: folder.path,
-    autoconfigDir: folder.path,
-    masterCNI: '',
-    forceCNIVersion: false,
-    readinessIndicatorFile: '',
-    source: RawObject.parse(source, "the daemon's configuration"),
-    ...changes,
-  };
+type Keys = Record<string, unknown>;
+
+/** The configuration of a daemon that makes the file from a primary in the same folder, but for the given keys. */
+function originOf(keys: Keys = {}) {
+  const folders = { cniConfigDir: folder.path, multusAutoconfigDir: folder.path };
+  const source = RawObject.parse(JSON.stringify({ multusConfigFile: 'auto', ...folders, ...keys }), 'file');
+  return nodeConfigOrigin(parseDaemonConfig(source, 'file'));
 }
 
-function open(changes: Partial<NodeConfigSettings> = {}, source = '{}') {
+function open(keys: Keys = {}) {
   const log = new FakeLog();
-  return { log, file: new NodeConfigFile(nodeConfigOrigin(settings(changes, source)), log) };
+  const origin = originOf(keys);
+  if (origin === undefined) throw new Error('nothing is said about the node configuration');
+  return { log, file: new NodeConfigFile(origin, log) };
 }
 
 const ptp = (extra: object = {}): string =>
@@ -36,12 +35,18 @@ const capabilities = (): string[] => Object.keys(JSON.parse(readFileSync(ours(),
 const messages = (log: FakeLog): string[] => log.entries.map(({ level, message }) => `${level}: ${message}`);
 
 test('refuses settings that contradict each other: found out at the start, not by the first pod', () => {
-  const message = (changes: Partial<NodeConfigSettings>, source?: string): string =>
-    refusal(() => nodeConfigOrigin(settings(changes, source))).message;
-  assert.match(message({ autoconfigDir: '' }), '"multusConfigFile" is "auto", which needs "multusAutoconfigDir"');
-  assert.match(message({ masterCNI: '00-multus.conf' }), '"multusMasterCNI" "00-multus.conf" is the file that is made');
+  const message = (keys: Keys): string => refusal(() => originOf(keys)).message;
+  assert.match(message({ multusAutoconfigDir: '' }), '"multusConfigFile" is "auto", which needs "multusAutoconfigDir"');
+  assert.match(
+    message({ multusMasterCNI: '00-multus.conf' }),
+    '"multusMasterCNI" is "00-multus.conf", the file that is made',
+  );
   assert.match(message({ forceCNIVersion: true }), '"forceCNIVersion" needs "cniVersion"');
-  assert.match(message({}, '{"cniVersion":"7"}'), 'CNI version "7" is not supported');
+  assert.match(message({ cniVersion: '7' }), 'CNI version "7" is not supported');
+});
+
+test('leaves the node alone when nothing is said about its configuration', () => {
+  assert.is(originOf({ multusConfigFile: null, multusAutoconfigDir: '' }), undefined);
 });
 
 test('writes the file for its owner only, whole, with the path of the primary', async () => {
@@ -83,7 +88,7 @@ test('follows the primary: capabilities come and go with it', async () => {
 // Multus's weak point 11: an invalid primary yields an empty file, and the node is not ready.
 test('keeps the last good file while the primary cannot be used, says why once, and follows the next good one', async () => {
   folder.write('10-ptp.conf', ptp());
-  const { file, log } = open({}, '{"cniVersion":"1.0.0"}');
+  const { file, log } = open({ cniVersion: '1.0.0' });
   await file.look(0);
   const good = readFileSync(ours(), 'utf8');
   const bad: [string, RegExp][] = [
@@ -148,7 +153,7 @@ test('keeps the file when the runtime would use another one in its place', async
   mkdirSync(folder.at('net.d'));
   mkdirSync(folder.at('primary'));
   folder.write('primary/10-ptp.conf', ptp());
-  const { file, log } = open({ cniConfigDir: folder.at('net.d'), autoconfigDir: folder.at('primary') });
+  const { file, log } = open({ cniConfigDir: folder.at('net.d'), multusAutoconfigDir: folder.at('primary') });
   await file.look(0);
   folder.write('net.d/87-podman.json', '{}');
   rmSync(folder.at('primary/10-ptp.conf'));
@@ -194,7 +199,7 @@ test('puts back what somebody else changed or removed, but does not spin with a 
 
 test('says which folder is not there, and writes once it is: a mount may come late', async () => {
   folder.write('primary/10-ptp.conf', ptp());
-  const { file, log } = open({ cniConfigDir: folder.at('net.d'), autoconfigDir: folder.at('primary') });
+  const { file, log } = open({ cniConfigDir: folder.at('net.d'), multusAutoconfigDir: folder.at('primary') });
   await file.look(0);
   assert.match(JSON.stringify(log.entries), `Cannot write ${folder.at('net.d', '00-multus.conf')}: ENOENT`);
   mkdirSync(folder.at('net.d'));
@@ -208,8 +213,8 @@ test('the readiness indicator counts like the primary: waited for at the start, 
   const target = folder.at('net.d/00-multus.conf');
   const { file, log } = open({
     cniConfigDir: folder.at('net.d'),
-    autoconfigDir: folder.at('primary'),
-    readinessIndicatorFile: folder.at('ready'),
+    multusAutoconfigDir: folder.at('primary'),
+    readinessindicatorfile: folder.at('ready'),
   });
   await file.look(0);
   await file.look(GRACE_MS * 2);
@@ -227,7 +232,7 @@ test('the readiness indicator counts like the primary: waited for at the start, 
 
 test("forceCNIVersion gives the primary's file the daemon's version, and changes no other byte of it", async () => {
   folder.write('10-ptp.conf', '{ "cniVersion": "0.3.1", "name": "n", "type": "ptp", "mtu": 9007199254740993 }\n');
-  const { file } = open({ forceCNIVersion: true }, '{"cniVersion":"1.0.0"}');
+  const { file } = open({ forceCNIVersion: true, cniVersion: '1.0.0' });
   await file.look(0);
   const forced = '{ "cniVersion": "1.0.0", "name": "n", "type": "ptp", "mtu": 9007199254740993 }\n';
   assert.is(readFileSync(folder.at('10-ptp.conf'), 'utf8'), forced);
@@ -242,7 +247,7 @@ test('copies a file byte for byte under its own name, follows it, and never copi
   mkdirSync(folder.at('net.d'));
   const text = `  ${ptp({ type: 'multus', n: 1 })}\n`;
   folder.write('own/70-own.conflist', text);
-  const { file, log } = open({ configFile: folder.at('own/70-own.conflist'), cniConfigDir: folder.at('net.d') });
+  const { file, log } = open({ multusConfigFile: folder.at('own/70-own.conflist'), cniConfigDir: folder.at('net.d') });
   const target = folder.at('net.d/70-own.conflist');
   await file.look(0);
   assert.is(readFileSync(target, 'utf8'), text);
