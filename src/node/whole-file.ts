@@ -4,9 +4,10 @@ import { basename, dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 
 async function writeSynced(path: string, text: string, mode: number): Promise<void> {
-  const file = await open(path, 'w', mode);
+  await rm(path, { force: true }); // of a process that was killed
+  const file = await open(path, 'wx', mode);
   try {
-    await file.chmod(mode); // the umask does not count, nor what a draft from before had
+    await file.chmod(mode); // whatever the umask
     await file.writeFile(text);
     await file.datasync();
   } finally {

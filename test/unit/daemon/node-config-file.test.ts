@@ -167,12 +167,15 @@ test('keeps the file when the runtime would use another one in its place', async
   assert.not.ok(existsSync(folder.at('net.d/00-multus.conf')));
 });
 
+// After a boot, podman's file is there before the network's own agent has written the primary.
 test('a daemon that starts without a primary waits, and does not take away what its predecessor left', async () => {
-  folder.write('00-multus.conf', '{"clusterNetwork":"x"}');
+  const left = JSON.stringify({ clusterNetwork: folder.at('10-ptp.conf') });
+  folder.write('00-multus.conf', left);
+  folder.write('87-podman.conf', ptp());
   const { file } = open();
   await file.look(0);
   await file.look(GRACE_MS - 1);
-  assert.is(readFileSync(ours(), 'utf8'), '{"clusterNetwork":"x"}');
+  assert.is(readFileSync(ours(), 'utf8'), left);
   folder.write('10-ptp.conf', ptp());
   await file.look(GRACE_MS);
   assert.is(JSON.parse(readFileSync(ours(), 'utf8')).type, 'multus');

@@ -27,8 +27,7 @@ test('puts a new file in the place of the old one: who has the old one open read
   assert.equal(readdirSync(folder.path), ['a.conf']);
 });
 
-test('the mode is the one that was asked for, whatever the umask and a draft from before say', async () => {
-  folder.write('.a.conf.tmp', 'draft of a daemon that was killed, longer than the text');
+test('the mode is the one that was asked for, whatever the umask says', async () => {
   const umask = process.umask(0o077);
   try {
     await writeWholeFile(folder.at('a.conf'), 'x', 0o644);
@@ -36,7 +35,15 @@ test('the mode is the one that was asked for, whatever the umask and a draft fro
     process.umask(umask);
   }
   assert.is(statSync(folder.at('a.conf')).mode & 0o777, 0o644);
-  assert.is(readFileSync(folder.at('a.conf'), 'utf8'), 'x');
+});
+
+test('a draft of a daemon that was killed is not in the way, and nobody gets at the text through it', async () => {
+  const elsewhere = folder.write('elsewhere', 'theirs');
+  symlinkSync(elsewhere, folder.at('.a.conf.tmp'));
+  await writeWholeFile(folder.at('a.conf'), 'ours', 0o600);
+  assert.is(readFileSync(elsewhere, 'utf8'), 'theirs');
+  assert.equal(readdirSync(folder.path).sort(), ['a.conf', 'elsewhere']);
+  assert.is(statSync(folder.at('a.conf')).mode & 0o777, 0o600);
 });
 
 test('replaces a link, and leaves alone what it leads to', async () => {
