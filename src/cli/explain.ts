@@ -6,6 +6,7 @@ import { parseArgs } from '../cni/args.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { checkIfName } from '../cni/names.ts';
 import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import { parseDaemonConfig } from '../pod/daemon-config.ts';
 import { parseMultusConfig } from '../pod/multus-config.ts';
 import { formatTable } from './table.ts';
 
@@ -14,12 +15,27 @@ export interface ExplainOptions {
   conf: string;
   /** Overrides the configuration's key. */
   manifests?: string;
+  /** The daemon's file, whose keys count for the whole node. */
+  daemonConfig?: string;
   ifname: string;
   json?: boolean;
 }
 
 /** DNS-1123 names, as Kubernetes has them. */
 const POD = /^(?:([a-z0-9][-a-z0-9.]*)\/)?([a-z0-9][-a-z0-9.]*)$/;
+
+function readObject(path: string, what: string): RawObject {
+  return RawObject.parse(decodeUtf8(readFileSync(path), what), what);
+}
+
+function configOf({ conf, daemonConfig, manifests }: ExplainOptions): RawObject {
+  const what = `daemon configuration ${daemonConfig}`;
+  const overlay = daemonConfig === undefined ? {} : parseDaemonConfig(readObject(daemonConfig, what), what).overlay;
+  return readObject(conf, `configuration file ${conf}`).with({
+    ...overlay,
+    ...(manifests === undefined ? {} : { manifestsDir: JSON.stringify(manifests) }),
+  });
+}
 
 /**
  * @param pod `namespace/name`, or `name` in namespace default
@@ -32,16 +48,16 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
     throw new CniError(CniCode.invalidEnvironment, `Cannot explain pod "${pod}": it must be [namespace/]name`);
   }
   checkIfName(options.ifname, '--ifname');
-  const what = `configuration file ${options.conf}`;
-  const raw = RawObject.parse(decodeUtf8(readFileSync(options.conf), what), what);
-  const { manifests } = options;
-  const config = parseMultusConfig(
-    manifests === undefined ? raw : raw.with({ manifestsDir: JSON.stringify(manifests) }),
-  );
+  const config = parseMultusConfig(configOf(options));
   const args = parseArgs(`IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}`);
+  const notes: string[] = [];
+  const note = (fields: object, message: string): void => {
+    notes.push(`note: ${message}: ${JSON.stringify(fields)}\n`);
+  };
   const plan = await resolvePlan({
     config,
     openSource: createSources(),
+    log: { debug: () => undefined, info: () => undefined, warn: note, error: note },
     request: { containerId: '', ifName: options.ifname, args },
   });
   if (options.json === true) return `${JSON.stringify(plan, null, 2)}\n`;
@@ -58,5 +74,9 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
     const list = gateways.map(({ gateway, ifName }) => `via ${gateway} on ${ifName}`).join(', ');
     return `IPv${family} default route: ${list || 'none'}\n`;
   });
-  return formatTable(['#', 'IFNAME', 'NETWORK', 'PLUGINS', 'CNIVERSION', 'MAC', 'IPS'], rows) + routes.join('');
+  return (
+    formatTable(['#', 'IFNAME', 'NETWORK', 'PLUGINS', 'CNIVERSION', 'MAC', 'IPS'], rows) +
+    routes.join('') +
+    notes.join('')
+  );
 }

@@ -6,9 +6,9 @@ import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { plainNameRule } from '../cni/names.ts';
 import { quote } from '../cni/quote.ts';
-import { RawObject } from '../cni/raw-json.ts';
+import { RawObject, type RawValue } from '../cni/raw-json.ts';
 import { ConfigKeys, isRecord } from './config-keys.ts';
-import { type LogSettings, parseLogSettings } from './log-settings.ts';
+import { parseLogSettings } from './log-settings.ts';
 
 /** What happens when a fact that a delegate claims is not what the kernel has. */
 export type VerifyMode = 'off' | 'warn' | 'enforce';
@@ -85,8 +85,8 @@ export interface MultusConfig {
   kubeletDir: string;
   /** Device information files (NPWG device-info specification), with sub-folders `dp` and `cni`. */
   deviceInfoDir: string;
-  /** The runtime's capability arguments, unknown ones included. */
-  runtimeConfig: Record<string, unknown>;
+  /** The runtime's capability arguments, unknown ones included, as their texts. */
+  runtimeConfig: Record<string, RawValue>;
   /** The pod's annotations as the runtime handed them over, undefined when it did not. */
   podAnnotations: Record<string, string> | undefined;
   verify: VerifyModes;
@@ -94,7 +94,6 @@ export interface MultusConfig {
   delegateTimeoutMs: number;
   /** Longest duration of one request, milliseconds. */
   requestTimeoutMs: number;
-  log: LogSettings;
   /** Keys that have no effect beside the others; to be logged. */
   notes: string[];
 }
@@ -215,11 +214,11 @@ export function parseConfigForDel(config: RawObject): MultusConfig {
  */
 export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig {
   const keys = new ConfigKeys(config, what);
-  const runtimeConfig = keys.record('runtimeConfig') ?? {};
   const networks = networkKeysOf(keys, config);
   const defaultNetworks = keys.texts('defaultNetworks', []);
   const isTke = networks.dialect === 'tke';
   checkCapabilities(keys);
+  parseLogSettings(keys); // the log is open already, by what of it could be read
   keys.flag('retryDeleteOnError', false); // what cannot be detached always stays in the journal
   return {
     ...networks,
@@ -242,12 +241,11 @@ export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig 
     kubeconfig: keys.path('kubeconfig', ''),
     kubeletDir: keys.path('kubeletDir', '/var/lib/kubelet'),
     deviceInfoDir: keys.path('deviceInfoDir', '/var/run/k8s.cni.cncf.io/devinfo'),
-    runtimeConfig,
-    podAnnotations: podAnnotationsOf(keys, runtimeConfig),
+    podAnnotations: podAnnotationsOf(keys, keys.record('runtimeConfig') ?? {}),
+    runtimeConfig: config.object('runtimeConfig', `${WHAT}, key "runtimeConfig"`)?.rawMembers() ?? {},
     verify: verifyOf(keys, config.value('verify')),
     delegateTimeoutMs: keys.duration('delegateTimeout', 60_000),
     requestTimeoutMs: keys.duration('requestTimeout', 110_000),
-    log: parseLogSettings(keys),
     notes:
       defaultNetworks.length > 0 && networks.clusterNetwork === ''
         ? ['"defaultNetworks" has no effect without "clusterNetwork", as in Multus; add them to "delegates"']
