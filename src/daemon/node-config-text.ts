@@ -6,11 +6,12 @@ import { parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { quote } from '../cni/quote.ts';
 import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
-import { checkSupported } from '../cni/versions.ts';
+import { SUPPORTED_VERSIONS } from '../cni/versions.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
 import type { DaemonConfig } from '../pod/daemon-config.ts';
 import { formatNodeConfig, NODE_CONFIG_NAME } from '../pod/node-config.ts';
 import { PrimaryChoice, wrappedPrimary } from './primary-choice.ts';
+import { StartError } from './start-error.ts';
 
 /** What the daemon's configuration says about the node's. */
 export type NodeConfigSettings = Pick<
@@ -40,8 +41,8 @@ export interface NodeConfigOrigin {
   text(now: number): Promise<NodeConfigText>;
 }
 
-function invalid(reason: string): CniError {
-  return new CniError(CniCode.invalidConfig, `Cannot use the daemon's configuration: ${reason}`);
+function invalid(reason: string): StartError {
+  return new StartError(2, `Cannot start: ${reason}`);
 }
 
 /** Multus rewrites the primary's file for this key; here, only its `cniVersion`, and the file is never half written. */
@@ -59,7 +60,9 @@ function made(settings: NodeConfigSettings): NodeConfigOrigin {
     throw invalid(`"multusMasterCNI" is ${quote(multusMasterCNI)}, the file that is made`);
   }
   if (forceCNIVersion && cniVersion === '') throw invalid('"forceCNIVersion" needs "cniVersion"');
-  if (cniVersion !== '') checkSupported(cniVersion, "the daemon's configuration");
+  if (cniVersion !== '' && !SUPPORTED_VERSIONS.includes(cniVersion)) {
+    throw invalid(`"cniVersion" must be one of ${SUPPORTED_VERSIONS.join(', ')}, got ${quote(cniVersion)}`);
+  }
   const primary = new PrimaryChoice(multusAutoconfigDir, multusMasterCNI, wrappedPrimary(target));
   return {
     target,
@@ -106,7 +109,7 @@ function originOf(settings: NodeConfigSettings): NodeConfigOrigin | undefined {
 
 /**
  * @returns undefined when the node's configuration is nothing of the daemon's
- * @throws CniError 7 when the settings contradict each other, 1 for a version that is not supported
+ * @throws StartError 2 when the settings contradict each other
  */
 export function nodeConfigOrigin(settings: NodeConfigSettings): NodeConfigOrigin | undefined {
   const origin = originOf(settings);

@@ -5,9 +5,9 @@ import { RawObject } from '../../../src/cni/raw-json.ts';
 import { NodeConfigFile } from '../../../src/daemon/node-config-file.ts';
 import { nodeConfigOrigin } from '../../../src/daemon/node-config-text.ts';
 import { GRACE_MS } from '../../../src/daemon/primary-choice.ts';
+import { StartError } from '../../../src/daemon/start-error.ts';
 import { parseDaemonConfig } from '../../../src/pod/daemon-config.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
-import { refusal } from '../cni/refusal.ts';
 import { folderFor } from '../folder.ts';
 
 const folder = folderFor(test);
@@ -35,14 +35,17 @@ const capabilities = (): string[] => Object.keys(JSON.parse(readFileSync(ours(),
 const messages = (log: FakeLog): string[] => log.entries.map(({ level, message }) => `${level}: ${message}`);
 
 test('refuses settings that contradict each other: found out at the start, not by the first pod', () => {
-  const message = (keys: Keys): string => refusal(() => originOf(keys)).message;
-  assert.match(message({ multusAutoconfigDir: '' }), '"multusConfigFile" is "auto", which needs "multusAutoconfigDir"');
-  assert.match(
-    message({ multusMasterCNI: '00-multus.conf' }),
-    '"multusMasterCNI" is "00-multus.conf", the file that is made',
-  );
-  assert.match(message({ forceCNIVersion: true }), '"forceCNIVersion" needs "cniVersion"');
-  assert.match(message({ cniVersion: '7' }), 'CNI version "7" is not supported');
+  const cases: [Keys, string][] = [
+    [{ multusAutoconfigDir: '' }, '"multusConfigFile" is "auto", which needs "multusAutoconfigDir"'],
+    [{ multusMasterCNI: '00-multus.conf' }, '"multusMasterCNI" is "00-multus.conf", the file that is made'],
+    [{ forceCNIVersion: true }, '"forceCNIVersion" needs "cniVersion"'],
+    [{ cniVersion: '7' }, '"cniVersion" must be one of 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0, got "7"'],
+  ];
+  for (const [keys, reason] of cases) {
+    const isRefusal = (error: unknown): boolean =>
+      error instanceof StartError && error.exitCode === 2 && error.message === `Cannot start: ${reason}`;
+    assert.throws(() => originOf(keys), isRefusal, reason);
+  }
 });
 
 test('leaves the node alone when nothing is said about its configuration', () => {
