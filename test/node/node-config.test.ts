@@ -145,6 +145,34 @@ inLab('the file outlives the daemon, however it ends, and the next one finds it 
   }
 });
 
+// A boot empties /run, and with it what the daemon told the standalone program: pods would silently lack a network.
+inLab('after a boot, pods get all networks of the node before the daemon is up', async (lab) => {
+  await lab.addNetns('pod1');
+  const storage = join(lab.directory, 'storage.conf');
+  put(storage, lab.bridge('storage', '10.211.0.0/24'));
+  await startGenerating(lab, { defaultNetworks: [storage] });
+  put(primaryPath(lab), primary(lab));
+  await inPlace(lab);
+  await lab.endDaemon('SIGKILL');
+  rmSync(lab.socketDir, { recursive: true });
+  const { code, stdout } = await add(lab);
+  assert.is(code, 0, stdout);
+  assert.equal(
+    (await lab.links('pod1')).map(({ ifname }) => ifname),
+    ['eth0', 'net1'],
+  );
+  assert.is((await lab.cni('DEL', { config: read(lab) })).code, 0);
+});
+
+// Multus's exit code for it: whoever deploys sees at once that no file will come.
+inLab('settings that contradict each other end the start with code 2', async (lab) => {
+  const message = await startGenerating(lab, { forceCNIVersion: true }).then(
+    () => 'it started',
+    (error: Error) => error.message,
+  );
+  assert.match(message, 'multusd ended with 2: multusd: Cannot start: "forceCNIVersion" needs "cniVersion"');
+});
+
 // Multus's weak point 11: with a file of one's own the daemon copies it and exits, and no pod can be attached.
 inLab("a file of one's own is copied, and the daemon keeps answering", async (lab) => {
   await lab.addNetns('pod1');
