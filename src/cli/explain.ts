@@ -27,6 +27,14 @@ export interface ExplainOptions {
 /** DNS-1123 names, as Kubernetes has them. */
 const POD = /^(?:([a-z0-9][-a-z0-9.]*)\/)?([a-z0-9][-a-z0-9.]*)$/;
 
+/** Which device it will be, only the kubelet knows, and only of a pod that is on this node. */
+async function someDevices<T extends DeviceUser>(networks: readonly T[]): Promise<Map<T, Device>> {
+  const users = networks.filter(({ resourceName }) => resourceName !== '');
+  return new Map(
+    users.map((user) => [user, { id: `<a device of ${user.resourceName}>`, resourceName: user.resourceName }]),
+  );
+}
+
 function readObject(path: string, what: string): RawObject {
   return RawObject.parse(decodeUtf8(readFileSync(path), what), what);
 }
@@ -38,14 +46,6 @@ function configOf({ conf, daemonConfig, manifests }: ExplainOptions): RawObject 
     ...overlay,
     ...(manifests === undefined ? {} : { manifestsDir: JSON.stringify(manifests) }),
   });
-}
-
-/** Which device it will be, only the kubelet knows, and only of a pod that is on this node. */
-async function someDevices<T extends DeviceUser>(networks: readonly T[]): Promise<Map<T, Device>> {
-  const users = networks.filter(({ resourceName }) => resourceName !== '');
-  return new Map(
-    users.map((user) => [user, { id: `<a device of ${user.resourceName}>`, resourceName: user.resourceName }]),
-  );
 }
 
 /**

@@ -19,10 +19,9 @@ export function describe(value: unknown): string {
   return String(value);
 }
 
-/** What a decoded JSON value is, and nothing of what it says. */
+/** The same for a value that may be a secret: a string, too, is named by its kind. */
 export function kindOf(value: unknown): string {
-  if (value === undefined || value === null || typeof value === 'object') return describe(value);
-  return `a ${typeof value}`;
+  return typeof value === 'string' ? 'a string' : describe(value);
 }
 
 /** A decoded JSON value as its text, cut to about 120 characters. */

@@ -1,4 +1,4 @@
-/** multusd: listens for shims, and looks after the journal of the node. */
+/** multusd: listens for shims, and looks after the journal and the configuration of the node. */
 import { Command, InvalidArgumentError } from 'commander';
 import { writeOverlay } from '../attach/overlay-file.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
@@ -8,6 +8,8 @@ import { DEFAULT_DAEMON_CONFIG } from '../pod/daemon-config.ts';
 import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
+import { keepNodeConfig } from './node-config-file.ts';
+import { nodeConfigOrigin } from './node-config-text.ts';
 import { RequestLogs } from './request-logs.ts';
 import { Requests } from './requests.ts';
 import { DaemonServer } from './server.ts';
@@ -37,6 +39,7 @@ function logLevel(text: string): string {
 async function run(options: Options): Promise<void> {
   const config = readDaemonConfig(options.config);
   const settings = settingsOf(options, config);
+  const nodeConfig = config === undefined ? undefined : nodeConfigOrigin(config);
   const { socketDir, overlay } = settings;
   const logs = new RequestLogs(settings.log, settings.logLevel);
   const log = logs.own;
@@ -59,6 +62,8 @@ async function run(options: Options): Promise<void> {
   const socket = await server.listen(() => writeOverlay(socketDir, overlay));
   log.info({ socket, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
   for (const note of settings.notes) log.warn({ note }, 'configuration');
+  // Not before the socket answers: the file is what makes the runtime ask.
+  const keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
   let reconciling = reconcileAll();
   const timer = setInterval(() => {
     reconciling = reconciling.then(reconcileAll);
@@ -72,7 +77,7 @@ async function run(options: Options): Promise<void> {
       log.warn({ active: requests.active }, 'stopped before all operations ended; their shims go on');
       process.exit(0);
     }, STOP_LIMIT_MS);
-    void Promise.all([server.stop(), reconciling]).then(() => {
+    void Promise.all([server.stop(), reconciling, keeping]).then(() => {
       clearTimeout(limit);
       log.info({}, 'stopped');
       process.exit(0);

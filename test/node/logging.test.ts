@@ -46,6 +46,19 @@ eachDoor('without keys an error is told, on stderr', async (lab, door) => {
   if (door === 'standalone') assert.is(await told(withKeys(lab, { logToStderr: false })), '');
 });
 
+inLab(
+  'MULTUS_LOG_LEVEL wins over the configuration without a daemon, and a word that is none counts for nothing',
+  async (lab) => {
+    const stderrAt = async (level: string): Promise<string> => {
+      const reply = await lab.cni('DEL', { ...withKeys(lab, { logLevel: 'error' }), env: { MULTUS_LOG_LEVEL: level } });
+      assertSilent(reply);
+      return reply.stderr;
+    };
+    assert.match(await stderrAt('Verbose'), '"msg":"DEL succeeded"');
+    for (const level of ['loud', '', 'panic']) assert.is(await stderrAt(level), '', level);
+  },
+);
+
 // Multus rewrites level and file of the whole process with each request (weak point 28).
 inLab('requests at a time log where each says, and the daemon goes on where it was', async (lab) => {
   await lab.addNetns('pod1');

@@ -13,9 +13,9 @@ test('describe() names scalars by text and the rest by kind', () => {
 });
 
 // What somebody put into the wrong field may be a secret.
-test('kindOf() tells nothing of what a value says', () => {
+test('kindOf() says nothing that may be a secret', () => {
   const named = [undefined, null, 5, true, 'x', [1], { a: 1 }].map(kindOf);
-  assert.equal(named, ['nothing', 'null', 'a number', 'a boolean', 'a string', 'an array', 'an object']);
+  assert.equal(named, ['nothing', 'null', '5', 'true', 'a string', 'an array', 'an object']);
 });
 
 test.run();

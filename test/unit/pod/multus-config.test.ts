@@ -50,7 +50,7 @@ test('names key, value and what is wanted, so that a typing error is found witho
     ['"logFile":"multus.log"', '"logFile" must be an absolute path, got "multus.log"'],
     ['"logLevel":"chatty"', '"logLevel" must be one of debug, verbose, info, error, panic, got "chatty"'],
     ['"logToStderr":"no"', '"logToStderr" must be true or false, got "no"'],
-    ['"logOptions":5', '"logOptions" must be an object, got a number'],
+    ['"logOptions":5', '"logOptions" must be an object, got 5'],
     ['"logOptions":{"maxSize":"100"}', '"logOptions.maxSize" must be a whole number from 0, got "100"'],
     ['"logOptions":{"maxAge":-1}', '"logOptions.maxAge" must be a whole number from 0, got -1'],
     ['"logOptions":{"maxBackups":1.5}', '"logOptions.maxBackups" must be a whole number from 0, got 1.5'],
