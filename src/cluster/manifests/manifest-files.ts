@@ -1,8 +1,8 @@
 /** Reads a folder of ordinary Kubernetes YAML and keeps the Pods and NetworkAttachmentDefinitions in it. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import type { DefinitionRecord, PodRecord } from '../source.ts';
+import { readYaml } from './kubectl-yaml.ts';
 
 /** What the folder holds; `problems` are files and objects that could not be used, a line each. */
 export interface Manifests {
@@ -81,11 +81,7 @@ function addObject(object: unknown, where: string, into: Manifests): void {
 
 function addFile(path: string, into: Manifests): void {
   try {
-    for (const document of parseAllDocuments(readFileSync(path, 'utf8'))) {
-      const error = document.errors[0];
-      if (error !== undefined) throw error;
-      addObject(document.toJS(), path, into);
-    }
+    for (const document of readYaml(readFileSync(path, 'utf8'))) addObject(document.toJS(), path, into);
   } catch (error) {
     into.problems.push(`${path}: ${(error as Error).message.split('\n')[0]}`);
   }
