@@ -136,7 +136,6 @@ function calico(fakes: Fakes): void {
     ].join('\n'),
     DEL: 'ip link del cali0 || true',
   });
-  for (const name of ['portmap', 'bandwidth']) fakes.plugin(name, { ADD: PASS_ON });
 }
 
 /** The configuration as the document shows it, with what the runtime adds to it for a pod. */
@@ -156,6 +155,7 @@ eachDoor(
   async (lab) => {
     const fakes = new Fakes(lab);
     calico(fakes);
+    for (const name of ['portmap', 'bandwidth']) fakes.plugin(name, { ADD: PASS_ON });
     await lab.addNetns('pod1');
     calicoConfig(lab, {});
     const call = { args: lab.podArgs('web') };
@@ -182,11 +182,43 @@ eachDoor(
   },
 );
 
+/** What a kernel or a distribution may lack for portmap and bandwidth; undefined when both can work. */
+async function lackFor(lab: Lab): Promise<string | undefined> {
+  const probes = [
+    'iptables -t nat -S',
+    'ip link add probe0 type ifb',
+    'tc qdisc add dev probe0 root tbf rate 1mbit burst 10k latency 25ms',
+    'ip link del probe0',
+  ];
+  for (const probe of probes) if ((await lab.exec('host', 'sh', '-c', probe)).code !== 0) return probe;
+  return undefined;
+}
+
+// The same with the real plugins: nothing would answer on the node's port 8080, and the pod's rate would be unlimited.
+eachDoor('00-multus.conf around Calico: the node maps the port and limits the rate, and forgets both', async (lab) => {
+  const lack = await lackFor(lab);
+  if (lack !== undefined) return console.log(`SKIPPED: the real portmap and bandwidth: "${lack}" fails here`);
+  calico(new Fakes(lab));
+  await lab.addNetns('pod1');
+  calicoConfig(lab, {});
+  const call = { args: lab.podArgs('web') };
+  assertResult(await lab.cni('ADD', call), '0.3.1');
+  const rules = async () => (await lab.exec('host', 'iptables', '-t', 'nat', '-S')).stdout;
+  const limits = async () => (await lab.exec('host', 'tc', 'qdisc')).stdout;
+  assert.match(await rules(), '--dport 8080 -j DNAT --to-destination 10.244.5.7:80');
+  assert.match(await limits(), /tbf 1: dev cali0 root .*rate 1Mbit burst 250000b/);
+  assertSilent(await lab.cni('DEL', call));
+  assert.not.match(await rules(), '10.244.5.7');
+  assert.not.match(await limits(), 'tbf');
+  assert.equal(await lab.leftovers('pod1'), []);
+});
+
 // The private zone's interface would be missing, or would take the pod off the cluster.
 eachDoor('privatezone-macvlan-conf beside Calico: net1 of the private zone, default route by Calico', async (lab) => {
   const cni = nodeWithVarLib(lab);
   const fakes = new Fakes(lab);
   calico(fakes);
+  for (const name of ['portmap', 'bandwidth']) fakes.plugin(name, { ADD: PASS_ON });
   await lab.addUplink('enp0s8');
   await lab.addNetns('pod1');
   applySeeds(lab, 'calico/privatezone-macvlan-conf.yaml');
