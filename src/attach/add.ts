@@ -4,7 +4,8 @@ import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
 import { addChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
-import { applyDefaultRoutes, keepDefaultNetworkFirst, withoutReplacedRoutes } from './default-routes.ts';
+import { keepDefaultNetworkFirst } from './default-network-first.ts';
+import { applyDefaultRoutes, withPlannedRoutes } from './default-routes.ts';
 import { detachAll, invocationOf } from './detach.ts';
 import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
@@ -18,6 +19,7 @@ import {
   UNDO_BUDGET_MS,
   withinBudget,
 } from './operation.ts';
+import { publishStatus } from './pod-status.ts';
 import { awaitReadiness } from './readiness.ts';
 import { settleLink } from './settle-link.ts';
 import { openRecordNetns, undoRecord } from './undo-record.ts';
@@ -161,8 +163,11 @@ async function attachAll(
     const undoErrors = await rollBack(operation, record, journal, netns);
     throw withUndoErrors(toCniError(reason), undoErrors);
   }
-  if (answer === undefined) throw new CniError(CniCode.internal, 'the plan has no default attachment');
-  return withoutReplacedRoutes(answer, record.defaultRoutes);
+  const own = record.attachments.find(({ isDefault }) => isDefault);
+  if (answer === undefined || own === undefined) {
+    throw new CniError(CniCode.internal, 'the plan has no default attachment');
+  }
+  return withPlannedRoutes(answer, own.ifName, record.defaultRoutes);
 }
 
 function withUndoErrors(error: CniError, undoErrors: readonly Error[]): CniError {
@@ -197,6 +202,7 @@ async function clearEarlierAttempt(operation: Operation, journal: Journal, netns
     trace: operation.request.trace,
     signal: operation.budget,
     log: operation.log,
+    openSource: operation.openSource,
   });
   if (errors[0] !== undefined) {
     throw new CniError(
@@ -217,7 +223,9 @@ export async function add(operation: Operation): Promise<string> {
     const journal = new Journal(config.cniDir);
     return await withContainerLock(request.containerId, lockRequest(operation), async () => {
       await clearEarlierAttempt(operation, journal, netns);
-      const result = await attachAll(operation, newRecord(operation, plan, netns), journal, netns);
+      const record = newRecord(operation, plan, netns);
+      const result = await attachAll(operation, record, journal, netns);
+      await publishStatus(operation, record, netns);
       return convertResult(result, request.cniVersion);
     });
   } finally {

@@ -1,24 +1,26 @@
-/**
- * The pod's default routes: those that the plan asks for, by netlink, looked at again, and told in the answer; and where
- * nobody asks, the default network's before all others.
- */
+/** The pod's default routes as the plan wants them: applied by netlink, looked at again, and told in the answer. */
 import { CniCode, CniError } from '../cni/errors.ts';
-import type { CniResult } from '../cni/result.ts';
-import type { NativeRoute } from '../node/native.ts';
+import { canonicalAddress } from '../cni/ip.ts';
+import type { CniResult, CniRoute } from '../cni/result.ts';
+import type { NativeRoute, NativeSnapshot } from '../node/native.ts';
 import type { Netns } from '../node/netns.ts';
 import type { FamilyRoutes } from '../pod/plan.ts';
-import type { JournalAttachment } from './journal-record.ts';
-import { canonicalAddress } from './verify.ts';
 
 /** What the kernel gives a route without a metric, as the first gateway's is; further ones come after it. */
 const KERNEL_METRIC = { 4: 0, 6: 1024 } as const;
 const METRIC_STEP = 100;
 
-async function applyFamily(netns: Netns, routes: FamilyRoutes): Promise<void> {
+const DESTINATION = { 4: '0.0.0.0/0', 6: '::/0' } as const;
+
+/** In order: the gateway that is listed first is the preferred one. */
+function metricOf(family: 4 | 6, position: number): { priority?: number } {
+  return position === 0 ? {} : { priority: KERNEL_METRIC[family] + position * METRIC_STEP };
+}
+
+async function applyFamily(netns: Netns, { family, gateways }: FamilyRoutes): Promise<void> {
   const links = new Map((await netns.links()).map((link) => [link.name, link.index]));
-  await netns.deleteDefaultRoutes(routes.family);
-  const dst = routes.family === 4 ? '0.0.0.0/0' : '::/0';
-  for (const [i, { gateway, ifName }] of routes.gateways.entries()) {
+  await netns.deleteDefaultRoutes(family);
+  for (const [i, { gateway, ifName }] of gateways.entries()) {
     const index = links.get(ifName);
     if (index === undefined) {
       throw new CniError(
@@ -27,14 +29,7 @@ async function applyFamily(netns: Netns, routes: FamilyRoutes): Promise<void> {
       );
     }
     try {
-      // In order: the first gateway listed is preferred.
-      await netns.addRoute({
-        family: routes.family,
-        dst,
-        gateway,
-        index,
-        ...(i > 0 ? { priority: KERNEL_METRIC[routes.family] + i * METRIC_STEP } : {}),
-      });
+      await netns.addRoute({ family, dst: DESTINATION[family], gateway, index, ...metricOf(family, i) });
     } catch (error) {
       throw new CniError(
         CniCode.verificationFailed,
@@ -45,118 +40,75 @@ async function applyFamily(netns: Netns, routes: FamilyRoutes): Promise<void> {
   }
 }
 
-function sortedText(gateways: readonly string[]): string {
-  return gateways.map(canonicalAddress).sort().join(', ') || 'none';
+/** A default route that the pod has. */
+export interface DefaultRoute {
+  family: 4 | 6;
+  /** In the kernel's canonical text, '' = none. */
+  gateway: string;
+  ifName: string;
+}
+
+/** RTN_UNICAST: packets leave by it, they are not refused by it. */
+const UNICAST = 1;
+
+/** The pod's default routes, IPv4 before IPv6, the preferred ones first. */
+export function presentDefaultRoutes({ links, routes }: NativeSnapshot): DefaultRoute[] {
+  const names = new Map(links.map(({ index, name }) => [index, name]));
+  const isDefault = ({ dst, family, type }: NativeRoute): boolean => dst === DESTINATION[family] && type === UNICAST;
+  return routes
+    .filter(isDefault)
+    .sort((a, b) => a.family - b.family || a.priority - b.priority)
+    .map(({ family, gateway, index }) => ({ family, gateway, ifName: names.get(index) ?? '' }));
+}
+
+function textOf(routes: readonly { gateway: string; ifName: string }[]): string {
+  const parts = routes.map(({ gateway, ifName }) => `${canonicalAddress(gateway) || 'no gateway'} on "${ifName}"`);
+  return parts.length === 0 ? 'none' : `via ${parts.join(', then ')}`;
+}
+
+/** Where the pod's default routes are not those of the plan, a line per family. */
+export function differingDefaultRoutes(snapshot: NativeSnapshot, plan: readonly FamilyRoutes[]): string[] {
+  const present = presentDefaultRoutes(snapshot);
+  return plan.flatMap(({ family, gateways }) => {
+    const wanted = textOf(gateways);
+    const found = textOf(present.filter((route) => route.family === family));
+    return found === wanted ? [] : [`IPv${family} default routes of the pod must be ${wanted}; found: ${found}`];
+  });
 }
 
 /**
- * Replace the pod's default routes, family by family, and make sure that the kernel has them.
+ * Replace the pod's default routes, family by family, and make sure that the kernel has them, in their order.
  * @throws CniError 102 naming gateway and interface
  */
 export async function applyDefaultRoutes(netns: Netns, plan: readonly FamilyRoutes[]): Promise<void> {
   for (const family of plan) await applyFamily(netns, family);
   if (plan.length === 0) return;
-  const { routes } = await netns.snapshot();
-  for (const { family, gateways } of plan) {
-    const present = routes.filter((route) => route.family === family && route.dst.endsWith('/0'));
-    const found = sortedText(present.map(({ gateway }) => gateway));
-    const wanted = sortedText(gateways.map(({ gateway }) => gateway));
-    if (found !== wanted) {
-      throw new CniError(
-        CniCode.verificationFailed,
-        `IPv${family} default routes of the pod must be via ${wanted}, found: ${found}`,
-        { details: 'something else in the pod changes default routes' },
-      );
-    }
-  }
+  const [difference] = differingDefaultRoutes(await netns.snapshot(), plan);
+  if (difference === undefined) return;
+  throw new CniError(CniCode.verificationFailed, difference, {
+    details: 'something else in the pod changes default routes',
+  });
 }
 
-/** A default route behind the default network's, with its new metric. */
-export interface YieldedRoute {
-  network: string;
-  ifName: string;
-  gateway: string;
-  metric: number;
-}
+/** RT_TABLE_MAIN: routes of other tables are the plugin's own affair. */
+const MAIN_TABLE = 254;
 
-const RTN_UNICAST = 1;
-/** Router advertisements: the kernel keeps these routes up by itself, and ranks them by the routers' preference. */
-const RTPROT_RA = 9;
-
-function mayYield({ type, protocol }: NativeRoute): boolean {
-  return type === RTN_UNICAST && protocol !== RTPROT_RA;
+/** "::0/0" and "1.2.3.4/0" are default routes, too: the length alone says it. */
+function isDefaultRoute({ dst, table = MAIN_TABLE }: CniRoute, family: 4 | 6): boolean {
+  return /\/0+$/.test(dst) && dst.includes(':') === (family === 6) && table === MAIN_TABLE;
 }
 
 /**
- * Where a pod asks for no default route, the default network's comes first. IPAM plugins put theirs before those that
- * are there (IPv4), or make the kernel share traffic between both (IPv6): a network attached for its subnet alone, as
- * the examples of Multus have them with "routes": [{"dst": "0.0.0.0/0"}], would cut the pod off the cluster.
- *
- * Routes of other networks get a metric behind it, so that they are still there for who binds to their interface. When
- * the default network has no default route of a family, those of the others stay as they are.
- * @param replaced families that the plan decides
- * @throws CniError 102 naming gateway and interface
+ * An attachment's result as it is after the route plan: without the default routes that went, with those that the plan
+ * put on its own interface.
  */
-export async function keepDefaultNetworkFirst(
-  netns: Netns,
-  attachments: readonly JournalAttachment[],
-  replaced: readonly FamilyRoutes[],
-): Promise<YieldedRoute[]> {
-  const others = attachments.filter(({ isDefault }) => !isDefault);
-  const first = attachments.find(({ isDefault }) => isDefault)?.link;
-  if (first === undefined || others.length === 0) return [];
-  const { routes } = await netns.snapshot();
-  const yielded: YieldedRoute[] = [];
-  for (const family of [4, 6] as const) {
-    const all = routes.filter((route) => isDefaultRoute(route.dst, family));
-    const own = all.filter(({ index }) => index === first.index).map(({ priority }) => priority);
-    if (own.length === 0 || replaced.some((one) => one.family === family)) continue;
-    const best = Math.min(...own);
-    const taken = new Set(all.map(({ priority }) => priority));
-    for (const { network, ifName, route } of routesBefore(best, all, others)) {
-      const metric = freeMetric(best, taken);
-      await setMetric(netns, route, ifName, metric);
-      yielded.push({ network, ifName, gateway: route.gateway, metric });
-    }
-  }
-  return yielded;
-}
-
-/** What comes before a metric, or beside it, in the order of the networks. */
-function routesBefore(metric: number, routes: readonly NativeRoute[], networks: readonly JournalAttachment[]) {
-  return networks.flatMap(({ network, ifName, link }) =>
-    routes
-      .filter((route) => route.index === link?.index && route.priority <= metric && mayYield(route))
-      .map((route) => ({ network, ifName, route })),
+export function withPlannedRoutes(result: CniResult, ifName: string, plan: readonly FamilyRoutes[]): CniResult {
+  const kept = result.routes.filter((route) => !plan.some(({ family }) => isDefaultRoute(route, family)));
+  const planned = plan.flatMap(({ family, gateways }) =>
+    gateways.flatMap((one, i): CniRoute[] => {
+      if (one.ifName !== ifName) return [];
+      return [{ dst: DESTINATION[family], gw: canonicalAddress(one.gateway), ...metricOf(family, i) }];
+    }),
   );
-}
-
-/** The next metric behind `best` that no default route has; takes it. */
-function freeMetric(best: number, taken: Set<number>): number {
-  let metric = best + METRIC_STEP;
-  while (taken.has(metric)) metric += METRIC_STEP;
-  taken.add(metric);
-  return metric;
-}
-
-async function setMetric(netns: Netns, route: NativeRoute, ifName: string, metric: number): Promise<void> {
-  try {
-    await netns.setRouteMetric(route, metric);
-  } catch (error) {
-    throw new CniError(
-      CniCode.verificationFailed,
-      `Cannot put the default route via ${route.gateway || 'no gateway'} on interface "${ifName}" behind that of the default network: ${(error as Error).message}`,
-      { cause: error, details: 'remove it from the "routes" of the network, or ask for it by "default-route"' },
-    );
-  }
-}
-
-function isDefaultRoute(dst: string, family: 4 | 6): boolean {
-  return dst.endsWith('/0') && dst.includes(':') === (family === 6);
-}
-
-/** The default attachment's result without the default routes that the plan replaced. */
-export function withoutReplacedRoutes(result: CniResult, plan: readonly FamilyRoutes[]): CniResult {
-  const replaced = (dst: string): boolean => plan.some(({ family }) => isDefaultRoute(dst, family));
-  return { ...result, routes: result.routes.filter(({ dst }) => !replaced(dst)) };
+  return { ...result, routes: [...kept, ...planned] };
 }

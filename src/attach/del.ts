@@ -1,10 +1,12 @@
 /** DEL: by the journal, with the bytes of ADD, in reverse; idempotent; a missing namespace is normal. */
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import { podLabel } from '../pod/identity.ts';
 import { delWithoutRecord } from './damaged-record.ts';
 import { Journal } from './journal.ts';
 import { DamagedRecordError, isRecordOf, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { lockRequest, type Operation } from './operation.ts';
+import { clearStatus } from './pod-status.ts';
 import { undoRecord } from './undo-record.ts';
 
 /** All delegates' errors as one; the first one's code is the answer's. */
@@ -33,6 +35,10 @@ export async function del(operation: Operation): Promise<void> {
   const journal = new Journal(config.cniDir);
   await withContainerLock(request.containerId, lockRequest(operation), async () => {
     const record = readRecord(journal, request.containerId);
+    if (record === undefined || record instanceof DamagedRecordError) {
+      const { containerId, args } = request;
+      await clearStatus({ containerId, pod: podLabel(args), source: config }, operation);
+    }
     if (record instanceof DamagedRecordError) return delWithoutRecord(operation, journal, record);
     if (record === undefined) journal.remove(request.containerId); // what a write that was cut off may have left
     if (record === undefined || !isRecordOf(record, request)) {
@@ -43,6 +49,7 @@ export async function del(operation: Operation): Promise<void> {
       trace: request.trace,
       signal: operation.budget,
       log: operation.log,
+      openSource: operation.openSource,
     });
     if (errors.length > 0) throw joined(errors);
   });

@@ -49,9 +49,9 @@ async function detachInvalid(operation: Operation, journal: Journal, valid: read
         continue;
       }
       operation.log.info({ container: containerId, attachments: record.attachments.length }, 'collecting');
-      const { log, budget: signal, request } = operation;
+      const { log, budget: signal, request, openSource } = operation;
       const runner = operation.runner(record.path);
-      errors.push(...(await undoRecord(record, journal, { runner, trace: request.trace, signal, log })));
+      errors.push(...(await undoRecord(record, journal, { runner, trace: request.trace, signal, log, openSource })));
       if (record.attachments.length > 0) kept.push(record);
     } catch (error) {
       errors.push(error as Error); // one damaged file must not keep the others from being collected

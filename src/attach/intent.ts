@@ -48,5 +48,14 @@ export async function resolveIntent(question: PlanQuestion, source: ClusterSourc
     return NO_NETWORKS;
   }
   const annotations = config.podAnnotations ?? (source === undefined ? {} : await annotationsFrom(source, pod));
-  return podNetworks(annotations, pod, config);
+  const wanted = podNetworks(annotations, pod, config);
+  for (const { name, unknownFields } of [
+    ...(wanted.tke ?? []),
+    ...wanted.additional,
+    wanted.defaultNetwork ?? [],
+  ].flat()) {
+    if (unknownFields.length > 0)
+      question.log.warn({ network: name, fields: unknownFields }, 'unknown fields of an annotation');
+  }
+  return wanted;
 }

@@ -6,6 +6,7 @@
  * in the first one.
  */
 import { createHash } from 'node:crypto';
+import type { SourceSettings } from '../cluster/sources.ts';
 import { parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
@@ -50,6 +51,8 @@ export interface JournalRecord {
   path: string[];
   /** `namespace/name`, '' outside Kubernetes. */
   pod: string;
+  /** Where the pod's status is kept. */
+  source: SourceSettings;
   delegateTimeoutMs: number;
   defaultRoutes: FamilyRoutes[];
   /** Annotations of the pod that tell what it got. */

@@ -1,7 +1,7 @@
 /** From a request to its plan, and from the plan to the record that the journal keeps of it. */
 import { bootId } from '../node/boot-id.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
-import { podIdentity } from '../pod/identity.ts';
+import { podIdentity, podLabel } from '../pod/identity.ts';
 import { type Plan, planAttachments, type RequestedNetwork } from '../pod/plan.ts';
 import { NO_NETWORKS } from '../pod/pod-networks.ts';
 import { resolveIntent } from './intent.ts';
@@ -48,7 +48,6 @@ export function newRecord(
   netns: { path: string; identity: NetnsIdentity },
 ): JournalRecord {
   const { request, config } = operation;
-  const pod = podIdentity(request.args);
   return {
     containerId: request.containerId,
     name: request.name,
@@ -60,7 +59,8 @@ export function newRecord(
     createdAt: new Date().toISOString(),
     complete: false,
     path: searchPath(operation),
-    pod: pod === undefined ? '' : `${pod.namespace}/${pod.name}`,
+    pod: podLabel(request.args),
+    source: { manifestsDir: config.manifestsDir, kubeconfig: config.kubeconfig },
     delegateTimeoutMs: config.delegateTimeoutMs,
     defaultRoutes: plan.defaultRoutes,
     statusAnnotations: plan.statusAnnotations,

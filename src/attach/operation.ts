@@ -43,7 +43,7 @@ export interface Operation extends OperationContext {
 }
 
 /** What the plan depends on: an operation, or a question of `multus explain`. */
-export type PlanQuestion = Pick<Operation, 'config' | 'openSource'> & {
+export type PlanQuestion = Pick<Operation, 'config' | 'openSource' | 'log'> & {
   request: Pick<CniRequest, 'containerId' | 'ifName' | 'args'>;
 };
 

@@ -2,6 +2,7 @@
  * The journal against the node: what belongs to a namespace that is gone, to another boot, or to an ADD that nobody
  * ended is detached, although no runtime asks for it (containerd never calls GC).
  */
+import type { OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { bootId } from '../node/boot-id.ts';
@@ -14,6 +15,7 @@ import { isNetnsGone, undoRecord } from './undo-record.ts';
 export interface ReconcileOptions {
   cniDir: string;
   runner: (searchPath: readonly string[]) => DelegateRunner;
+  openSource: OpenSource;
   log: Log;
   signal: AbortSignal;
 }
@@ -57,7 +59,8 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
       const reason = record === undefined ? undefined : reasonToDetach(record);
       if (record === undefined || reason === undefined) return [];
       log.warn({ container: containerId, pod: record.pod, reason }, 'detaching');
-      return undoRecord(record, journal, { runner: options.runner(record.path), trace: {}, signal, log });
+      const runner = options.runner(record.path);
+      return undoRecord(record, journal, { runner, trace: {}, signal, log, openSource: options.openSource });
     }),
   );
 }

@@ -1,4 +1,4 @@
-/** Where pods and network definitions come from: the API server's watch, a folder of manifests, a snapshot. */
+/** Where pods and network definitions come from, and where the pods' status goes: the API server, a folder of manifests. */
 
 export interface PodRecord {
   namespace: string;
@@ -26,9 +26,26 @@ export type DefinitionLookup =
   | { outcome: 'absent'; reason: string }
   | { outcome: 'unknown'; reason: string };
 
+/** What a container of a pod got, as annotations for the pod. */
+export interface PodStatus {
+  namespace: string;
+  name: string;
+  /** '' when the runtime gave none. */
+  uid: string;
+  containerId: string;
+  annotations: Record<string, string>;
+}
+
+/** Which container of which pod a status is of. */
+export type StatusKey = Pick<PodStatus, 'namespace' | 'name' | 'containerId'>;
+
 export interface ClusterSource {
   /** For messages: "manifests in /etc/cni/multus/manifests". */
   readonly description: string;
   pod(namespace: string, name: string): Promise<PodLookup>;
   definition(namespace: string, name: string): Promise<DefinitionLookup>;
+  /** Keep the status where the pod's users find it, in place of an earlier container's. @throws naming the pod */
+  publishStatus?(status: PodStatus): Promise<void>;
+  /** Take a container's status away, if it is still the pod's. @throws naming the pod */
+  clearStatus?(key: StatusKey): Promise<void>;
 }

@@ -49,7 +49,7 @@ async function run(options: Options): Promise<void> {
   const reconcileAll = async (): Promise<void> => {
     for (const cniDir of requests.stateDirectories) {
       const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: delegateEnv });
-      await reconcile({ cniDir, runner, log, signal: ending.signal }, retries);
+      await reconcile({ cniDir, runner, openSource: requests.openSource, log, signal: ending.signal }, retries);
     }
   };
 

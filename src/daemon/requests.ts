@@ -29,9 +29,10 @@ const LANES: Record<CniRequest['command'], Lane> = {
 export class Requests {
   /** State directories that requests named: the reconciler looks after them. */
   readonly stateDirectories = new Set<string>();
+  /** Shared by all requests: what is read of a cluster is read once. */
+  readonly openSource = createSources();
   private readonly lanes: Lanes;
   private readonly log: Logger;
-  private readonly openSource = createSources();
   /** ADDs under way; a container has several when its runtime repeats itself. */
   private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 

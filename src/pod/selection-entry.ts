@@ -25,6 +25,11 @@ class EntryReader {
     this.where = where;
   }
 
+  /** Fields as spelled that are none of `known`, which are in lower case. */
+  unknown(known: ReadonlySet<string>): string[] {
+    return this.entry.keys().filter((key) => !known.has(key.toLowerCase()));
+  }
+
   /** undefined when absent or null. */
   get(field: string): unknown {
     return this.entry.value(field) ?? undefined;
@@ -197,6 +202,11 @@ function cniArgsOf(entry: EntryReader): Record<string, RawValue> | undefined {
   return entry.object('cni-args')?.rawMembers();
 }
 
+const KNOWN_FIELDS = new Set([
+  ...['name', 'namespace', 'interface', 'interfacerequest', 'ips', 'iprequest', 'mac', 'macrequest', 'infiniband-guid'],
+  ...['portmappings', 'bandwidth', 'deviceid', 'cni-args', 'default-route', 'gateway', 'ipam-claim-reference'],
+]);
+
 /** @throws CniError 6 or 7 naming entry, field and value */
 export function parseJsonEntry(text: string, position: number, context: SelectionContext): NetworkSelection {
   const where = `entry ${position}`;
@@ -222,5 +232,6 @@ export function parseJsonEntry(text: string, position: number, context: Selectio
     ipamClaim: ipamClaimOf(entry, ips),
     cniArgs: cniArgsOf(entry),
     defaultRoute: defaultRouteOf(entry),
+    unknownFields: entry.unknown(KNOWN_FIELDS),
   };
 }

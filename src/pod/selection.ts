@@ -48,6 +48,8 @@ export interface SelectionRequests {
   cniArgs: Record<string, RawValue> | undefined;
   /** Gateways; undefined = not set, [] = this pod gets no default route. */
   defaultRoute: string[] | undefined;
+  /** Fields that nobody knows: ignored, as the specification wants it, but not silently. */
+  unknownFields: string[];
 }
 
 /** One requested attachment. */
@@ -68,6 +70,7 @@ export const NO_REQUESTS: SelectionRequests = {
   ipamClaim: '',
   cniArgs: undefined,
   defaultRoute: undefined,
+  unknownFields: [],
 };
 
 /** Where a text comes from and how its names are read. */

@@ -1,6 +1,7 @@
 /** Reads a folder of ordinary Kubernetes YAML and keeps the Pods and NetworkAttachmentDefinitions in it. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { show } from '../../cni/quote.ts';
 import type { DefinitionRecord, PodRecord } from '../source.ts';
 import { readYaml } from './kubectl-yaml.ts';
 
@@ -18,11 +19,6 @@ export function manifestKey(namespace: string, name: string): string {
 
 function field(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 /** A member that must be a string; absent or null reads as ''. @param path names it in the error */

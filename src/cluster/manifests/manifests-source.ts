@@ -2,8 +2,9 @@
  * A folder of manifests as the cluster: for edge machines, nerdctl and podman users, demos and tests.
  * The folder is read anew when a file in it changed.
  */
-import type { ClusterSource, DefinitionLookup, PodLookup } from '../source.ts';
+import type { ClusterSource, DefinitionLookup, PodLookup, PodStatus, StatusKey } from '../source.ts';
 import { type Manifests, manifestKey, manifestsStamp, readManifests } from './manifest-files.ts';
+import { removeStatus, writeStatus } from './status-files.ts';
 
 export class ManifestsSource implements ClusterSource {
   readonly description: string;
@@ -31,6 +32,14 @@ export class ManifestsSource implements ClusterSource {
     if (definition !== undefined) return { outcome: 'found', definition };
     const reason = this.missing(`NetworkAttachmentDefinition ${namespace}/${name}`, manifests);
     return { outcome: manifests.problems.length > 0 ? 'unknown' : 'absent', reason };
+  }
+
+  async publishStatus(status: PodStatus): Promise<void> {
+    writeStatus(this.directory, status);
+  }
+
+  async clearStatus(key: StatusKey): Promise<void> {
+    removeStatus(this.directory, key);
   }
 
   private missing(what: string, manifests: Manifests): string {

@@ -2,15 +2,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   applyDefaultRoutes,
-  keepDefaultNetworkFirst,
-  withoutReplacedRoutes,
+  differingDefaultRoutes,
+  presentDefaultRoutes,
+  withPlannedRoutes,
 } from '../../../src/attach/default-routes.ts';
-import type { JournalAttachment } from '../../../src/attach/journal-record.ts';
-import { emptyResult } from '../../../src/cni/result.ts';
+import { type CniResult, emptyResult } from '../../../src/cni/result.ts';
+import type { NativeRoute } from '../../../src/node/native.ts';
 import type { FamilyRoutes } from '../../../src/pod/plan.ts';
 import { FakeNetns, fakeLink, fakeRoute } from '../../fakes/fake-netns.ts';
 import { laterRefusal } from '../cni/refusal.ts';
-import { aDefaultAttachment, anAttachment } from './records.ts';
 
 const IPV4: FamilyRoutes = {
   family: 4,
@@ -63,7 +63,7 @@ test('routes that are not there afterwards fail the ADD, also when as many other
   lost.addRoute = async () => undefined;
   assert.match(
     (await laterRefusal(() => applyDefaultRoutes(lost.asNetns, [IPV4]))).message,
-    'IPv4 default routes of the pod must be via 10.1.0.1, 10.2.0.1, 10.2.0.2, found: none',
+    'IPv4 default routes of the pod must be via 10.1.0.1 on "net1", then 10.2.0.1 on "net2", then 10.2.0.2 on "net2"; found: none',
   );
   const other = aPod();
   other.addRoute = async () => {
@@ -71,14 +71,17 @@ test('routes that are not there afterwards fail the ADD, also when as many other
   };
   const plan: FamilyRoutes[] = [{ family: 6, gateways: [{ gateway: 'fd01::1', ifName: 'net1' }] }];
   const { code, message } = await laterRefusal(() => applyDefaultRoutes(other.asNetns, plan));
-  assert.equal([code, message], [102, 'IPv6 default routes of the pod must be via fd01::1, found: fe80::1']);
+  assert.equal(
+    [code, message],
+    [102, 'IPv6 default routes of the pod must be via fd01::1 on "net1"; found: via fe80::1 on "eth0"'],
+  );
 });
 
 test('a route that comes back by itself fails the ADD: traffic of the pod would leave by the wrong network', async () => {
   const pod = aPod();
   pod.deleteDefaultRoutes = async () => [];
   const { message } = await laterRefusal(() => applyDefaultRoutes(pod.asNetns, [{ family: 4, gateways: [] }]));
-  assert.match(message, 'IPv4 default routes of the pod must be via none, found: 10.0.0.1');
+  assert.match(message, 'IPv4 default routes of the pod must be none; found: via 10.0.0.1 on "eth0"');
 });
 
 test('replaces the default routes of a family, and touches nothing else', async () => {
@@ -131,91 +134,70 @@ test('asks nothing of the pod when the plan has no default routes', async () => 
   assert.equal(pod.changes, []);
 });
 
+test('another interface or another order than planned is a difference: traffic leaves by the wrong network', () => {
+  const { links } = aPod().snapshotValue;
+  const differing = (...routes: NativeRoute[]) => differingDefaultRoutes({ links, addresses: [], routes }, [IPV6]);
+  const route = (gateway: string, index: number, priority: number) => fakeRoute('::/0', gateway, { index, priority });
+  assert.equal(differing(route('fd02::1', 4, 1124), route('fd01::1', 3, 1024)), []);
+  const must = 'IPv6 default routes of the pod must be via fd01::1 on "net1", then fd02::1 on "net2"; found: ';
+  assert.equal(differing(route('fd02::1', 4, 1024), route('fd01::1', 3, 1124)), [
+    `${must}via fd02::1 on "net2", then fd01::1 on "net1"`,
+  ]);
+  assert.equal(differing(route('fd01::1', 2, 1024), route('fd02::1', 4, 1124)), [
+    `${must}via fd01::1 on "eth0", then fd02::1 on "net2"`,
+  ]);
+  assert.equal(differing(fakeRoute('::/0', '', { index: 3 })), [`${must}via no gateway on "net1"`]);
+});
+
+test('only routes by which packets leave count, IPv4 first, the preferred one before the others', () => {
+  const links = [fakeLink(2, 'eth0'), fakeLink(3, 'net1')];
+  const routes = [
+    fakeRoute('::/0', 'fd00::1', { index: 3, priority: 1024 }),
+    fakeRoute('::/0', '', { index: 1, type: 7, priority: 0xffffffff }), // old kernels' "unreachable"
+    fakeRoute('0.0.0.0/0', '10.0.0.2', { index: 2, priority: 100 }),
+    fakeRoute('0.0.0.0/0', '10.0.0.1', { index: 3 }),
+    fakeRoute('0.0.0.0/1', '10.0.0.9', { index: 3 }),
+  ];
+  assert.equal(presentDefaultRoutes({ links, addresses: [], routes }), [
+    { family: 4, gateway: '10.0.0.1', ifName: 'net1' },
+    { family: 4, gateway: '10.0.0.2', ifName: 'eth0' },
+    { family: 6, gateway: 'fd00::1', ifName: 'net1' },
+  ]);
+});
+
+const RESULT: CniResult = {
+  ...emptyResult('1.1.0'),
+  routes: [{ dst: '0.0.0.0/0', gw: '10.0.0.1' }, { dst: '10.0.0.0/8' }, { dst: '::/0', gw: 'fd00::1' }],
+};
+
 test('the answer does not claim the default routes that were replaced: the runtime would report a wrong gateway', () => {
-  const routes = [{ dst: '0.0.0.0/0', gw: '10.0.0.1' }, { dst: '10.0.0.0/8' }, { dst: '::/0', gw: 'fd00::1' }];
-  const result = { ...emptyResult('1.0.0'), routes };
-  const left = (...plan: FamilyRoutes[]) => withoutReplacedRoutes(result, plan).routes.map(({ dst }) => dst);
+  const left = (...plan: FamilyRoutes[]) => withPlannedRoutes(RESULT, 'eth0', plan).routes.map(({ dst }) => dst);
   assert.equal(left(), ['0.0.0.0/0', '10.0.0.0/8', '::/0']);
   assert.equal(left(IPV4), ['10.0.0.0/8', '::/0']);
   assert.equal(left(IPV6), ['0.0.0.0/0', '10.0.0.0/8']);
   assert.equal(left(IPV4, IPV6), ['10.0.0.0/8']);
-  assert.is(result.routes.length, 3, 'the result in the journal stays whole');
+  assert.is(RESULT.routes.length, 3, 'the result in the journal stays whole');
 });
 
-/** eth0 is link 2, net1 link 3 and net2 link 4, as in aPod(). */
-function attached(...ifNames: string[]): JournalAttachment[] {
-  const link = (index: number, delegateName: string) => ({ index, mac: '', delegateName });
-  const others = ifNames.map((ifName) => anAttachment({ ifName, link: link(ifName === 'net1' ? 3 : 4, ifName) }));
-  return [aDefaultAttachment({ link: link(2, 'eth0') }), ...others];
-}
-
-const podWith = (...routes: ReturnType<typeof fakeRoute>[]) => new FakeNetns({ routes: structuredClone(routes) });
-const onEth0 = fakeRoute('0.0.0.0/0', '10.0.0.1');
-const onNet1 = fakeRoute('0.0.0.0/0', '10.1.0.1', { index: 3 });
-const onNet2 = fakeRoute('0.0.0.0/0', '10.2.0.1', { index: 4 });
-
-test('a default route that cannot be put behind fails the ADD: traffic for the cluster would leave by that network', async () => {
-  const pod = podWith(onEth0, onNet1);
-  pod.failure = new Error('RTM_NEWROUTE: EEXIST');
-  assert.equal(await laterRefusal(() => keepDefaultNetworkFirst(pod.asNetns, attached('net1'), [])), {
-    code: 102,
-    message:
-      'Cannot put the default route via 10.1.0.1 on interface "net1" behind that of the default network: RTM_NEWROUTE: EEXIST',
-    details: 'remove it from the "routes" of the network, or ask for it by "default-route"',
-  });
-});
-
-test("puts the default routes of other networks behind the default network's, in their order", async () => {
-  const pod = podWith(onNet2, onNet1, onEth0, fakeRoute('10.9.0.0/16', '10.1.0.1', { index: 3 }));
-  const yielded = await keepDefaultNetworkFirst(pod.asNetns, attached('net1', 'net2'), []);
-  assert.equal(pod.changes, [
-    'metric 100 of 0.0.0.0/0 via 10.1.0.1 dev 3',
-    'metric 200 of 0.0.0.0/0 via 10.2.0.1 dev 4',
+// Multus's weak point 5: it compares with "::0/0", so that an IPv6 default route is never taken out, and writes "::0/0".
+test('every spelling of a default route is replaced, but not those of other routing tables', () => {
+  const routes = ['::0/0', '0:0::/0', '::/00', '::/1'].map((dst) => ({ dst, gw: 'fd00::1' }));
+  const other = { dst: '::/0', gw: 'fd00::1', table: 100 };
+  const result = { ...emptyResult('1.1.0'), routes: [...routes, other] };
+  assert.equal(withPlannedRoutes(result, 'eth0', [{ family: 6, gateways: [] }]).routes, [
+    { dst: '::/1', gw: 'fd00::1' },
+    other,
   ]);
-  assert.equal(yielded[0], { network: 'prod/data', ifName: 'net1', gateway: '10.1.0.1', metric: 100 });
 });
 
-test("takes one network out of IPv6's shared default route: half of the connections would leave by it", async () => {
-  const shared = { priority: 1024 };
-  const pod = podWith(fakeRoute('::/0', 'fd00::1', shared), fakeRoute('::/0', 'fd01::1', { ...shared, index: 3 }));
-  await keepDefaultNetworkFirst(pod.asNetns, attached('net1'), []);
-  assert.equal(pod.changes, ['metric 1124 of ::/0 via fd01::1 dev 3']);
-});
-
-test('leaves the only default route of a family where it is', async () => {
-  const pod = podWith(fakeRoute('::/0', 'fd00::1', { priority: 1024 }), onNet1, onNet2);
-  assert.equal(await keepDefaultNetworkFirst(pod.asNetns, attached('net1', 'net2'), []), []);
-  assert.equal(pod.changes, []);
-});
-
-test('leaves a family alone for which the pod asks for a default route', async () => {
-  const pod = podWith(onEth0, onNet1);
-  await keepDefaultNetworkFirst(pod.asNetns, attached('net1'), [{ family: 4, gateways: [] }]);
-  assert.equal(pod.changes, []);
-});
-
-test("leaves routes alone that come later anyway, that are no network's, and that routers advertise", async () => {
-  const pod = podWith(
-    onEth0,
-    { ...onNet1, priority: 50 },
-    { ...onNet2, protocol: 9 },
-    fakeRoute('0.0.0.0/0', '10.7.0.1', { index: 7 }),
-    fakeRoute('0.0.0.0/0', '', { index: 3, type: 7 }),
-  );
-  await keepDefaultNetworkFirst(pod.asNetns, attached('net1', 'net2'), []);
-  assert.equal(pod.changes, []);
-});
-
-test('gives no metric that a default route has already: the kernel would refuse it', async () => {
-  const pod = podWith(onEth0, { ...onEth0, gateway: '10.0.0.9', priority: 100 }, onNet1);
-  await keepDefaultNetworkFirst(pod.asNetns, attached('net1'), []);
-  assert.equal(pod.changes, ['metric 200 of 0.0.0.0/0 via 10.1.0.1 dev 3']);
-});
-
-test('asks nothing of a pod with one network', async () => {
-  const pod = podWith(onEth0);
-  pod.snapshot = () => assert.unreachable('the pod must not be asked') as never;
-  assert.equal(await keepDefaultNetworkFirst(pod.asNetns, attached(), []), []);
+test("the answer has the default routes that were put on its own interface, and nobody else's", () => {
+  assert.equal(withPlannedRoutes(RESULT, 'net2', [IPV4, IPV6]).routes, [
+    { dst: '10.0.0.0/8' },
+    { dst: '0.0.0.0/0', gw: '10.2.0.1', priority: 100 },
+    { dst: '0.0.0.0/0', gw: '10.2.0.2', priority: 200 },
+    { dst: '::/0', gw: 'fd02::1', priority: 1124 },
+  ]);
+  assert.equal(withPlannedRoutes(RESULT, 'net1', [IPV6]).routes.at(-1), { dst: '::/0', gw: 'fd01::1' });
 });
 
 test.run();

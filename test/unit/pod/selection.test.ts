@@ -176,6 +176,7 @@ test('reads every field of the JSON form', () => {
     deviceId: '0000:03:02.0',
     ipamClaim: '',
     defaultRoute: ['10.0.0.1', 'fd00::1'],
+    unknownFields: [],
   });
   const texts = Object.entries(cniArgs ?? {}).map(([key, value]) => [key, value.text]);
   assert.equal(texts, [
@@ -244,7 +245,8 @@ test('matches fields as Go does: without regard to case, the last one in the tex
   assert.is(entry(thrice)?.mac, '02:00:00:00:00:03');
 });
 
-test('ignores fields that nobody knows', () => {
+test('ignores fields that nobody knows, and tells which: a typing error must be found', () => {
+  assert.equal(entry('"ip":["10.0.0.5"],"MAC":"02:00:00:00:00:01"')?.unknownFields, ['ip']);
   assert.is(entry('"comment":"for the database"')?.name, 'a');
 });
 
