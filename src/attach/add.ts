@@ -3,7 +3,7 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import { type CniResult, convertResult } from '../cni/result.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import { attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
-import { applyDefaultRoutes, withPlannedRoutes } from './default-routes.ts';
+import { withPlannedRoutes } from './default-routes.ts';
 import { detachAll } from './detach.ts';
 import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
@@ -12,6 +12,7 @@ import { newRecord, resolvePlan } from './make-plan.ts';
 import { lockRequest, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { publishStatus } from './pod-status.ts';
 import { awaitReadiness } from './readiness.ts';
+import { settleDefaultRoutes } from './settle-routes.ts';
 import { openRecordNetns, undoneFailure, undoRecord } from './undo-record.ts';
 
 /** @param answer the default network's result, once it is there */
@@ -70,7 +71,7 @@ async function attachAll(
       written = written.then(() => journal.write(record)); // on disk while the next delegate runs
       written.catch(() => undefined); // awaited below
     }
-    await applyDefaultRoutes(netns, record.defaultRoutes);
+    await settleDefaultRoutes(record, netns, operation.log);
     record.complete = true;
     await written;
     await journal.write(record);

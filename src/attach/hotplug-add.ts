@@ -13,7 +13,7 @@ import { withContainerLock } from './locks.ts';
 import { newAttachment } from './make-plan.ts';
 import { NEVER_ABORTED, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { republishStatus } from './pod-status.ts';
-import { ensureDefaultRoutes } from './replan-routes.ts';
+import { settleDefaultRoutes } from './settle-routes.ts';
 import { undoneFailure, undoRecord } from './undo-record.ts';
 
 /** Detach an attachment that never got ready, or a leftover of one. */
@@ -69,7 +69,7 @@ async function join(
   await journal.write(record); // the routes, too: whoever undoes this puts them right
   try {
     const result = await attachNetwork(hotplug, record, attachment, netns, before);
-    await ensureDefaultRoutes(netns, record.defaultRoutes);
+    await settleDefaultRoutes(record, netns, hotplug.log);
     attachment.state = 'attached';
     await journal.write(record);
     hotplug.budget.throwIfAborted();

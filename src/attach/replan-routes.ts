@@ -3,8 +3,9 @@ import { cidrFamily, ipFamily } from '../cni/ip.ts';
 import { parseResult } from '../cni/result.ts';
 import type { Netns } from '../node/netns.ts';
 import { type FamilyRoutes, planDefaultRoutes } from '../pod/plan.ts';
-import { applyDefaultRoutes, differingDefaultRoutes, isDefaultRoute } from './default-routes.ts';
+import { isDefaultRoute } from './default-routes.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
+import { ensureDefaultRoutes } from './settle-routes.ts';
 
 /**
  * The gateways that the default network brought by itself, before another one was asked to have the pod's default
@@ -19,17 +20,6 @@ function ownRoutes(attachments: readonly JournalAttachment[], family: 4 | 6): Fa
     .filter((route) => isDefaultRoute(route, family))
     .flatMap(({ gw = fallback }) => (gw === undefined || ipFamily(gw) !== family ? [] : [gw]));
   return { family, gateways: [...new Set(gateways)].map((gateway) => ({ gateway, ifName: own.ifName })) };
-}
-
-/**
- * Set the default routes of a running pod, where they are not as planned: those that are right are not taken away, not
- * even for a moment.
- * @throws CniError 102 naming gateway and interface
- */
-export async function ensureDefaultRoutes(netns: Netns, plan: readonly FamilyRoutes[]): Promise<void> {
-  const snapshot = await netns.snapshot();
-  const wrong = plan.filter((family) => differingDefaultRoutes(snapshot, [family]).length > 0);
-  await applyDefaultRoutes(netns, wrong);
 }
 
 const same = (a: readonly FamilyRoutes[], b: readonly FamilyRoutes[]): boolean =>

@@ -1,7 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { JournalAttachment } from '../../../src/attach/journal-record.ts';
-import { ensureDefaultRoutes, replanDefaultRoutes } from '../../../src/attach/replan-routes.ts';
+import { replanDefaultRoutes } from '../../../src/attach/replan-routes.ts';
+import { ensureDefaultRoutes } from '../../../src/attach/settle-routes.ts';
 import { planDefaultRoutes } from '../../../src/pod/plan.ts';
 import { FakeNetns, fakeLink, fakeRoute } from '../../fakes/fake-netns.ts';
 import { laterRefusal } from '../cni/refusal.ts';
