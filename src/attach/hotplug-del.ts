@@ -59,6 +59,8 @@ export async function hotplugDel(hotplug: Hotplug): Promise<void> {
         `Cannot detach interface "${ifName}" of container ${containerId}: it is of the default network "${attachment.network}", which goes with the container`,
       );
     }
+    attachment.state = 'detaching';
+    await journal.write(record); // who finds this later goes on with it
     const runner = hotplug.runner(record.path);
     const errors = await undoRecord(record, journal, { runner, trace, signal, log, openSource }, [attachment]);
     if (errors.length > 0) throw joinedErrors(errors);

@@ -546,4 +546,28 @@ inLab('a daemon started after a crash in mid-hot-plug undoes that, and nothing e
   await assertClean(lab, 'pod1');
 });
 
+// The same on the way out: the pod would be said to have what is gone, or half of it.
+inLab('a daemon started after a crash in mid-DEL finishes it', async (lab) => {
+  const fakes = new Fakes(lab);
+  await startNodeDaemon(lab);
+  const call = await runningPod(lab, [{ name: 'hot', interface: 'hot0', 'default-route': ['10.99.0.1'] }]);
+  const slow = { DEL: `${LINK.DEL}\nexec sleep 1000` };
+  const ADD = `${makeLink({ address: '10.99.0.2/24' })}\n${claimLink({ address: '10.99.0.2/24' })}`;
+  assertPlugged(await delegate(lab, 'ADD', { config: fakes.plugin('slow', { ADD, ...slow }) }));
+  assert.equal(await defaultRoutes(lab), ['via 10.99.0.1 dev hot0']);
+  const lost = delegate(lab, 'DEL', {}).catch((error: Error) => error);
+  await until('the link is gone', async () => !(await names(lab)).includes('hot0'));
+  await lab.endDaemon('SIGKILL');
+  assert.instance(await lost, Error);
+  assertSilent(await lab.cni('CHECK', call));
+  fakes.plugin('slow', LINK);
+  await startNodeDaemon(lab, {}, '--reconcile-interval', '1');
+  await until('it is finished', () => !journal(lab).includes('"hot0"'));
+  assert.equal(fakes.history(), ['ADD slow', 'DEL slow', 'DEL slow']);
+  assert.equal(await defaultRoutes(lab), ['via 10.210.0.1 dev eth0']);
+  assertSilent(await lab.cni('CHECK', call));
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
 test.run();
