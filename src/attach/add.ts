@@ -7,7 +7,8 @@ import { Netns, sameNetns } from '../node/netns.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
 import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
 import { detachAll, invocationOf } from './detach.ts';
-import { Journal } from './journal.ts';
+import { ForeignRecord } from './foreign-state.ts';
+import { type Journal, journalOf } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newRecord, resolvePlan } from './make-plan.ts';
@@ -19,8 +20,9 @@ import {
   UNDO_BUDGET_MS,
   withinBudget,
 } from './operation.ts';
+import { openRecordNetns } from './record-netns.ts';
 import { settleLink } from './settle-link.ts';
-import { openRecordNetns, undoRecord } from './undo-record.ts';
+import { undoRecord } from './undo-record.ts';
 
 /** The name must be free: a delegate, or its DEL in a rollback, would otherwise touch somebody else's interface. */
 async function requireFreeName(netns: Netns, attachment: PlannedAttachment): Promise<Set<number>> {
@@ -143,8 +145,14 @@ function withUndoErrors(error: CniError, undoErrors: readonly Error[]): CniError
  * namespace or of this very request run anew, undone first.
  */
 async function clearEarlierAttempt(operation: Operation, journal: Journal, netns: Netns): Promise<void> {
-  const record = journal.read(operation.request.containerId);
+  const record = journal.find(operation.request.containerId);
   if (record === undefined) return;
+  if (record instanceof ForeignRecord) {
+    throw new CniError(
+      CniCode.alreadyAttached,
+      `Cannot ADD container ${record.containerId}: ${record.program} attached it, at ${record.createdAt}; DEL it first`,
+    );
+  }
   const recorded = openRecordNetns(record);
   const alive = recorded !== undefined && sameNetns(recorded.identity, netns.identity);
   recorded?.close();
@@ -177,7 +185,7 @@ export async function add(operation: Operation): Promise<string> {
   const netns = Netns.open(request.netns);
   try {
     const plan = await resolvePlan(operation);
-    const journal = new Journal(config.cniDir);
+    const journal = journalOf(config);
     return await withContainerLock(request.containerId, lockRequest(operation), async () => {
       await clearEarlierAttempt(operation, journal, netns);
       const result = await attachAll(operation, newRecord(operation, plan, netns), journal, netns);

@@ -4,12 +4,15 @@ import { convertResult, parseResult } from '../cni/result.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { checkChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
+import { adopt } from './adopt.ts';
 import { withoutReplacedRoutes } from './default-routes.ts';
 import { invocationOf } from './detach.ts';
-import { Journal } from './journal.ts';
+import { ForeignRecord } from './foreign-state.ts';
+import { journalOf } from './journal.ts';
 import { isRecordOf, type JournalAttachment, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { delegateBudget, lockRequest, type Operation } from './operation.ts';
+import { adopterOf, delegateBudget, lockRequest, type Operation } from './operation.ts';
+import { netnsOfRequest } from './record-netns.ts';
 import { settleLink } from './settle-link.ts';
 
 async function checkAttachment(
@@ -23,6 +26,12 @@ async function checkAttachment(
     throw new CniError(
       CniCode.verificationFailed,
       `Network "${network}" is ${attachment.state}, not attached${attachment.lastError === '' ? '' : `: ${attachment.lastError}`}`,
+    );
+  }
+  if (result === '') {
+    throw new CniError(
+      CniCode.verificationFailed,
+      `Cannot CHECK network "${network}" on ${attachment.ifName}: another program attached it, and its result was not kept`,
     );
   }
   const claimed = withoutReplacedRoutes(
@@ -53,13 +62,25 @@ async function checkAttachment(
   }
 }
 
+/** @throws CniError 105 when another program attached the container and did not keep what it attached */
+function recordOf(operation: Operation, netns: Netns): JournalRecord | undefined {
+  const { request, config } = operation;
+  const found = journalOf(config).find(request.containerId);
+  if (!(found instanceof ForeignRecord)) return found;
+  const container = { ...request, netns: netnsOfRequest(found, netns.path) };
+  const { record, lost } = adopt(found, adopterOf(operation), container);
+  if (lost.length === 0) return record;
+  const problem = `${found.program} attached it, and what is not known any more: ${lost.join('; ')}`;
+  throw new CniError(CniCode.stateFailure, `Cannot CHECK container ${found.containerId}: ${problem}`);
+}
+
 /** @throws CniError 3 when the container is not attached, 102 when a fact differs, or a delegate's own */
 export async function check(operation: Operation): Promise<void> {
-  const { request, config } = operation;
+  const { request } = operation;
   const netns = Netns.open(request.netns);
   try {
     await withContainerLock(request.containerId, lockRequest(operation), async () => {
-      const record = new Journal(config.cniDir).read(request.containerId);
+      const record = recordOf(operation, netns);
       const isOurs = record !== undefined && isRecordOf(record, request) && sameNetns(record.netns, netns.identity);
       if (!isOurs) {
         throw new CniError(

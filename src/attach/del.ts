@@ -1,10 +1,16 @@
-/** DEL: by the journal, with the bytes of ADD, in reverse; idempotent; a missing namespace is normal. */
+/**
+ * DEL: by the journal or by what Multus left, with the bytes of ADD, in reverse; idempotent; a missing namespace is
+ * normal.
+ */
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
-import { delWithoutRecord } from './damaged-record.ts';
-import { Journal } from './journal.ts';
-import { DamagedRecordError, isRecordOf, type JournalRecord } from './journal-record.ts';
+import { releaseDefaultNetwork } from './damaged-record.ts';
+import { ForeignRecord } from './foreign-state.ts';
+import { type Journal, journalOf } from './journal.ts';
+import { DamagedRecordError, isRecordOf } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { lockRequest, type Operation } from './operation.ts';
+import { adopterOf, lockRequest, type Operation } from './operation.ts';
+import { netnsOfRequest } from './record-netns.ts';
+import { undoForeign } from './undo-foreign.ts';
 import { undoRecord } from './undo-record.ts';
 
 /** All delegates' errors as one; the first one's code is the answer's. */
@@ -18,32 +24,40 @@ function joined(errors: readonly Error[]): CniError {
   });
 }
 
-function readRecord(journal: Journal, containerId: string): JournalRecord | DamagedRecordError | undefined {
+/** @returns errors of delegates; their attachments are kept for the next try */
+async function delContainer(operation: Operation, journal: Journal, isDamaged = false): Promise<Error[]> {
+  const { request, log } = operation;
+  const { containerId, trace } = request;
+  const options = { trace, signal: operation.budget, log };
   try {
-    return journal.read(containerId);
+    const found = journal.find(containerId);
+    if (found instanceof ForeignRecord) {
+      const adopter = adopterOf(operation);
+      const container = { ...request, netns: netnsOfRequest(found, request.netns) };
+      const runner = operation.runner(adopter.path);
+      return await undoForeign(found, journal, adopter, container, { ...options, runner });
+    }
+    if (found === undefined) journal.remove(containerId); // what a write that was cut off may have left
+    if (found === undefined && isDamaged) await releaseDefaultNetwork(operation);
+    if (found !== undefined && isRecordOf(found, request)) {
+      return await undoRecord(found, journal, { ...options, runner: operation.runner(found.path) });
+    }
+    if (!isDamaged) log.debug({}, 'nothing is attached');
+    return [];
   } catch (error) {
-    if (error instanceof DamagedRecordError) return error;
-    throw error;
+    if (!(error instanceof DamagedRecordError)) throw error;
+    const aside = journal.setAside(containerId);
+    log.error({ error: error.message, aside }, 'the journal file is damaged: releasing what is known without it');
+    if (aside !== undefined) return delContainer(operation, journal, true); // libcni's cache, or another file
+    await releaseDefaultNetwork(operation);
+    return [];
   }
 }
 
 /** @throws CniError when a delegate fails; its attachment is kept for the next try. */
 export async function del(operation: Operation): Promise<void> {
-  const { request, config } = operation;
-  const journal = new Journal(config.cniDir);
-  await withContainerLock(request.containerId, lockRequest(operation), async () => {
-    const record = readRecord(journal, request.containerId);
-    if (record instanceof DamagedRecordError) return delWithoutRecord(operation, journal, record);
-    if (record === undefined) journal.remove(request.containerId); // what a write that was cut off may have left
-    if (record === undefined || !isRecordOf(record, request)) {
-      return operation.log.debug({}, 'nothing is attached');
-    }
-    const errors = await undoRecord(record, journal, {
-      runner: operation.runner(record.path),
-      trace: request.trace,
-      signal: operation.budget,
-      log: operation.log,
-    });
+  await withContainerLock(operation.request.containerId, lockRequest(operation), async () => {
+    const errors = await delContainer(operation, journalOf(operation.config));
     if (errors.length > 0) throw joined(errors);
   });
 }

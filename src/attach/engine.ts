@@ -8,7 +8,7 @@ import { add } from './add.ts';
 import { check } from './check.ts';
 import { del } from './del.ts';
 import { gc } from './gc.ts';
-import { type Operation, type OperationContext, withinBudget } from './operation.ts';
+import { adopterOf, type Operation, type OperationContext, withinBudget } from './operation.ts';
 import { status } from './status.ts';
 
 /** Every runtime reads an error of this version. */
@@ -46,7 +46,9 @@ async function run(request: CniRequest, context: OperationContext): Promise<stri
   // VERSION comes before the runtime knows what we can read: its stdin need not be a configuration.
   if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
   const config = request.command === 'DEL' ? parseConfigForDel(request.config) : parseMultusConfig(request.config);
-  context.onStateDirectory?.(config.cniDir);
+  // DEL reads as little of the configuration as it can: what it read may not be the whole.
+  const adopter = request.command === 'DEL' ? undefined : adopterOf({ config, request });
+  context.onStateDirectory?.(config.cniDir, adopter);
   const deadline = performance.now() + config.requestTimeoutMs;
   return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
     operate({ ...context, request, config, budget, deadline }),

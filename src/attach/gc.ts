@@ -7,11 +7,15 @@ import { pluginStdin, type ValidAttachment } from '../cni/stdin.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { runPlugin } from '../delegate/run-plugin.ts';
 import type { Network } from '../pod/plan.ts';
-import { Journal } from './journal.ts';
+import { adopt } from './adopt.ts';
+import { ForeignRecord } from './foreign-state.ts';
+import { type Journal, journalOf } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { withNodeLock } from './locks.ts';
 import { defaultNetworks } from './networks.ts';
-import { delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
+import { adopterOf, delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
+import { NO_NETNS, netnsOfCache } from './record-netns.ts';
+import { undoForeign } from './undo-foreign.ts';
 import { undoRecord } from './undo-record.ts';
 
 const KEY = 'cni.dev/valid-attachments';
@@ -34,14 +38,43 @@ function isValid(record: JournalRecord, valid: readonly ValidAttachment[]): bool
   return valid.some(({ containerID, ifname }) => containerID === record.containerId && ifname === record.ifName);
 }
 
+/** Keep what another program attached and the runtime knows, by its container alone; detach the rest. */
+async function collectForeign(
+  operation: Operation,
+  journal: Journal,
+  foreign: ForeignRecord,
+  valid: readonly ValidAttachment[],
+): Promise<{ errors: Error[]; kept: JournalRecord | undefined }> {
+  const { request, log, budget: signal } = operation;
+  const { containerId, program } = foreign;
+  const adopter = adopterOf(operation);
+  const known = valid.find(({ containerID }) => containerID === containerId);
+  if (known !== undefined) {
+    const { record, lost } = adopt(foreign, adopter, { netns: NO_NETNS, ifName: known.ifname });
+    if (lost.length === 0) return { errors: [], kept: record };
+    const problem = `${program} attached container ${containerId}, and not all of it is known: ${lost.join('; ')}`;
+    throw new CniError(CniCode.stateFailure, problem);
+  }
+  log.info({ container: containerId, program }, 'collecting');
+  const options = { runner: operation.runner(adopter.path), trace: request.trace, signal, log };
+  const errors = await undoForeign(foreign, journal, adopter, { netns: await netnsOfCache(foreign) }, options);
+  return { errors, kept: journal.read(containerId) };
+}
+
 async function detachInvalid(operation: Operation, journal: Journal, valid: readonly ValidAttachment[]) {
   const errors: Error[] = [];
   const kept: JournalRecord[] = [];
   const unreadable = new Set<string>();
   for (const containerId of journal.list()) {
     try {
-      const record = journal.read(containerId);
+      const record = journal.find(containerId);
       if (record === undefined) continue;
+      if (record instanceof ForeignRecord) {
+        const collected = await collectForeign(operation, journal, record, valid);
+        errors.push(...collected.errors);
+        if (collected.kept !== undefined) kept.push(collected.kept);
+        continue;
+      }
       // Another multus network may share the directory: its attachments are none of this GC's.
       if (record.name !== operation.request.name || isValid(record, valid)) {
         kept.push(record);
@@ -109,9 +142,8 @@ async function collectNetwork(
 /** Goes on past failures. @throws CniError of the first failure */
 export async function gc(operation: Operation): Promise<void> {
   const valid = validAttachments(operation);
-  const { cniDir } = operation.config;
   await withNodeLock(lockRequest(operation), async () => {
-    const journal = new Journal(cniDir);
+    const journal = journalOf(operation.config);
     const { errors, kept, unreadable } = await detachInvalid(operation, journal, valid);
     // What a living container has attached is in its record only: without it plugins would free what is in use.
     if (!valid.some(({ containerID }) => unreadable.has(containerID))) {

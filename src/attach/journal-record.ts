@@ -122,8 +122,8 @@ function problemText(path: string, problem: string): string {
 
 /**
  * Read a file's text.
- * @throws DamagedRecordError (105) when it is not JSON or its checksum is wrong; CniError 105 when another program or
- *   a later version wrote it.
+ * @throws DamagedRecordError (105) when it is not JSON, no record or its checksum is wrong; CniError 105 when a later
+ *   version wrote it.
  */
 export function parseRecord(text: string, path: string): JournalRecord {
   let entries: unknown;
@@ -136,8 +136,8 @@ export function parseRecord(text: string, path: string): JournalRecord {
   const own = (Array.isArray(entries) ? entries : []).map((entry) => entry?.multusNative);
   const head = own[0] ?? undefined;
   if (head === undefined) {
-    const problem = 'it was not written by multus-native; use the program that wrote it';
-    throw new CniError(CniCode.stateFailure, problemText(path, problem));
+    const problem = 'it names no attachment of multus-native or of Multus';
+    throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem));
   }
   if (head.schema !== SCHEMA) {
     const problem = `its schema is ${head.schema}, this version knows ${SCHEMA}; use the version that wrote it`;

@@ -5,14 +5,19 @@
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { bootId } from '../node/boot-id.ts';
+import { ForeignRecord } from './foreign-state.ts';
 import { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
-import { isNetnsGone, undoRecord } from './undo-record.ts';
+import { type Adopter, type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
+import { isForeignNetnsGone, isNetnsGone, NO_NETNS } from './record-netns.ts';
+import { undoForeign } from './undo-foreign.ts';
+import { undoRecord } from './undo-record.ts';
 
 export interface ReconcileOptions {
   cniDir: string;
+  /** What is needed for containers that Multus attached; undefined when no request has said it yet. */
+  adopter?: Adopter | undefined;
   runner: (searchPath: readonly string[]) => DelegateRunner;
   log: Log;
   signal: AbortSignal;
@@ -21,8 +26,14 @@ export interface ReconcileOptions {
 /** How long an operation on a container may hold it up. */
 const LOCK_WAIT_MS = 100;
 
-/** Why a record must go, or undefined when it is in order. */
-function reasonToDetach(record: JournalRecord): string | undefined {
+/**
+ * Why a record must go, or undefined when it is in order. What another program attached is its own affair, or a DEL's,
+ * until its namespace is gone.
+ */
+function reasonToDetach(record: JournalRecord | ForeignRecord): string | undefined {
+  if (record instanceof ForeignRecord) {
+    return isForeignNetnsGone(record) ? 'its network namespace is gone' : undefined;
+  }
   if (record.bootId !== bootId()) return 'the node was rebooted since';
   if (!record.complete) return 'its ADD never ended';
   if (record.attachments.some(({ state }) => state === 'detaching')) return 'an earlier DEL failed';
@@ -48,16 +59,22 @@ export class RetryTimes {
 }
 
 async function reconcileOne(containerId: string, journal: Journal, options: ReconcileOptions): Promise<Error[]> {
-  const { cniDir, log } = options;
+  const { cniDir, adopter, log } = options;
   // An operation that is under way will see to it: its lock is not waited for.
   const noWait = AbortSignal.any([options.signal, AbortSignal.timeout(LOCK_WAIT_MS)]);
   return withinBudget(options.signal, UNDO_BUDGET_MS, `undoing container ${containerId}`, (signal) =>
     withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal: noWait }, async () => {
-      const record = journal.read(containerId); // anew: under the lock nobody changes it any more
+      const record = journal.find(containerId); // anew: under the lock nobody changes it any more
       const reason = record === undefined ? undefined : reasonToDetach(record);
       if (record === undefined || reason === undefined) return [];
-      log.warn({ container: containerId, pod: record.pod, reason }, 'detaching');
-      return undoRecord(record, journal, { runner: options.runner(record.path), trace: {}, signal, log });
+      if (!(record instanceof ForeignRecord)) {
+        log.warn({ container: containerId, pod: record.pod, reason }, 'detaching');
+        return undoRecord(record, journal, { runner: options.runner(record.path), trace: {}, signal, log });
+      }
+      if (adopter === undefined) return [];
+      log.warn({ container: containerId, reason }, 'detaching');
+      const runner = options.runner(adopter.path);
+      return undoForeign(record, journal, adopter, { netns: NO_NETNS }, { runner, trace: {}, signal, log });
     }),
   );
 }
@@ -73,10 +90,10 @@ function listContainers(journal: Journal, log: Log): string[] {
 
 /** Go through the journal once. Never throws: what fails is logged and tried again later. */
 export async function reconcile(options: ReconcileOptions, retries: RetryTimes): Promise<void> {
-  const journal = new Journal(options.cniDir);
+  const journal = new Journal(options.cniDir, options.adopter?.config.legacyCniDir);
   for (const containerId of listContainers(journal, options.log).filter((id) => retries.due(id))) {
     try {
-      const record = journal.read(containerId);
+      const record = journal.find(containerId);
       if (record === undefined || reasonToDetach(record) === undefined) continue;
       const errors = await reconcileOne(containerId, journal, options);
       if (errors.length > 0) retries.failed(containerId);

@@ -41,15 +41,15 @@ async function run(options: Options): Promise<void> {
   // Plugins that run as our children get no more of our environment than this.
   const delegateEnv = { PATH: process.env['PATH'] };
   const requests = new Requests(log, { concurrency: options.maxOperations, queueLength: QUEUE_LENGTH });
-  requests.stateDirectories.add(options.cniDir);
+  requests.stateDirectories.set(options.cniDir, undefined);
   const server = new DaemonServer(requests, { socketDir: options.socketDir, delegateEnv });
   const ending = new AbortController();
 
   const retries = new RetryTimes();
   const reconcileAll = async (): Promise<void> => {
-    for (const cniDir of requests.stateDirectories) {
+    for (const [cniDir, adopter] of requests.stateDirectories) {
       const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: delegateEnv });
-      await reconcile({ cniDir, runner, log, signal: ending.signal }, retries);
+      await reconcile({ cniDir, adopter, runner, log, signal: ending.signal }, retries);
     }
   };
 

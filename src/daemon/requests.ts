@@ -1,7 +1,7 @@
 /** Takes requests from the socket into the engine: queueing, one container's DEL ending its ADD, logging. */
 import type { Logger } from 'pino';
 import { type Answer, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
-import type { OperationContext } from '../attach/operation.ts';
+import type { Adopter, OperationContext } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { CniRequest } from '../cni/request.ts';
@@ -27,8 +27,8 @@ const LANES: Record<CniRequest['command'], Lane> = {
 };
 
 export class Requests {
-  /** State directories that requests named: the reconciler looks after them. */
-  readonly stateDirectories = new Set<string>();
+  /** State directories that requests named, and what the last one said of them: the reconciler looks after them. */
+  readonly stateDirectories = new Map<string, Adopter | undefined>();
   private readonly lanes: Lanes;
   private readonly log: Logger;
   private readonly openSource = createSources();
@@ -63,7 +63,9 @@ export class Requests {
       runner: caller.runner,
       openSource: this.openSource,
       log,
-      onStateDirectory: (cniDir) => this.stateDirectories.add(cniDir),
+      onStateDirectory: (cniDir, adopter) => {
+        this.stateDirectories.set(cniDir, adopter ?? this.stateDirectories.get(cniDir));
+      },
       signal: AbortSignal.any([caller.signal, ending.signal]),
       confirm: caller.confirm,
     };

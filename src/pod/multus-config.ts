@@ -204,7 +204,9 @@ export function parseConfigForDel(config: RawObject): MultusConfig {
   } catch {
     const needed = KEYS_FOR_DEL.map((key) => [key, config.raw(key)]).filter(([, raw]) => raw !== undefined);
     const reduced = RawObject.parse('{"clusterNetwork": "-"}', WHAT).with(Object.fromEntries(needed));
-    return { ...parseMultusConfig(reduced), clusterNetwork: '' };
+    // Where nothing else says whose configuration it is, the TKE fork's state is looked for, too.
+    const mayBeTke = !['cniDir', 'delegates', 'clusterNetwork'].some((key) => config.has(key));
+    return { ...parseMultusConfig(reduced), clusterNetwork: '', legacyCniDir: mayBeTke ? TKE_CNI_DIR : '' };
   }
 }
 

@@ -1,0 +1,37 @@
+/** Detach what another program attached, and leave none of its files: what cannot be detached is in our journal then. */
+import { CniCode } from '../cni/errors.ts';
+import { adopt, type Container } from './adopt.ts';
+import type { DetachOptions } from './detach.ts';
+import type { ForeignRecord } from './foreign-state.ts';
+import type { Journal } from './journal.ts';
+import { DamagedRecordError } from './journal-record.ts';
+import type { Adopter } from './operation.ts';
+import { undoRecord } from './undo-record.ts';
+
+/**
+ * @returns errors of delegates, as undoRecord
+ * @throws DamagedRecordError (105) when no plugin is known that could be run; CniError 105
+ */
+export async function undoForeign(
+  foreign: ForeignRecord,
+  journal: Journal,
+  adopter: Adopter,
+  container: Container,
+  options: Omit<DetachOptions, 'netns'>,
+): Promise<Error[]> {
+  const { containerId, program } = foreign;
+  const { record, doubts, lost } = adopt(foreign, adopter, container);
+  if (record.attachments.length === 0) {
+    const problem = `${program} attached container ${containerId}, nobody can tell what: ${lost.join('; ')}`;
+    throw new DamagedRecordError(CniCode.stateFailure, problem);
+  }
+  options.log.info({ program, attachments: record.attachments.length }, 'detaching what another program attached');
+  for (const doubt of doubts) options.log.warn({ doubt }, 'detaching with less than ADD had');
+  if (lost.length > 0) {
+    const aside = journal.setAside(containerId);
+    options.log.error({ lost, aside }, 'cannot detach what is not known; the file is set aside');
+  }
+  const errors = await undoRecord(record, journal, options);
+  foreign.remove(journal.path(containerId));
+  return errors;
+}
