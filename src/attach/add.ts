@@ -2,7 +2,6 @@
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
 import { addChain } from '../delegate/run-chain.ts';
-import type { DelegateRunner } from '../delegate/runner.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
 import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
@@ -20,6 +19,7 @@ import {
   UNDO_BUDGET_MS,
   withinBudget,
 } from './operation.ts';
+import { awaitReadiness } from './readiness.ts';
 import { openRecordNetns } from './record-netns.ts';
 import { settleLink } from './settle-link.ts';
 import { undoRecord } from './undo-record.ts';
@@ -36,32 +36,44 @@ async function requireFreeName(netns: Netns, attachment: PlannedAttachment): Pro
   return new Set(links.map(({ index }) => index));
 }
 
-async function attachOne(
+/** Run the plugins of an attachment. What never ran has nothing to undo: it leaves the attachment when one fails. */
+async function runPlugins(
   operation: Operation,
-  runner: DelegateRunner,
+  record: JournalRecord,
+  attachment: JournalAttachment,
+  netns: Netns,
+  before?: string,
+): Promise<CniResult> {
+  attachment.state = 'attaching';
+  const { steps, network, cniVersion } = attachment;
+  const invocation = invocationOf(record, attachment, netns.path, operation.request.trace);
+  let begun = 0;
+  const options = {
+    runner: operation.runner(record.path),
+    deadlineMs: delegateBudget(operation),
+    signal: operation.budget,
+    onStart: () => {
+      begun += 1;
+    },
+  };
+  try {
+    attachment.result = await addChain(steps, invocation, options, before);
+  } catch (error) {
+    attachment.steps = steps.slice(0, begun); // a plugin that never ran may not be there
+    throw error;
+  }
+  return parseResult(attachment.result, `result of network "${network}"`, cniVersion);
+}
+
+/** A network: its plugins make an interface, which is looked at. */
+async function attachNetwork(
+  operation: Operation,
   record: JournalRecord,
   attachment: JournalAttachment,
   netns: Netns,
 ): Promise<CniResult> {
-  const started = performance.now();
   const before = await requireFreeName(netns, attachment);
-  attachment.state = 'attaching';
-  const { steps, network, cniVersion } = attachment;
-  let begun = 0;
-  try {
-    attachment.result = await addChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), {
-      runner,
-      deadlineMs: delegateBudget(operation),
-      signal: operation.budget,
-      onStart: () => {
-        begun += 1;
-      },
-    });
-  } catch (error) {
-    attachment.steps = steps.slice(0, begun); // a plugin that never ran has nothing to undo, and may not be there
-    throw error;
-  }
-  const claimed = parseResult(attachment.result, `result of network "${network}"`, cniVersion);
+  const claimed = await runPlugins(operation, record, attachment, netns);
   const settled = await settleLink(netns, attachment, claimed, {
     before,
     modes: operation.config.verify,
@@ -70,11 +82,29 @@ async function attachOne(
     },
   });
   attachment.warnings = settled.warnings;
-  attachment.state = 'attached';
-  const fields = { network, ifName: attachment.ifName, ms: Math.round(performance.now() - started) };
-  operation.log.info(fields, 'attached');
-  for (const warning of settled.warnings) operation.log.warn({ ...fields, warning }, 'verification');
+  for (const warning of settled.warnings) {
+    operation.log.warn({ network: attachment.network, ifName: attachment.ifName, warning }, 'verification');
+  }
   return settled.result;
+}
+
+/** @param answer the default network's result, once it is there */
+async function attachOne(
+  operation: Operation,
+  record: JournalRecord,
+  attachment: JournalAttachment,
+  netns: Netns,
+  answer: CniResult | undefined,
+): Promise<CniResult> {
+  const started = performance.now();
+  const { network, ifName, cniVersion } = attachment;
+  const before = attachment.auxiliary && answer !== undefined ? convertResult(answer, cniVersion) : undefined;
+  const result = attachment.auxiliary
+    ? await runPlugins(operation, record, attachment, netns, before)
+    : await attachNetwork(operation, record, attachment, netns);
+  attachment.state = 'attached';
+  operation.log.info({ network, ifName, ms: Math.round(performance.now() - started) }, 'attached');
+  return result;
 }
 
 /** Detach what this ADD started, in reverse, and forget the record when nothing is left of it. */
@@ -102,14 +132,13 @@ async function attachAll(
   journal: Journal,
   netns: Netns,
 ): Promise<CniResult> {
-  const runner = operation.runner(record.path);
   await journal.write(record);
   let answer: CniResult | undefined;
   let written: Promise<void> = Promise.resolve();
   try {
     for (const attachment of record.attachments) {
       // One after the other: the specification forbids parallel operations on one container.
-      const result = await attachOne(operation, runner, record, attachment, netns);
+      const result = await attachOne(operation, record, attachment, netns, answer);
       if (attachment.isDefault) answer = result;
       if (attachment === record.attachments.at(-1)) break; // written below, with the end of the operation
       written = written.then(() => journal.write(record)); // on disk while the next delegate runs
@@ -184,6 +213,7 @@ export async function add(operation: Operation): Promise<string> {
   const { request, config } = operation;
   const netns = Netns.open(request.netns);
   try {
+    await awaitReadiness(operation);
     const plan = await resolvePlan(operation);
     const journal = journalOf(config);
     return await withContainerLock(request.containerId, lockRequest(operation), async () => {

@@ -1,4 +1,5 @@
 /** What another program attached, as a record of ours: DEL, CHECK and GC treat it as if we had made it. */
+import { dirname, resolve } from 'node:path';
 import { type CniArgs, formatArgs } from '../cni/args.ts';
 import { CniError } from '../cni/errors.ts';
 import { pluginStdin } from '../cni/stdin.ts';
@@ -31,7 +32,7 @@ export interface Adopted {
 /** An attachment of which libcni's cache alone knows: hot-plugged, or left by a DEL that failed. */
 function delegateOf(cached: CachedAttachment): ForeignDelegate {
   const { network, ifName, config } = cached;
-  const none = { reduced: config, mac: '', infinibandGuid: '', deviceId: '', ips: [] };
+  const none = { reduced: config, mac: '', infinibandGuid: '', deviceId: '', resourceName: '', ips: [] };
   return { network, configName: network, ifName, position: 0, types: [], texts: [], ...none };
 }
 
@@ -80,6 +81,13 @@ function capabilitiesOf(delegate: ForeignDelegate, config: MultusConfig | undefi
   };
 }
 
+/** The file that Multus had the plugins write to; never one outside the folder that is for such files. */
+function deviceInfoFileOf(cached: CachedAttachment | undefined, config: MultusConfig | undefined): string {
+  const file = cached?.capabilityArgs['CNIDeviceInfoFile'];
+  if (typeof file !== 'string' || config === undefined) return '';
+  return dirname(resolve(file)) === resolve(config.deviceInfoDir, 'cni') ? resolve(file) : '';
+}
+
 type Pair = ReturnType<typeof pairUp>[number];
 
 function attachmentOf(foreign: ForeignRecord, pair: Pair, node: MultusConfig | undefined, args: CniArgs | undefined) {
@@ -90,6 +98,7 @@ function attachmentOf(foreign: ForeignRecord, pair: Pair, node: MultusConfig | u
     network: delegate.network || config.name,
     ifName,
     isDefault: delegate.position === 0,
+    auxiliary: false,
     configName: config.name,
     cniVersion: config.cniVersion,
     disableCheck: config.disableCheck,
@@ -102,6 +111,11 @@ function attachmentOf(foreign: ForeignRecord, pair: Pair, node: MultusConfig | u
     args: argsOf(delegate, cached, args),
     requestedMac: delegate.mac,
     requestedIps: delegate.ips,
+    device:
+      delegate.deviceId === '' || delegate.resourceName === ''
+        ? undefined
+        : { id: delegate.deviceId, resourceName: delegate.resourceName },
+    deviceInfoFile: deviceInfoFileOf(cached, node),
     state: 'attached',
     result: cached?.result ?? foreign.oldResult(delegate),
     link: undefined,
@@ -151,6 +165,7 @@ export function adopt(foreign: ForeignRecord, adopter: Adopter | undefined, cont
     pod: podOf(args?.pairs ?? foreign.cached[0]?.args ?? []),
     delegateTimeoutMs: adopter?.config.delegateTimeoutMs ?? 60_000,
     defaultRoutes: [],
+    statusAnnotations: [],
     attachments,
   };
   return { record, doubts, lost };

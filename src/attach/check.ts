@@ -1,6 +1,6 @@
 /** CHECK: every attachment in the journal, by netlink, which says exactly what is wrong, and then by its delegate. */
 import { CniCode, CniError } from '../cni/errors.ts';
-import { convertResult, parseResult } from '../cni/result.ts';
+import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { checkChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
@@ -15,18 +15,42 @@ import { adopterOf, delegateBudget, lockRequest, type Operation } from './operat
 import { netnsOfRequest } from './record-netns.ts';
 import { settleLink } from './settle-link.ts';
 
+/** The result as it must still be: with the name that the link has since ADD, without the routes that ADD replaced. */
+function expectedResult(record: JournalRecord, attachment: JournalAttachment): CniResult {
+  const { network, cniVersion, result } = attachment;
+  const claimed = parseResult(result, `result of network "${network}"`, cniVersion);
+  const { interfaces, ...rest } = withoutReplacedRoutes(claimed, record.defaultRoutes);
+  const named = interfaces.map((one) =>
+    one.name === attachment.link?.delegateName ? { ...one, name: attachment.ifName } : one,
+  );
+  return { ...rest, interfaces: named };
+}
+
+async function checkLink(
+  operation: Operation,
+  attachment: JournalAttachment,
+  expected: CniResult,
+  netns: Netns,
+): Promise<void> {
+  const { network, ifName } = attachment;
+  // A name that is wrong now must be told, not mended: no link counts as new.
+  const { warnings } = await settleLink(netns, attachment, expected, {
+    before: undefined,
+    modes: operation.config.verify,
+  });
+  for (const warning of warnings) operation.log.warn({ network, ifName, warning }, 'verification');
+}
+
 async function checkAttachment(
   operation: Operation,
   record: JournalRecord,
   attachment: JournalAttachment,
   netns: Netns,
 ): Promise<void> {
-  const { network, cniVersion, result, steps } = attachment;
-  if (attachment.state !== 'attached') {
-    throw new CniError(
-      CniCode.verificationFailed,
-      `Network "${network}" is ${attachment.state}, not attached${attachment.lastError === '' ? '' : `: ${attachment.lastError}`}`,
-    );
+  const { network, cniVersion, result, steps, state, lastError } = attachment;
+  if (state !== 'attached') {
+    const reason = lastError === '' ? '' : `: ${lastError}`;
+    throw new CniError(CniCode.verificationFailed, `Network "${network}" is ${state}, not attached${reason}`);
   }
   if (result === '') {
     throw new CniError(
@@ -34,32 +58,17 @@ async function checkAttachment(
       `Cannot CHECK network "${network}" on ${attachment.ifName}: another program attached it, and its result was not kept`,
     );
   }
-  const claimed = withoutReplacedRoutes(
-    parseResult(result, `result of network "${network}"`, cniVersion),
-    record.defaultRoutes,
-  );
-  // The link has its requested name since ADD; a name that is wrong now must be told, not mended.
-  const named = {
-    ...claimed,
-    interfaces: claimed.interfaces.map((one) =>
-      one.name === attachment.link?.delegateName ? { ...one, name: attachment.ifName } : one,
-    ),
-  };
-  const { warnings } = await settleLink(netns, attachment, named, {
-    before: undefined,
-    modes: operation.config.verify,
+  const expected = expectedResult(record, attachment);
+  if (!attachment.auxiliary) await checkLink(operation, attachment, expected, netns);
+  if (attachment.disableCheck || compareVersions(cniVersion, '0.4.0') < 0) return;
+  // Where we changed what the plugin did, it is asked about what is there now; else it gets its own bytes.
+  const changed = attachment.link?.delegateName !== attachment.ifName || record.defaultRoutes.length > 0;
+  const prevResult = changed && attachment.link !== undefined ? convertResult(expected, cniVersion) : result;
+  await checkChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), prevResult, {
+    runner: operation.runner(record.path),
+    deadlineMs: delegateBudget(operation),
+    signal: operation.budget,
   });
-  for (const warning of warnings) operation.log.warn({ network, ifName: attachment.ifName, warning }, 'verification');
-  if (!attachment.disableCheck && compareVersions(cniVersion, '0.4.0') >= 0) {
-    // Where we changed what the plugin did, it is asked about what is there now; else it gets its own bytes.
-    const changed = attachment.link?.delegateName !== attachment.ifName || record.defaultRoutes.length > 0;
-    const prevResult = changed && attachment.link !== undefined ? convertResult(named, cniVersion) : result;
-    await checkChain(steps, invocationOf(record, attachment, netns.path, operation.request.trace), prevResult, {
-      runner: operation.runner(record.path),
-      deadlineMs: delegateBudget(operation),
-      signal: operation.budget,
-    });
-  }
 }
 
 /** @throws CniError 105 when another program attached the container and did not keep what it attached */

@@ -1,9 +1,7 @@
 /** DEL without a record that can be trusted: release at least the default network. */
 import { toCniError } from '../cni/errors.ts';
-import { planAttachments } from '../pod/plan.ts';
 import { detachAll } from './detach.ts';
-import { newRecord } from './make-plan.ts';
-import { defaultNetworks } from './networks.ts';
+import { newRecord, resolveNodePlan } from './make-plan.ts';
 import type { Operation } from './operation.ts';
 import { NO_NETNS } from './record-netns.ts';
 
@@ -12,11 +10,9 @@ import { NO_NETNS } from './record-netns.ts';
  * is in the file set aside.
  */
 export async function releaseDefaultNetwork(operation: Operation): Promise<void> {
-  const { config, request, log } = operation;
+  const { request, log } = operation;
   try {
-    const defaults = await defaultNetworks(config, operation.openSource(config));
-    const { ifName, args } = request;
-    const plan = planAttachments({ defaults, selected: [], ifName, args, runtimeConfig: config.runtimeConfig });
+    const plan = await resolveNodePlan(operation);
     const record = newRecord(operation, plan, NO_NETNS);
     await detachAll(record, record.attachments, {
       runner: operation.runner(record.path),

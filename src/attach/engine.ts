@@ -49,6 +49,7 @@ async function run(request: CniRequest, context: OperationContext): Promise<stri
   // DEL reads as little of the configuration as it can: what it read may not be the whole.
   const adopter = request.command === 'DEL' ? undefined : adopterOf({ config, request });
   context.onStateDirectory?.(config.cniDir, adopter);
+  if (request.command === 'ADD') for (const note of config.notes) context.log.warn({ note }, 'configuration');
   const deadline = performance.now() + config.requestTimeoutMs;
   return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
     operate({ ...context, request, config, budget, deadline }),

@@ -31,10 +31,11 @@ export interface ForeignDelegate {
   texts: string[];
   /** What is left of the configuration when `texts` is empty. */
   reduced: string;
-  /** '' = none requested, as for the next two. */
+  /** '' = none requested, as for the next three. */
   mac: string;
   infinibandGuid: string;
   deviceId: string;
+  resourceName: string;
   ips: string[];
 }
 
@@ -113,6 +114,7 @@ function parseDelegate(text: string, position: number, what: string): ForeignDel
     mac: keys.text('macRequest', '').toLowerCase(),
     infinibandGuid: keys.text('infinibandGUIDRequest', ''),
     deviceId: keys.text('deviceID', ''),
+    resourceName: keys.text('resourceName', ''),
     ips: keys.texts('ipRequest', []),
   };
 }

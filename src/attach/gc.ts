@@ -12,8 +12,9 @@ import { ForeignRecord } from './foreign-state.ts';
 import { type Journal, journalOf } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { withNodeLock } from './locks.ts';
-import { defaultNetworks } from './networks.ts';
+import { nodeNetworks } from './networks.ts';
 import { adopterOf, delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
+import { awaitReadiness } from './readiness.ts';
 import { NO_NETNS, netnsOfCache } from './record-netns.ts';
 import { undoForeign } from './undo-foreign.ts';
 import { undoRecord } from './undo-record.ts';
@@ -142,13 +143,14 @@ async function collectNetwork(
 /** Goes on past failures. @throws CniError of the first failure */
 export async function gc(operation: Operation): Promise<void> {
   const valid = validAttachments(operation);
+  await awaitReadiness(operation);
   await withNodeLock(lockRequest(operation), async () => {
     const journal = journalOf(operation.config);
     const { errors, kept, unreadable } = await detachInvalid(operation, journal, valid);
     // What a living container has attached is in its record only: without it plugins would free what is in use.
     if (!valid.some(({ containerID }) => unreadable.has(containerID))) {
       const strangers = valid.filter(({ containerID }) => !kept.some(({ containerId }) => containerId === containerID));
-      const defaults = await defaultNetworks(operation.config, operation.openSource(operation.config));
+      const defaults = await nodeNetworks(operation.config, operation.openSource(operation.config));
       for (const { network, valid: ours } of networksInUse(kept, defaults, strangers).values()) {
         await collectNetwork(operation, network, ours).catch((error: Error) => errors.push(error));
       }

@@ -6,7 +6,8 @@
 import type { ClusterSource } from '../cluster/source.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { type PodIdentity, podIdentity } from '../pod/identity.ts';
-import { NETWORKS_ANNOTATION, type NetworkSelection, parseSelections } from '../pod/selection.ts';
+import { NO_NETWORKS, type PodNetworks, podNetworks } from '../pod/pod-networks.ts';
+import { DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION, TKE_ANNOTATION } from '../pod/selection.ts';
 import type { PlanQuestion } from './operation.ts';
 
 function unknownIntent(pod: PodIdentity, reason: string): CniError {
@@ -27,27 +28,34 @@ async function annotationsFrom(source: ClusterSource, pod: PodIdentity): Promise
 }
 
 /**
- * The pod's selections: from the annotations that the runtime handed over, else from the cluster source. A request
- * without a pod, or a configuration without a cluster, has none.
- * @throws CniError 11 when it cannot be told, 7 when the annotation is wrong
+ * What the pod asks for: by the annotations that the runtime handed over, else by those of the cluster source. A request
+ * without a pod, or a configuration without a cluster, asks for nothing.
+ * @throws CniError 11 when it cannot be told, 7 when an annotation is wrong
  */
-export async function resolveIntent(
-  question: PlanQuestion,
-  source: ClusterSource | undefined,
-): Promise<NetworkSelection[]> {
-  const pod = podIdentity(question.request.args);
+export async function resolveIntent(question: PlanQuestion, source: ClusterSource | undefined): Promise<PodNetworks> {
+  const { config, request } = question;
+  const pod = podIdentity(request.args);
   if (pod === undefined) {
-    const asked = question.config.podAnnotations?.[NETWORKS_ANNOTATION] ?? '';
-    if (asked !== '' || (question.request.args.get('K8S_POD_NAME') ?? '') !== '') {
+    const handedOver = config.podAnnotations ?? {};
+    const keys = [NETWORKS_ANNOTATION, DEFAULT_NETWORK_ANNOTATION, TKE_ANNOTATION];
+    const isAsked = keys.some((key) => (handedOver[key] ?? '') !== '');
+    if (isAsked || (request.args.get('K8S_POD_NAME') ?? '') !== '') {
       throw new CniError(
         CniCode.invalidEnvironment,
         'Cannot tell which networks the pod wants: CNI_ARGS must have both K8S_POD_NAMESPACE and K8S_POD_NAME',
       );
     }
-    return [];
+    return NO_NETWORKS;
   }
-  const annotations =
-    question.config.podAnnotations ?? (source === undefined ? {} : await annotationsFrom(source, pod));
-  const origin = `annotation ${NETWORKS_ANNOTATION} of pod ${pod.namespace}/${pod.name}`;
-  return parseSelections(annotations[NETWORKS_ANNOTATION], pod.namespace, origin);
+  const annotations = config.podAnnotations ?? (source === undefined ? {} : await annotationsFrom(source, pod));
+  const wanted = podNetworks(annotations, pod, config);
+  for (const { name, unknownFields } of [
+    ...(wanted.tke ?? []),
+    ...wanted.additional,
+    wanted.defaultNetwork ?? [],
+  ].flat()) {
+    if (unknownFields.length > 0)
+      question.log.warn({ network: name, fields: unknownFields }, 'unknown fields of an annotation');
+  }
+  return wanted;
 }

@@ -52,6 +52,8 @@ export interface JournalRecord {
   pod: string;
   delegateTimeoutMs: number;
   defaultRoutes: FamilyRoutes[];
+  /** Annotations of the pod that tell what it got. */
+  statusAnnotations: string[];
   attachments: JournalAttachment[];
 }
 

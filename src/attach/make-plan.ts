@@ -1,35 +1,44 @@
 /** From a request to its plan, and from the plan to the record that the journal keeps of it. */
-import { CniCode, CniError } from '../cni/errors.ts';
 import { bootId } from '../node/boot-id.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
 import { podIdentity } from '../pod/identity.ts';
-import { type Network, type Plan, planAttachments } from '../pod/plan.ts';
+import { type Plan, planAttachments, type RequestedNetwork } from '../pod/plan.ts';
+import { NO_NETWORKS } from '../pod/pod-networks.ts';
 import { resolveIntent } from './intent.ts';
 import type { JournalRecord } from './journal-record.ts';
-import { defaultNetworks, selectedNetworks } from './networks.ts';
+import { type ResolvedNetwork, type ResolvedNetworks, resolveNetworks } from './networks.ts';
 import { type Operation, type PlanQuestion, searchPath } from './operation.ts';
 
-/** A delegate that is this very plugin would wait for the lock that its own ADD holds. */
-function refuseOurselves({ label, config }: Network, ownType: string): void {
-  if (ownType === '' || config.plugins.every(({ type }) => type !== ownType)) return;
-  throw new CniError(
-    CniCode.invalidConfig,
-    `Cannot attach network "${label}": its plugin "${ownType}" is the one that attaches it; name another plugin`,
-  );
+/** The plan of a pod for which everything was read. */
+function planOf({ config, request }: PlanQuestion, networks: ResolvedNetworks): Plan {
+  const withDevice = (network: ResolvedNetwork): RequestedNetwork => ({ ...network, device: undefined });
+  return planAttachments({
+    dialect: networks.dialect,
+    base: networks.base.map(withDevice),
+    additional: networks.additional.map(withDevice),
+    auxiliary: networks.auxiliary,
+    ifName: request.ifName,
+    args: request.args,
+    runtimeConfig: config.runtimeConfig,
+    deviceInfoFile: () => '',
+  });
 }
 
-/** Everything that has to be read for the plan, and the plan. */
+/** Everything that has to be read for the plan, and the plan. @throws CniError */
 export async function resolvePlan(question: PlanQuestion): Promise<Plan> {
   const { config, request } = question;
   const source = question.openSource(config);
-  const selections = await resolveIntent(question, source);
-  const [defaults, selected] = await Promise.all([
-    defaultNetworks(config, source),
-    selectedNetworks(selections, source, config),
-  ]);
-  for (const network of [...defaults, ...selected]) refuseOurselves(network, config.type);
-  const { ifName, args } = request;
-  return planAttachments({ defaults, selected, ifName, args, runtimeConfig: config.runtimeConfig });
+  const wanted = await resolveIntent(question, source);
+  const namespace = podIdentity(request.args)?.namespace ?? '';
+  return planOf(question, await resolveNetworks(wanted, namespace, config, source));
+}
+
+/** The plan of what the node gives to each of its pods. @throws CniError */
+export async function resolveNodePlan(question: PlanQuestion): Promise<Plan> {
+  const { config, request } = question;
+  const namespace = podIdentity(request.args)?.namespace ?? '';
+  const networks = await resolveNetworks(NO_NETWORKS, namespace, config, question.openSource(config));
+  return planOf(question, networks);
 }
 
 /** The record before anything runs. */
@@ -54,6 +63,7 @@ export function newRecord(
     pod: pod === undefined ? '' : `${pod.namespace}/${pod.name}`,
     delegateTimeoutMs: config.delegateTimeoutMs,
     defaultRoutes: plan.defaultRoutes,
+    statusAnnotations: plan.statusAnnotations,
     attachments: plan.attachments.map((attachment) => ({
       ...attachment,
       state: 'planned',

@@ -1,69 +1,185 @@
-/** From names to configurations: the default network, and the definitions that a pod selected. */
-
-import { findConfByName, loadConfPath } from '../cluster/conf-files.ts';
+/** From names to configurations: the networks of the node, and those that a pod selected. */
+import { dirname, join } from 'node:path';
+import { findConfByName, loadConfPath, loadPluginFolder } from '../cluster/conf-files.ts';
 import type { ClusterSource, DefinitionRecord } from '../cluster/source.ts';
-import type { NetworkConfig } from '../cni/config.ts';
-import { parseNetworkConfig } from '../cni/config.ts';
+import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
+import { normaliseVersion } from '../cni/versions.ts';
+import { authorisePlugins, authoriseReference } from '../pod/authorise.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
-import type { Network, SelectedNetwork } from '../pod/plan.ts';
-import type { NetworkSelection } from '../pod/selection.ts';
+import { parseSelections } from '../pod/parse-selections.ts';
+import type { Network } from '../pod/plan.ts';
+import type { PodNetworks } from '../pod/pod-networks.ts';
+import { type NetworkSelection, type SelectionRequests, TKE_ANNOTATION } from '../pod/selection.ts';
 
-/** NPWG section 3.4: spec.config, else a file of the node with that network name. */
-function definitionConfig(definition: DefinitionRecord, confDir: string): NetworkConfig {
-  const { namespace, name, config } = definition;
-  if (config.trim() === '') return findConfByName(confDir, name);
-  return parseNetworkConfig(config, `network attachment definition ${namespace}/${name}`, { name });
+/** Annotation of a definition: the resource of a device plugin (or DRA driver) that its network needs a device of. */
+const RESOURCE_ANNOTATION = 'k8s.v1.cni.cncf.io/resourceName';
+
+/** A network before its device is known. */
+export interface ResolvedNetwork extends Network {
+  /** What the pod asked of it; undefined when it is the node's own. */
+  requests: SelectionRequests | undefined;
+  /** '' when it needs no device. */
+  resourceName: string;
 }
 
+/** Everything that a pod is to get. */
+export interface ResolvedNetworks {
+  /** How `base` is named, and the default network in it found. */
+  dialect: 'npwg' | 'tke';
+  base: ResolvedNetwork[];
+  additional: ResolvedNetwork[];
+  auxiliary: Network | undefined;
+}
+
+/** What the networks are looked up in. */
+interface Sources {
+  config: MultusConfig;
+  source: ClusterSource | undefined;
+}
+
+function nodeNetwork(config: NetworkConfig, requests?: SelectionRequests): ResolvedNetwork {
+  return { label: config.name, config, requests, resourceName: '' };
+}
+
+/** NPWG section 3.4: spec.config, else a file of the node with that network name. */
+function definedNetwork(
+  definition: DefinitionRecord,
+  { confDir }: MultusConfig,
+  requests?: SelectionRequests,
+): ResolvedNetwork {
+  const { namespace, name, config, annotations } = definition;
+  const label = `${namespace}/${name}`;
+  const network =
+    config.trim() === ''
+      ? findConfByName(confDir, name)
+      : parseNetworkConfig(config, `network attachment definition ${label}`, { name });
+  return { label, config: network, requests, resourceName: annotations[RESOURCE_ANNOTATION] ?? '' };
+}
+
+/** A definition that a pod refers to. @throws CniError 7 not allowed, absent or wrong, 11 when it cannot be told */
 async function selectedNetwork(
   selection: NetworkSelection,
-  source: ClusterSource | undefined,
-  confDir: string,
-): Promise<SelectedNetwork> {
-  const label = `${selection.namespace}/${selection.name}`;
+  podNamespace: string,
+  { config, source }: Sources,
+): Promise<ResolvedNetwork> {
+  const { namespace, name } = selection;
+  const label = `${namespace}/${name}`;
+  authoriseReference({ podNamespace, namespace, name }, config);
   if (source === undefined) {
     throw new CniError(
       CniCode.invalidConfig,
       `Cannot find network "${label}": the configuration names no source of network attachment definitions; set "manifestsDir"`,
     );
   }
-  const lookup = await source.definition(selection.namespace, selection.name);
+  const lookup = await source.definition(namespace, name);
   if (lookup.outcome !== 'found') {
     const code = lookup.outcome === 'unknown' ? CniCode.tryAgainLater : CniCode.invalidConfig;
     throw new CniError(code, `Cannot find network "${label}": ${lookup.reason}`);
   }
-  return { label, config: definitionConfig(lookup.definition, confDir), selection };
+  const network = definedNetwork(lookup.definition, config, selection);
+  authorisePlugins(label, namespace, network.config, config);
+  return network;
 }
 
-/** The definitions of all selections, in their order. @throws CniError 7 absent or wrong, 11 when it cannot be told */
-export async function selectedNetworks(
-  selections: readonly NetworkSelection[],
-  source: ClusterSource | undefined,
-  config: MultusConfig,
-): Promise<SelectedNetwork[]> {
-  return Promise.all(selections.map((selection) => selectedNetwork(selection, source, config.confDir)));
-}
-
-/** `clusterNetwork` as a definition of `multusNamespace`, else as a network name in confDir. */
-async function namedClusterNetwork(config: MultusConfig, source: ClusterSource | undefined): Promise<Network> {
-  const { clusterNetwork: name, multusNamespace: namespace, confDir } = config;
-  const lookup = await source?.definition(namespace, name);
-  if (lookup?.outcome === 'found') {
-    return { label: `${namespace}/${name}`, config: definitionConfig(lookup.definition, confDir) };
-  }
+/** A definition of `multusNamespace`, else a network name in confDir. @param key of the configuration, for errors */
+async function namedNetwork(key: string, name: string, { config, source }: Sources): Promise<ResolvedNetwork> {
+  const lookup = await source?.definition(config.multusNamespace, name);
+  if (lookup?.outcome === 'found') return definedNetwork(lookup.definition, config);
   if (lookup?.outcome === 'unknown') {
-    throw new CniError(CniCode.tryAgainLater, `Cannot find clusterNetwork "${name}": ${lookup.reason}`);
+    throw new CniError(CniCode.tryAgainLater, `Cannot find ${key} "${name}": ${lookup.reason}`);
   }
-  const found = findConfByName(confDir, name);
-  return { label: found.name, config: found };
+  return nodeNetwork(findConfByName(config.confDir, name));
 }
 
-/** The node's own networks, the default one first. @throws as selectedNetworks, and errors of configuration files */
-export async function defaultNetworks(config: MultusConfig, source: ClusterSource | undefined): Promise<Network[]> {
-  if (config.clusterNetwork === '')
-    return config.delegates.map((delegate) => ({ label: delegate.name, config: delegate }));
-  if (!config.clusterNetwork.includes('/')) return [await namedClusterNetwork(config, source)];
-  const network = loadConfPath(config.clusterNetwork);
-  return [{ label: network.name, config: network }];
+/** `clusterNetwork` or one of `defaultNetworks`: a name, a file, or a folder whose first file counts. */
+async function nodeReference(key: string, reference: string, sources: Sources): Promise<ResolvedNetwork> {
+  return reference.includes('/') ? nodeNetwork(loadConfPath(reference)) : namedNetwork(key, reference, sources);
+}
+
+/** Configurations of the node by their names, as the TKE fork finds them. */
+function tkeNetworks(selections: readonly NetworkSelection[], { confDir }: MultusConfig): ResolvedNetwork[] {
+  return selections.map((selection) => nodeNetwork(findConfByName(confDir, selection.name), selection));
+}
+
+function tkeDefaults(config: MultusConfig): ResolvedNetwork[] {
+  const context = { origin: 'CNI configuration, key "defaultDelegates"', namespace: undefined };
+  return tkeNetworks(parseSelections(config.defaultDelegates, context), config);
+}
+
+/**
+ * The networks of the node that each of its pods gets, the default one first.
+ * @throws as selectedNetwork, and errors of configuration files
+ */
+export async function nodeNetworks(
+  config: MultusConfig,
+  source: ClusterSource | undefined,
+): Promise<ResolvedNetwork[]> {
+  if (config.dialect === 'tke') return tkeDefaults(config);
+  if (config.clusterNetwork === '') return config.delegates.map((delegate) => nodeNetwork(delegate));
+  const sources = { config, source };
+  return Promise.all([
+    nodeReference('clusterNetwork', config.clusterNetwork, sources),
+    ...config.defaultNetworks.map((reference) => nodeReference('defaultNetworks', reference, sources)),
+  ]);
+}
+
+/** The node's networks for one pod: `defaultNetworks` are not for system namespaces, and the first may be its own choice. */
+async function baseNetworks(
+  wanted: PodNetworks,
+  podNamespace: string,
+  { config, source }: Sources,
+): Promise<ResolvedNetwork[]> {
+  if (wanted.tke !== undefined) return tkeNetworks(wanted.tke, config);
+  const isSystem = config.systemNamespaces.includes(podNamespace);
+  const own = await nodeNetworks(isSystem ? { ...config, defaultNetworks: [] } : config, source);
+  if (wanted.defaultNetwork !== undefined) {
+    own[0] = await selectedNetwork(wanted.defaultNetwork, podNamespace, { config, source });
+  }
+  if (own.length > 0) return own;
+  throw new CniError(
+    CniCode.invalidConfig,
+    `Cannot tell the default network: the pod has no annotation ${TKE_ANNOTATION}, and the configuration names none; set "defaultDelegates", "clusterNetwork" or "delegates"`,
+  );
+}
+
+/** Plugins of folder `<auxiliaryCNIChainName>` beside the default network's file, else in confDir; none = no chain. */
+function auxiliaryNetwork(config: MultusConfig): Network | undefined {
+  const { auxiliaryCNIChainName: name, clusterNetwork, confDir, cniVersion } = config;
+  if (name === '') return undefined;
+  const parent = clusterNetwork.includes('/') ? dirname(clusterNetwork) : confDir;
+  const network = loadPluginFolder(join(parent, name), name, normaliseVersion(cniVersion));
+  return network === undefined ? undefined : { label: network.name, config: network };
+}
+
+/** A delegate that is this very plugin would wait for the lock that its own ADD holds. */
+function refuseOurselves({ label, config }: Network, ownType: string): void {
+  if (ownType === '' || config.plugins.every(({ type }) => type !== ownType)) return;
+  throw new CniError(
+    CniCode.invalidConfig,
+    `Cannot attach network "${label}": its plugin "${ownType}" is the one that attaches it; name another plugin`,
+  );
+}
+
+/**
+ * The configuration of everything that the pod wants and the node gives.
+ * @param podNamespace '' outside Kubernetes
+ * @throws CniError 7 absent, wrong or not allowed, 11 when it cannot be told, 5 and 6 for files
+ */
+export async function resolveNetworks(
+  wanted: PodNetworks,
+  podNamespace: string,
+  config: MultusConfig,
+  source: ClusterSource | undefined,
+): Promise<ResolvedNetworks> {
+  const sources = { config, source };
+  const [base, additional] = await Promise.all([
+    baseNetworks(wanted, podNamespace, sources),
+    Promise.all(wanted.additional.map((selection) => selectedNetwork(selection, podNamespace, sources))),
+  ]);
+  const auxiliary = auxiliaryNetwork(config);
+  const all: Network[] = [...base, ...additional, ...(auxiliary === undefined ? [] : [auxiliary])];
+  for (const network of all) refuseOurselves(network, config.type);
+  const isTke = wanted.tke !== undefined || config.dialect === 'tke';
+  return { dialect: isTke ? 'tke' : 'npwg', base, additional, auxiliary };
 }

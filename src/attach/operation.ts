@@ -55,7 +55,9 @@ export interface Operation extends OperationContext {
 }
 
 /** What the plan depends on: an operation, or a question of `multus explain`. */
-export type PlanQuestion = Pick<Operation, 'config' | 'openSource'> & { request: Pick<CniRequest, 'ifName' | 'args'> };
+export type PlanQuestion = Pick<Operation, 'config' | 'openSource' | 'log'> & {
+  request: Pick<CniRequest, 'containerId' | 'ifName' | 'args'>;
+};
 
 /** Undoing gets time of its own: it also runs when the budget is used up. */
 export const UNDO_BUDGET_MS = 30_000;

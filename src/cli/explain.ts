@@ -39,7 +39,16 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
     manifests === undefined ? raw : raw.with({ manifestsDir: JSON.stringify(manifests) }),
   );
   const args = parseArgs(`IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}`);
-  const plan = await resolvePlan({ config, openSource: createSources(), request: { ifName: options.ifname, args } });
+  const notes: string[] = [];
+  const note = (fields: object, message: string): void => {
+    notes.push(`note: ${message}: ${JSON.stringify(fields)}\n`);
+  };
+  const plan = await resolvePlan({
+    config,
+    openSource: createSources(),
+    log: { debug: () => undefined, info: () => undefined, warn: note, error: note },
+    request: { containerId: '', ifName: options.ifname, args },
+  });
   if (options.json === true) return `${JSON.stringify(plan, null, 2)}\n`;
   const rows = plan.attachments.map((attachment, i) => [
     String(i + 1),
@@ -54,5 +63,9 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
     const list = gateways.map(({ gateway, ifName }) => `via ${gateway} on ${ifName}`).join(', ');
     return `IPv${family} default route: ${list || 'none'}\n`;
   });
-  return formatTable(['#', 'IFNAME', 'NETWORK', 'PLUGINS', 'CNIVERSION', 'MAC', 'IPS'], rows) + routes.join('');
+  return (
+    formatTable(['#', 'IFNAME', 'NETWORK', 'PLUGINS', 'CNIVERSION', 'MAC', 'IPS'], rows) +
+    routes.join('') +
+    notes.join('')
+  );
 }

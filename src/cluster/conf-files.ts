@@ -1,7 +1,7 @@
 /** CNI configuration files of the node: by path, by folder, by network name. */
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
-import { type NetworkConfig, parseNetworkConfig, parsePluginConfig } from '../cni/config.ts';
+import { type NetworkConfig, type PluginConfig, parseNetworkConfig, parsePluginConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { decodeUtf8 } from '../cni/raw-json.ts';
 
@@ -39,9 +39,8 @@ function statOf(path: string): Stats | undefined {
 function withFolderPlugins(network: NetworkConfig, path: string): NetworkConfig {
   if (!network.isList) return network;
   const folder = join(dirname(path), network.name);
-  const isRead = !network.loadOnlyInlinedPlugins && statOf(folder)?.isDirectory() === true;
-  const files = isRead ? confFiles(folder, ['.conf']) : [];
-  const plugins = [...network.plugins, ...files.map((file) => parsePluginConfig(readText(file), nameOf(file)))];
+  const behind = network.loadOnlyInlinedPlugins ? [] : folderPlugins(folder);
+  const plugins = [...network.plugins, ...behind];
   if (plugins.length === 0) {
     const problem = network.loadOnlyInlinedPlugins ? '' : `, and there is no .conf file in ${folder}`;
     throw new CniError(
@@ -49,9 +48,18 @@ function withFolderPlugins(network: NetworkConfig, path: string): NetworkConfig 
       `Cannot use ${nameOf(path)}: it has neither "type" nor "plugins"${problem}`,
     );
   }
-  if (files.length === 0) return network;
-  const texts = plugins.map(({ config }) => config.text);
-  return parseNetworkConfig(network.source.with({ plugins: `[${texts.join(',')}]` }).text, nameOf(path));
+  if (behind.length === 0) return network;
+  return parseNetworkConfig(network.source.with({ plugins: arrayOf(plugins) }).text, nameOf(path));
+}
+
+function arrayOf(plugins: readonly PluginConfig[]): string {
+  return `[${plugins.map(({ config }) => config.text).join(',')}]`;
+}
+
+/** Plugins of a folder's .conf files, in name order; none when there is no such folder. */
+function folderPlugins(folder: string): PluginConfig[] {
+  const files = statOf(folder)?.isDirectory() === true ? confFiles(folder, ['.conf']) : [];
+  return files.map((file) => parsePluginConfig(readText(file), nameOf(file)));
 }
 
 function confFiles(directory: string, extensions: readonly string[]): string[] {
@@ -71,6 +79,17 @@ function confFiles(directory: string, extensions: readonly string[]): string[] {
  */
 export function loadConfFile(path: string): NetworkConfig {
   return withFolderPlugins(parseNetworkConfig(readText(path), nameOf(path), { pluginsElsewhere: true }), path);
+}
+
+/**
+ * A list made of a folder's .conf files; undefined when it has none.
+ * @throws CniError 5 unreadable, 6 not JSON, 7 not a plugin's configuration, naming the file
+ */
+export function loadPluginFolder(folder: string, name: string, cniVersion: string): NetworkConfig | undefined {
+  const plugins = folderPlugins(folder);
+  if (plugins.length === 0) return undefined;
+  const head = `"cniVersion":${JSON.stringify(cniVersion)},"name":${JSON.stringify(name)}`;
+  return parseNetworkConfig(`{${head},"plugins":${arrayOf(plugins)}}`, `plugins of ${folder}`);
 }
 
 /** A path to a file, or to a folder whose first configuration file by name counts. @throws as loadConfFile. */

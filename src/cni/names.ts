@@ -18,22 +18,6 @@ export function checkContainerId(value: string): string {
 }
 
 /**
- * CNI section 1, `name`: the same alphabet as a container ID.
- * @throws CniError 7
- */
-export function checkNetworkName(value: string): string {
-  return accept(value, 'network name', plainNameRule(value), CniCode.invalidConfig);
-}
-
-/**
- * A plugin's `type` is looked up in directories (CNI section 1), so it must be a bare file name.
- * @throws CniError 7
- */
-export function checkPluginType(value: string): string {
-  return accept(value, 'plugin type', pluginTypeRule(value), CniCode.invalidConfig);
-}
-
-/**
  * An interface name that we ask a plugin to create: what the kernel accepts, without the names it treats specially
  * ("%" is a template for it; "all" and "default" are sysctl directories; "lo" always exists).
  * @param what names the origin, e.g. 'CNI_IFNAME' or 'interface of network default/macvlan-a'

@@ -8,6 +8,20 @@ import { type Member, parseError, scanDocument, scanElements, scanMembers } from
 import { describe, quote } from './quote.ts';
 import { invalidUtf8At } from './utf8.ts';
 
+/** A JSON value as its text: handed on without being decoded, so that numbers beyond 2^53 survive. */
+export class RawValue {
+  readonly text: string;
+
+  /** @param text of one JSON value, known to be valid */
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  decoded(): unknown {
+    return JSON.parse(this.text);
+  }
+}
+
 /**
  * One JSON object as its text.
  *
@@ -58,6 +72,11 @@ export class RawObject {
   raw(key: string): string | undefined {
     const member = this.find(key);
     return member && this.text.slice(member.valueStart, member.valueEnd);
+  }
+
+  /** Every member that counts, its value as text, by its key as spelled. */
+  rawMembers(): Record<string, RawValue> {
+    return Object.fromEntries(this.keys().map((key) => [key, new RawValue(this.raw(key) ?? 'null')]));
   }
 
   /** The decoded value; undefined when there is no such member. */

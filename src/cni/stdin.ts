@@ -1,6 +1,6 @@
 /** What a plugin reads on stdin: its configuration with what the runtime adds to it. */
 import type { NetworkConfig, PluginConfig } from './config.ts';
-import { RawObject } from './raw-json.ts';
+import { RawObject, RawValue } from './raw-json.ts';
 
 /** One attachment that is still in use, as GC names it (CNI 1.1 section 2, GC). */
 export interface ValidAttachment {
@@ -9,11 +9,13 @@ export interface ValidAttachment {
 }
 
 export interface StdinAdditions {
-  /** Values by capability; each plugin gets those it declares. A RawObject as a value is passed as its text. */
+  /** Values by capability; each plugin gets those it declares. A RawObject or RawValue is passed as its text. */
   runtimeConfig?: Record<string, unknown>;
+  /** A device of the node (its PCI address, say): written to `deviceID` and `pciBusID`, where SR-IOV plugins read it. */
+  deviceId?: string;
   /** The result of the plugin before (ADD) or of the whole ADD (CHECK, DEL), as raw JSON. */
   prevResult?: string;
-  /** Merged key by key into `args.cni`; these win over the configuration's. A RawObject is passed as its text. */
+  /** Merged key by key into `args.cni`; these win over the configuration's. A RawObject or RawValue is passed as its text. */
   cniArgs?: Record<string, unknown>;
   /** For GC. */
   validAttachments?: readonly ValidAttachment[];
@@ -41,6 +43,10 @@ export function pluginStdin(network: NetworkConfig, plugin: PluginConfig, additi
   if (cniArgs.length > 0) edits['args'] = mergedArgs(plugin, Object.fromEntries(cniArgs));
   const declared = rawEntries(additions.runtimeConfig).filter(([key]) => isDeclared(plugin, key));
   if (declared.length > 0) edits['runtimeConfig'] = rawObjectOf(declared);
+  if (additions.deviceId !== undefined) {
+    edits['deviceID'] = JSON.stringify(additions.deviceId);
+    edits['pciBusID'] = JSON.stringify(additions.deviceId);
+  }
   if (additions.prevResult !== undefined) edits['prevResult'] = additions.prevResult;
   if (additions.validAttachments !== undefined) {
     const attachments = JSON.stringify(
@@ -70,7 +76,7 @@ function rawEntries(values: Record<string, unknown> | undefined): [string, strin
 }
 
 function rawValue(value: unknown): string | undefined {
-  return value instanceof RawObject ? value.text : JSON.stringify(value);
+  return value instanceof RawObject || value instanceof RawValue ? value.text : JSON.stringify(value);
 }
 
 function rawObjectOf(entries: [string, string][]): string {

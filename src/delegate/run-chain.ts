@@ -28,13 +28,18 @@ function requireObject(text: string, what: string): void {
   }
 }
 
-/** ADD: each plugin gets the result of the one before it. @returns the last plugin's result, its own bytes. */
+/**
+ * ADD: each plugin gets the result of the one before it.
+ * @param before the result that the first plugin gets, for a chain that runs behind another network
+ * @returns the last plugin's result, its own bytes.
+ */
 export async function addChain(
   steps: readonly ChainStep[],
   invocation: ChainInvocation,
   options: RunOptions,
+  before?: string,
 ): Promise<string> {
-  let result: string | undefined;
+  let result = before;
   for (const step of steps) {
     const one: Invocation = { ...invocation, command: 'ADD', plugin: step.type };
     // In order: a chain is defined by it.

@@ -6,7 +6,7 @@ import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { plainNameRule } from '../cni/names.ts';
 import { quote } from '../cni/quote.ts';
-import { RawObject } from '../cni/raw-json.ts';
+import { RawObject, type RawValue } from '../cni/raw-json.ts';
 import { ConfigKeys, isRecord } from './config-keys.ts';
 import { type LogSettings, parseLogSettings } from './log-settings.ts';
 
@@ -85,8 +85,8 @@ export interface MultusConfig {
   kubeletDir: string;
   /** Device information files (NPWG device-info specification), with sub-folders `dp` and `cni`. */
   deviceInfoDir: string;
-  /** The runtime's capability arguments, unknown ones included. */
-  runtimeConfig: Record<string, unknown>;
+  /** The runtime's capability arguments, unknown ones included, as their texts. */
+  runtimeConfig: Record<string, RawValue>;
   /** The pod's annotations as the runtime handed them over, undefined when it did not. */
   podAnnotations: Record<string, string> | undefined;
   verify: VerifyModes;
@@ -216,7 +216,6 @@ export function parseConfigForDel(config: RawObject): MultusConfig {
  */
 export function parseMultusConfig(config: RawObject): MultusConfig {
   const keys = new ConfigKeys(config, WHAT);
-  const runtimeConfig = keys.record('runtimeConfig') ?? {};
   const networks = networkKeysOf(keys, config);
   const defaultNetworks = keys.texts('defaultNetworks', []);
   const isTke = networks.dialect === 'tke';
@@ -243,8 +242,8 @@ export function parseMultusConfig(config: RawObject): MultusConfig {
     kubeconfig: keys.path('kubeconfig', ''),
     kubeletDir: keys.path('kubeletDir', '/var/lib/kubelet'),
     deviceInfoDir: keys.path('deviceInfoDir', '/var/run/k8s.cni.cncf.io/devinfo'),
-    runtimeConfig,
-    podAnnotations: podAnnotationsOf(keys, runtimeConfig),
+    podAnnotations: podAnnotationsOf(keys, keys.record('runtimeConfig') ?? {}),
+    runtimeConfig: config.object('runtimeConfig', `${WHAT}, key "runtimeConfig"`)?.rawMembers() ?? {},
     verify: verifyOf(keys, config.value('verify')),
     delegateTimeoutMs: keys.duration('delegateTimeout', 60_000),
     requestTimeoutMs: keys.duration('requestTimeout', 110_000),

@@ -6,9 +6,10 @@ import { isIPv6 } from 'node:net';
 import { type CniArgs, formatArgs } from '../cni/args.ts';
 import type { NetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
+import type { RawValue } from '../cni/raw-json.ts';
 import { pluginStdin } from '../cni/stdin.ts';
 import { assignIfNames } from './if-names.ts';
-import type { NetworkSelection } from './selection.ts';
+import { NO_REQUESTS, type SelectionRequests } from './selection.ts';
 
 /** A network with the name under which users know it (`namespace/name`, or the configuration's own name). */
 export interface Network {
@@ -16,21 +17,36 @@ export interface Network {
   config: NetworkConfig;
 }
 
-/** A network that the pod asked for, with what it asked. */
-export interface SelectedNetwork extends Network {
-  selection: NetworkSelection;
+/** A device of the node that the kubelet gave to the pod for this network. */
+export interface Device {
+  id: string;
+  /** Name of the device plugin's resource, e.g. "intel.com/sriov". */
+  resourceName: string;
+}
+
+/** A network with what the pod asked of it. */
+export interface RequestedNetwork extends Network {
+  /** undefined: nobody asked, the network is the node's own. */
+  requests: SelectionRequests | undefined;
+  device: Device | undefined;
 }
 
 export interface PlanInput {
-  /** Default network first, then the node's further static ones. At least one. */
-  defaults: readonly Network[];
-  /** In the order of the annotation. */
-  selected: readonly SelectedNetwork[];
-  /** CNI_IFNAME: the first default network's interface. */
+  /** How the default network is found among `base`, and how those are named. */
+  dialect: 'npwg' | 'tke';
+  /** The default network, and what else comes before the additional ones. At least one. */
+  base: readonly RequestedNetwork[];
+  /** What the pod asked for beside them, in the order of the annotation. */
+  additional: readonly RequestedNetwork[];
+  /** Plugins that run behind all networks, on the interface of the default one. */
+  auxiliary: Network | undefined;
+  /** CNI_IFNAME: the default network's interface. */
   ifName: string;
   args: CniArgs;
   /** The runtime's capability arguments: they are for the default network only (NPWG section 7.5). */
   runtimeConfig: Record<string, unknown>;
+  /** File for the information on an attachment's device (capability CNIDeviceInfoFile). */
+  deviceInfoFile: (configName: string, ifName: string) => string;
 }
 
 /** One plugin of an attachment, with its stdin except for prevResult. */
@@ -44,6 +60,8 @@ export interface PlannedAttachment {
   ifName: string;
   /** The attachment whose result answers the request. */
   isDefault: boolean;
+  /** Plugins without an interface of their own, that work on the default network's and get its result. */
+  auxiliary: boolean;
   /** `name` of the CNI configuration. */
   configName: string;
   cniVersion: string;
@@ -58,6 +76,9 @@ export interface PlannedAttachment {
   requestedMac: string;
   /** As requested, CIDR or plain. */
   requestedIps: string[];
+  device: Device | undefined;
+  /** Where the plugins may write what they know of the device. */
+  deviceInfoFile: string;
 }
 
 /** Default routes of one family: all present ones go, these come. */
@@ -70,85 +91,125 @@ export interface Plan {
   attachments: PlannedAttachment[];
   /** Empty when no attachment has a `default-route` request: the delegates' own routes stay. */
   defaultRoutes: FamilyRoutes[];
+  /** Annotations of the pod that tell what it got. */
+  statusAnnotations: string[];
 }
 
-/** Refuse a request that no plugin of the network declares to understand (NPWG section 4.1.2.1). */
-function requireCapability(network: SelectedNetwork, capability: string, field: string): void {
-  if (network.config.plugins.some((plugin) => plugin.capabilities[capability] === true)) return;
-  throw new CniError(
-    CniCode.invalidConfig,
-    `Cannot give network "${network.label}" the requested ${field}: none of its plugins (${network.config.plugins
-      .map((plugin) => plugin.type)
-      .join(', ')}) declares "capabilities": {"${capability}": true}`,
-  );
+/** Annotations in which a pod finds its networks. */
+export const STATUS_ANNOTATION = 'k8s.v1.cni.cncf.io/network-status';
+export const TKE_STATUS_ANNOTATION = 'tke.cloud.tencent.com/networks-status';
+
+/** Capability arguments of an annotation: by capability, and the words for them in an error. */
+function capabilityRequests(requests: SelectionRequests): { capability: string; value: unknown; what: string }[] {
+  const { ips, mac, infinibandGuid, portMappings, bandwidth, deviceId } = requests;
+  const mappings = portMappings.map((one) => `${one.hostPort}:${one.containerPort}/${one.protocol}`).join(', ');
+  const all = [
+    { isSet: ips.length > 0, capability: 'ips', value: ips, what: `addresses ${ips.join(', ')}` },
+    { isSet: mac !== '', capability: 'mac', value: mac, what: `MAC address ${mac}` },
+    {
+      isSet: infinibandGuid !== '',
+      capability: 'infinibandGUID',
+      value: infinibandGuid,
+      what: `GUID ${infinibandGuid}`,
+    },
+    { isSet: mappings !== '', capability: 'portMappings', value: portMappings, what: `port mappings ${mappings}` },
+    { isSet: bandwidth !== undefined, capability: 'bandwidth', value: bandwidth, what: 'bandwidth' },
+    { isSet: deviceId !== '', capability: 'deviceID', value: deviceId, what: `device ${deviceId}` },
+  ];
+  return all.filter(({ isSet }) => isSet);
 }
 
-/** CNI_ARGS of a selected network: the runtime's, but with this attachment's own IP and MAC. */
-function argsFor(args: CniArgs, selection: NetworkSelection): string {
+function declares(network: Network, capability: string): boolean {
+  return network.config.plugins.some((plugin) => plugin.capabilities[capability] === true);
+}
+
+/**
+ * Capability arguments for a network.
+ * @throws CniError 7 for a request that no plugin of the network declares to understand (NPWG section 4.1.2.1)
+ */
+function runtimeConfigOf(network: RequestedNetwork): Record<string, unknown> {
+  const { requests, device, label, config } = network;
+  const asked = capabilityRequests(requests ?? NO_REQUESTS);
+  const lacking = asked.find(({ capability }) => !declares(network, capability));
+  if (lacking !== undefined && !(lacking.capability === 'deviceID' && device !== undefined)) {
+    const types = config.plugins.map((plugin) => plugin.type).join(', ');
+    throw new CniError(
+      CniCode.invalidConfig,
+      `Cannot give network "${label}" the requested ${lacking.what}: none of its plugins (${types}) declares "capabilities": {"${lacking.capability}": true}`,
+    );
+  }
+  const values = Object.fromEntries(asked.map(({ capability, value }) => [capability, value]));
+  return device === undefined ? values : { ...values, deviceID: device.id };
+}
+
+/** CNI_ARGS of a network that the pod asked for: the runtime's, but with this attachment's own IP and MAC. */
+function argsFor(args: CniArgs, requests: SelectionRequests | undefined): string {
+  if (requests === undefined) return formatArgs(args.pairs);
   const pairs = args.pairs.filter(([key]) => key !== 'IP' && key !== 'MAC' && key !== 'IgnoreUnknown');
   pairs.unshift(['IgnoreUnknown', '1']);
-  if (selection.mac !== '') pairs.push(['MAC', selection.mac]);
-  if (selection.ips.length > 0) pairs.push(['IP', selection.ips.join(',')]);
+  if (requests.mac !== '') pairs.push(['MAC', requests.mac]);
+  if (requests.ips.length > 0) pairs.push(['IP', requests.ips.join(',')]);
   return formatArgs(pairs);
 }
 
-function attachment(
-  network: Network,
+/** What every attachment of a configuration has. */
+function attachmentOf(
+  { label, config }: Network,
   ifName: string,
-  isDefault: boolean,
-  details: {
-    runtimeConfig: Record<string, unknown>;
-    cniArgs?: Record<string, unknown>;
-    args: string;
-    mac: string;
-    ips: string[];
-  },
+  args: string,
+  additions: { runtimeConfig: Record<string, unknown>; cniArgs?: Record<string, RawValue>; deviceId?: string },
 ): PlannedAttachment {
-  const { config } = network;
   return {
-    network: network.label,
+    network: label,
     ifName,
-    isDefault,
+    isDefault: false,
+    auxiliary: false,
     configName: config.name,
     cniVersion: config.cniVersion,
     disableCheck: config.disableCheck,
     disableGC: config.disableGC,
     source: config.source.text,
-    steps: config.plugins.map((plugin) => ({
-      type: plugin.type,
-      stdin: pluginStdin(config, plugin, {
-        runtimeConfig: details.runtimeConfig,
-        ...(details.cniArgs === undefined ? {} : { cniArgs: details.cniArgs }),
-      }),
-    })),
-    args: details.args,
-    requestedMac: details.mac,
-    requestedIps: details.ips,
+    steps: config.plugins.map((plugin) => ({ type: plugin.type, stdin: pluginStdin(config, plugin, additions) })),
+    args,
+    requestedMac: '',
+    requestedIps: [],
+    device: undefined,
+    deviceInfoFile: '',
   };
 }
 
-function selectedAttachment(network: SelectedNetwork, ifName: string, args: CniArgs): PlannedAttachment {
-  const { selection } = network;
-  if (selection.ips.length > 0) requireCapability(network, 'ips', `addresses ${selection.ips.join(', ')}`);
-  if (selection.mac !== '') requireCapability(network, 'mac', `MAC address ${selection.mac}`);
-  return attachment(network, ifName, false, {
-    runtimeConfig: {
-      ...(selection.ips.length > 0 ? { ips: selection.ips } : {}),
-      ...(selection.mac === '' ? {} : { mac: selection.mac }),
-    },
-    ...(selection.cniArgs === undefined ? {} : { cniArgs: selection.cniArgs }),
-    args: argsFor(args, selection),
-    mac: selection.mac,
-    ips: selection.ips,
+function networkAttachment(
+  network: RequestedNetwork,
+  ifName: string,
+  isDefault: boolean,
+  input: PlanInput,
+): PlannedAttachment {
+  const { requests, device, config } = network;
+  const deviceInfoFile = input.deviceInfoFile(config.name, ifName);
+  const runtimeConfig = {
+    ...(isDefault ? input.runtimeConfig : {}),
+    ...runtimeConfigOf(network),
+    ...(deviceInfoFile === '' ? {} : { CNIDeviceInfoFile: deviceInfoFile }),
+  };
+  const attachment = attachmentOf(network, ifName, argsFor(input.args, requests), {
+    runtimeConfig,
+    ...(requests?.cniArgs === undefined ? {} : { cniArgs: requests.cniArgs }),
+    ...(device === undefined ? {} : { deviceId: device.id }),
   });
+  return {
+    ...attachment,
+    isDefault,
+    requestedMac: requests?.mac ?? '',
+    requestedIps: requests?.ips ?? [],
+    device,
+    deviceInfoFile: device !== undefined || declares(network, 'CNIDeviceInfoFile') ? deviceInfoFile : '',
+  };
 }
 
 /** One plan per family for the whole pod; an empty list clears both families. */
-function planDefaultRoutes(selected: readonly SelectedNetwork[], ifNames: readonly string[]): FamilyRoutes[] {
-  const routed = selected.flatMap((network, i) =>
-    network.selection.defaultRoute === undefined
-      ? []
-      : [{ gateways: network.selection.defaultRoute, ifName: ifNames[i] ?? '' }],
+function planDefaultRoutes(networks: readonly RequestedNetwork[], ifNames: readonly string[]): FamilyRoutes[] {
+  const routed = networks.flatMap(({ requests }, i) =>
+    requests?.defaultRoute === undefined ? [] : [{ gateways: requests.defaultRoute, ifName: ifNames[i] ?? '' }],
   );
   const cleared = routed.some(({ gateways }) => gateways.length === 0);
   return ([4, 6] as const).flatMap((family) => {
@@ -159,28 +220,36 @@ function planDefaultRoutes(selected: readonly SelectedNetwork[], ifNames: readon
   });
 }
 
+function statusAnnotations({ dialect, additional }: PlanInput): string[] {
+  if (dialect === 'npwg') return [STATUS_ANNOTATION];
+  return additional.length > 0 ? [TKE_STATUS_ANNOTATION, STATUS_ANNOTATION] : [TKE_STATUS_ANNOTATION];
+}
+
 /**
  * Decide every attachment of a pod.
  * @throws CniError 7 when names clash or a network cannot take what was requested of it.
  */
 export function planAttachments(input: PlanInput): Plan {
-  const { defaults, selected, args } = input;
-  const labels = [...defaults, ...selected].map((network) => network.label);
-  const requested = [...defaults.map(() => ''), ...selected.map((network) => network.selection.ifName)];
-  const names = assignIfNames(requested, input.ifName, labels);
+  const { dialect, base, additional, auxiliary } = input;
+  const networks = [...base, ...additional];
+  const nameRequest = ({ label, requests }: RequestedNetwork) => ({ network: label, ifName: requests?.ifName ?? '' });
+  const { names, defaultPosition } = assignIfNames({
+    dialect,
+    base: base.map(nameRequest),
+    additional: additional.map(nameRequest),
+    first: input.ifName,
+  });
   const nameOf = (position: number): string => names[position] ?? '';
+  const attachments = networks.map((network, i) => networkAttachment(network, nameOf(i), i === defaultPosition, input));
+  if (auxiliary !== undefined) {
+    const chain = attachmentOf(auxiliary, nameOf(defaultPosition), argsFor(input.args, undefined), {
+      runtimeConfig: {},
+    });
+    attachments.push({ ...chain, auxiliary: true });
+  }
   return {
-    attachments: [
-      ...defaults.map((network, i) =>
-        attachment(network, nameOf(i), i === 0, {
-          runtimeConfig: i === 0 ? input.runtimeConfig : {},
-          args: formatArgs(args.pairs),
-          mac: '',
-          ips: [],
-        }),
-      ),
-      ...selected.map((network, i) => selectedAttachment(network, nameOf(defaults.length + i), args)),
-    ],
-    defaultRoutes: planDefaultRoutes(selected, names.slice(defaults.length)),
+    attachments,
+    defaultRoutes: planDefaultRoutes(networks, names),
+    statusAnnotations: statusAnnotations(input),
   };
 }

@@ -106,6 +106,15 @@ export class ForeignPod {
     for (const [name, cached] of this.cache) writeFileSync(join(directory, 'results', name), JSON.stringify(cached));
   }
 
+  /** Write the configurations of the attachments to files, as the fork has them. */
+  writeConfigurations(directory: string): void {
+    mkdirSync(directory);
+    for (const [i, { Bytes }] of this.entries.entries()) {
+      const text = decode(Bytes);
+      writeFileSync(join(directory, `${i}.${'plugins' in JSON.parse(text) ? 'conflist' : 'conf'}`), text);
+    }
+  }
+
   /** Write the node's configuration files to the lab's folder. */
   writeNodeFiles(): void {
     const node = join(this.fixture, 'node');

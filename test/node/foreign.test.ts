@@ -30,7 +30,13 @@ async function attached(lab: Lab, fixture: string): Promise<{ foreign: ForeignPo
       };
       break;
     case 'tke':
-      lab.config = { ...config, cniVersion: '0.4.0', defaultDelegates: 'tke-route,tke-bridge@eth0' };
+      foreign.writeConfigurations(join(lab.directory, 'confdir'));
+      lab.config = {
+        ...config,
+        cniVersion: '0.4.0',
+        defaultDelegates: 'tke-route,tke-bridge@eth0',
+        confDir: join(lab.directory, 'confdir'),
+      };
       break;
   }
   await foreign.attach();

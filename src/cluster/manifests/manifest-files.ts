@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { show } from '../../cni/quote.ts';
 import type { DefinitionRecord, PodRecord } from '../source.ts';
 
 /** What the folder holds; `problems` are files and objects that could not be used, a line each. */
@@ -18,11 +19,6 @@ export function manifestKey(namespace: string, name: string): string {
 
 function field(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 /** A member that must be a string; absent or null reads as ''. @param path names it in the error */

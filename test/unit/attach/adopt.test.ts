@@ -149,6 +149,23 @@ test("without libcni's cache the arguments are the request's, with what the pod 
   assert.is(record.pod, 'prod/web');
 });
 
+// A file that a hostile or damaged cache names would be removed on DEL.
+test('keeps the device, and its file only where such files are', () => {
+  const deviceInfoDir = folder.at('devinfo');
+  const device = { deviceID: '0000:03:02.1', resourceName: 'intel.com/sriov' };
+  for (const [file, kept] of [
+    [`${deviceInfoDir}/cni/a-c1_eth0`, `${deviceInfoDir}/cni/a-c1_eth0`],
+    [`${deviceInfoDir}/cni/../../c1`, ''],
+    ['/etc/passwd', ''],
+    [5, ''],
+  ]) {
+    writeCached('a', 'eth0', { capabilityArgs: { CNIDeviceInfoFile: file } });
+    const [attachment] = adopt(foreign(anEntry('a', device)), adopter({ deviceInfoDir }), REQUEST).record.attachments;
+    assert.is(attachment?.deviceInfoFile, kept);
+    assert.equal(attachment?.device, { id: '0000:03:02.1', resourceName: 'intel.com/sriov' });
+  }
+});
+
 test('what cannot be understood is told, and does not keep the rest', () => {
   const file = foreign(anEntry('a', { Bytes: base64({ name: 'a' }) }), anEntry('b'));
   const { record, lost } = adopt(file, adopter(), REQUEST);

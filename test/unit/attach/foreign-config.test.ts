@@ -15,7 +15,7 @@ function list(from: string, types = ['bridge', 'tuning']): string {
 }
 
 function aDelegate(more: Partial<ForeignDelegate> = {}): ForeignDelegate {
-  const requests = { mac: '', infinibandGuid: '', deviceId: '', ips: [] };
+  const requests = { mac: '', infinibandGuid: '', deviceId: '', resourceName: '', ips: [] };
   const names = { network: 'default/lan', configName: 'lan', ifName: 'net1', position: 1 };
   return { ...names, types: ['bridge', 'tuning'], texts: [], reduced: list('reduced'), ...requests, ...more };
 }

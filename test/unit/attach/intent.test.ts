@@ -21,8 +21,8 @@ async function intent(cluster: FakeCluster | undefined, handedOver?: Record<stri
     },
     ...(args === undefined ? {} : { env: { CNI_ARGS: args } }),
   });
-  const selections = await resolveIntent(operation, cluster === undefined ? undefined : fakeSource(cluster));
-  return selections.map(({ namespace, name }) => `${namespace}/${name}`);
+  const { additional } = await resolveIntent(operation, cluster === undefined ? undefined : fakeSource(cluster));
+  return additional.map(({ namespace, name }) => `${namespace}/${name}`);
 }
 
 test('what cannot be told is "try again later", never "no networks": a pod would start without its own', async () => {

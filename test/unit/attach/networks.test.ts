@@ -1,10 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { defaultNetworks, selectedNetworks } from '../../../src/attach/networks.ts';
+import { nodeNetworks, resolveNetworks } from '../../../src/attach/networks.ts';
 import { RawObject } from '../../../src/cni/raw-json.ts';
 import { type MultusConfig, parseMultusConfig } from '../../../src/pod/multus-config.ts';
+import { parseSelections } from '../../../src/pod/parse-selections.ts';
 import type { Network } from '../../../src/pod/plan.ts';
-import { parseSelections } from '../../../src/pod/selection.ts';
+import { NO_NETWORKS } from '../../../src/pod/pod-networks.ts';
 import { type FakeCluster, fakeSource } from '../../fakes/fake-source.ts';
 import { laterRefusal } from '../cni/refusal.ts';
 import { folderFor } from '../folder.ts';
@@ -20,11 +21,14 @@ const sourceOf = (cluster: FakeCluster | undefined) => (cluster === undefined ? 
 const shown = (networks: readonly Network[]) => networks.map(({ label, config }) => [label, config.source.text]);
 
 async function selected(annotation: string, cluster?: FakeCluster) {
-  return shown(await selectedNetworks(parseSelections(annotation, 'prod', 'it'), sourceOf(cluster), configOf({})));
+  const wanted = { ...NO_NETWORKS, additional: parseSelections(annotation, { origin: 'it', namespace: 'prod' }) };
+  const config = configOf({ clusterNetwork: '', delegates: [{ name: 'node', type: 'bridge' }] });
+  const { additional } = await resolveNetworks(wanted, 'prod', config, sourceOf(cluster));
+  return shown(additional);
 }
 
 async function defaults(keys: Record<string, unknown>, cluster?: FakeCluster) {
-  return shown(await defaultNetworks(configOf(keys), sourceOf(cluster)));
+  return shown(await nodeNetworks(configOf(keys), sourceOf(cluster)));
 }
 
 test('a network that is not defined is refused; one that may be is "try again later"', async () => {

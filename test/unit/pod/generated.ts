@@ -49,7 +49,8 @@ export interface GeneratedConfig {
   plugins: GeneratedPlugin[];
 }
 
-const CAPABILITIES = '"capabilities":{"ips":true,"mac":true,"portMappings":true,"marker":true}';
+const CAPABILITIES =
+  '"capabilities":{"ips":true,"mac":true,"portMappings":true,"bandwidth":true,"infinibandGUID":true,"deviceID":true,"marker":true}';
 const version = fc.constantFrom('0.3.1', '0.4.0', '1.0.0', '1.1.0');
 
 const conf: fc.Arbitrary<GeneratedConfig> = version
@@ -74,6 +75,10 @@ export interface Wish {
   interface?: string | undefined;
   ips?: string[] | undefined;
   mac?: string | undefined;
+  'infiniband-guid'?: string | undefined;
+  portMappings?: readonly { hostPort: number; containerPort: number; protocol: string }[] | undefined;
+  bandwidth?: { ingressRate: number; ingressBurst: number } | undefined;
+  deviceID?: string | undefined;
   'default-route'?: string[] | undefined;
   'cni-args'?: unknown;
 }
@@ -93,6 +98,10 @@ export const wish: fc.Arbitrary<Wish> = fc
     fc.record({
       ips: maybe(fc.array(address, { minLength: 1, maxLength: 3 })),
       mac: maybe(fc.constantFrom('02:00:00:00:00:01', '02-AB-00-00-00-02')),
+      'infiniband-guid': maybe(fc.constant('c2:11:22:33:44:55:66:77')),
+      portMappings: maybe(fc.constant([{ hostPort: 80, containerPort: 8080, protocol: 'udp' }])),
+      bandwidth: maybe(fc.constant({ ingressRate: 1000, ingressBurst: 2000 })),
+      deviceID: maybe(fc.constantFrom('0000:03:02.0', 'dev-2')),
       'default-route': maybe(fc.array(fc.constantFrom('10.0.0.1', '10.0.0.2', 'fd00::1'), { maxLength: 2 })),
       'cni-args': maybe(fc.dictionary(fc.string({ maxLength: 3 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 2 })),
     }),

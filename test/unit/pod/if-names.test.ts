@@ -6,7 +6,15 @@ import { assignIfNames } from '../../../src/pod/if-names.ts';
 import { refusal } from '../cni/refusal.ts';
 
 const labels = ['node/default', 'a/one', 'a/two', 'a/three'];
-const assign = (...requested: string[]) => assignIfNames(requested, 'eth0', labels);
+/** Names by Multus's rules: the first network is the default one. */
+const named = (requested: readonly string[], first = 'eth0'): string[] => {
+  const [base = { network: '', ifName: '' }, ...additional] = requested.map((ifName, i) => ({
+    network: labels[i] ?? '',
+    ifName,
+  }));
+  return assignIfNames({ dialect: 'npwg', base: [base], additional, first }).names;
+};
+const assign = (...requested: string[]) => named(requested);
 
 test('refuses two networks of one name and says which two, instead of letting the second delegate fail', () => {
   assert.equal(
@@ -32,7 +40,7 @@ test('counts named attachments too, as Multus does: pods find their interfaces u
 test('passes over a generated name that somebody requested, before or after', () => {
   assert.equal(assign('', '', 'net1'), ['eth0', 'net2', 'net1']);
   assert.equal(assign('', 'net2', '', ''), ['eth0', 'net2', 'net3', 'net4']);
-  assert.equal(assignIfNames(['', ''], 'net1', labels), ['net1', 'net2']);
+  assert.equal(named(['', ''], 'net1'), ['net1', 'net2']);
 });
 
 test('gives the default network the name that was requested for it', () => {
@@ -46,7 +54,7 @@ test('never gives a name twice, keeps every requested one, and only ever refuses
       const wanted = requested.map((one, i) => (i === 0 && one === '' ? 'eth0' : one)).filter((one) => one !== '');
       const clash = new Set(wanted).size < wanted.length;
       try {
-        const names = assignIfNames(requested, 'eth0', requested);
+        const names = named(requested);
         assert.not(clash, 'two asked for one name');
         assert.is(new Set(names).size, requested.length);
         requested.forEach((one, i) => {

@@ -35,6 +35,31 @@ test('names key, value and what is wanted, so that a typing error is found witho
     ['"kubeconfig":{}', '"kubeconfig" must be a string, got {}'],
     ['"runtimeConfig":[1]', '"runtimeConfig" must be an object, got [1]'],
     ['"runtimeConfig":"x"', '"runtimeConfig" must be an object, got "x"'],
+    ['"cniVersion":1', '"cniVersion" must be a string, got 1'],
+    ['"capabilities":["portMappings"]', '"capabilities" must be an object, got ["portMappings"]'],
+    ['"capabilities":{"portMappings":"yes"}', '"capabilities["portMappings"]" must be true or false, got "yes"'],
+    ['"defaultNetworks":"a,b"', '"defaultNetworks" must be a list of strings, got "a,b"'],
+    ['"defaultNetworks":[1]', '"defaultNetworks" must be a list of strings, got [1]'],
+    ['"systemNamespaces":"kube-system"', '"systemNamespaces" must be a list of strings, got "kube-system"'],
+    ['"namespaceIsolation":"true"', '"namespaceIsolation" must be true or false, got "true"'],
+    ['"globalNamespaces":["default"]', '"globalNamespaces" must be a string, got ["default"]'],
+    ['"allowedPlugins":["bridge"]', '"allowedPlugins" must be an object, got ["bridge"]'],
+    ['"allowedPlugins":{"prod":"bridge"}', '"allowedPlugins["prod"]" must be a list of plugin types, got "bridge"'],
+    ['"readinessindicatorfile":"ready"', '"readinessindicatorfile" must be an absolute path, got "ready"'],
+    ['"retryDeleteOnError":"true"', '"retryDeleteOnError" must be true or false, got "true"'],
+    ['"logFile":"multus.log"', '"logFile" must be an absolute path, got "multus.log"'],
+    ['"logLevel":"chatty"', '"logLevel" must be one of debug, verbose, info, error, panic, got "chatty"'],
+    ['"logToStderr":"no"', '"logToStderr" must be true or false, got "no"'],
+    ['"logOptions":5', '"logOptions" must be an object, got 5'],
+    ['"logOptions":{"maxSize":"100"}', '"logOptions.maxSize" must be a whole number from 0, got "100"'],
+    ['"logOptions":{"maxAge":-1}', '"logOptions.maxAge" must be a whole number from 0, got -1'],
+    ['"logOptions":{"maxBackups":1.5}', '"logOptions.maxBackups" must be a whole number from 0, got 1.5'],
+    ['"logOptions":{"compress":1}', '"logOptions.compress" must be true or false, got 1'],
+    ['"annotationPolicy":"both"', '"annotationPolicy" must be one of reject, tke, npwg, merge, got "both"'],
+    ['"kubeletDir":"kubelet"', '"kubeletDir" must be an absolute path, got "kubelet"'],
+    ['"deviceInfoDir":7', '"deviceInfoDir" must be a string, got 7'],
+    ['"kubeconfig":"kube/config"', '"kubeconfig" must be an absolute path, got "kube/config"'],
+    ['"defaultDelegates":["a"]', '"defaultDelegates" must be a string, got ["a"]'],
     ['"verify":"yes"', '"verify" must be "off", "warn", "enforce" or an object of these, got "yes"'],
     ['"verify":["warn"]', '"verify" must be "off", "warn", "enforce" or an object of these, got ["warn"]'],
     ['"verify":{"mac":"no"}', '"verify.mac" must be "off", "warn" or "enforce", got "no"'],
@@ -81,6 +106,50 @@ test('refuses delegates that are no configurations, naming the one', () => {
   assert.match(message, 'Cannot use CNI configuration, key "delegates[1]": it has neither "type" nor "plugins"');
 });
 
+test('refuses the name of an auxiliary chain that would lead out of its folder', () => {
+  for (const name of ['../x', 'a/b', '.', 'a b']) {
+    const start = '"auxiliaryCNIChainName" must be the name of a folder (';
+    assert.ok(reason(`"auxiliaryCNIChainName":"${name}"`).startsWith(start), name);
+  }
+});
+
+test("refuses two ways of naming the default network in one configuration, Multus's and the TKE fork's", () => {
+  for (const [own, key] of [
+    [DELEGATES, 'delegates'],
+    ['"clusterNetwork":"flannel"', 'clusterNetwork'],
+  ]) {
+    const { code, message } = refusal(() => bare(`{${own},"defaultDelegates":"tke-bridge"}`));
+    assert.is(code, 7);
+    assert.match(message, `both "defaultDelegates" ("tke-bridge") and "${key}" name the default network; remove one`);
+  }
+});
+
+test('takes a configuration of the TKE fork as it is, with its folder and where it kept its state', () => {
+  const tke = bare('{"name":"n","type":"multus","kubeconfig":"/root/.kube/config","defaultDelegates":"tke-bridge"}');
+  assert.equal(
+    [tke.dialect, tke.defaultDelegates, tke.confDir, tke.cniDir, tke.legacyCniDir],
+    ['tke', 'tke-bridge', '/etc/cni/net.d/multus', DEFAULT_CNI_DIR, '/var/lib/cni/networks/multus'],
+  );
+  const shortest = bare('{"name":"n","type":"multus","kubeconfig":"/root/.kube/config"}');
+  assert.equal([shortest.dialect, shortest.defaultDelegates], ['tke', '']);
+  const own = bare('{"defaultDelegates":"a","confDir":"/etc/cni/net.d","cniDir":"/state"}');
+  assert.equal([own.confDir, own.cniDir, own.legacyCniDir], ['/etc/cni/net.d', '/state', '']);
+  assert.equal([parse().dialect, parse().legacyCniDir], ['npwg', '']);
+});
+
+test('says that defaultNetworks has no effect without clusterNetwork, instead of leaving it out silently', () => {
+  const { defaultNetworks, notes } = parse('"defaultNetworks":["a"]');
+  assert.equal(defaultNetworks, []);
+  assert.match(notes.join(), '"defaultNetworks" has no effect without "clusterNetwork"');
+  const effective = parse('"clusterNetwork":"node","defaultNetworks":["a"]');
+  assert.equal([effective.defaultNetworks, effective.notes], [['a'], []]);
+});
+
+test('keeps numbers of the runtime that JavaScript cannot hold', () => {
+  const { runtimeConfig } = parse('"runtimeConfig":{"bandwidth":{"ingressRate":9007199254740993}}');
+  assert.is(runtimeConfig['bandwidth']?.text, '{"ingressRate":9007199254740993}');
+});
+
 test('cuts a long value in a message: a log line stays one', () => {
   assert.ok(reason(`"verify":"${'x'.repeat(5000)}"`).length < 300);
 });
@@ -101,12 +170,44 @@ test('matches keys without regard to case, as Multus does', () => {
 
 test('reads every key', () => {
   const config = parse(
-    '"multusNamespace":"nets","binDir":"/b","cniDir":"/c","confDir":"/f","manifestsDir":"/m","kubeconfig":"/k"',
+    '"multusNamespace":"nets","binDir":"/b","cniDir":"/c","confDir":"/f","manifestsDir":"/m","kubeconfig":"/k",' +
+      '"systemNamespaces":["infra"],"namespaceIsolation":true,"globalNamespaces":" a, b ,","readinessindicatorfile":"/r",' +
+      '"auxiliaryCNIChainName":"vendor","annotationPolicy":"MERGE","kubeletDir":"/kl","deviceInfoDir":"/d",' +
+      '"allowedPlugins":{"*":["bridge"],"infra":[]},"retryDeleteOnError":true,"cniVersion":"0.4.0",' +
+      '"logFile":"/l","logLevel":"Verbose","logToStderr":false,"logOptions":{"maxage":1,"maxSize":2,"maxBackups":3,"compress":false}',
   );
   assert.equal(
     [config.multusNamespace, config.binDir, config.cniDir, config.confDir, config.manifestsDir, config.kubeconfig],
     ['nets', '/b', '/c', '/f', '/m', '/k'],
   );
+  assert.equal([config.systemNamespaces, config.globalNamespaces], [['infra'], ['a', 'b']]);
+  assert.equal([config.namespaceIsolation, config.readinessIndicatorFile], [true, '/r']);
+  assert.equal([config.auxiliaryCNIChainName, config.annotationPolicy], ['vendor', 'merge']);
+  assert.equal([config.kubeletDir, config.deviceInfoDir, config.cniVersion], ['/kl', '/d', '0.4.0']);
+  assert.equal(
+    [...(config.allowedPlugins ?? [])],
+    [
+      ['*', ['bridge']],
+      ['infra', []],
+    ],
+  );
+  assert.equal(config.log, {
+    file: '/l',
+    level: 'verbose',
+    toStderr: false,
+    rotation: { maxAge: 1, maxSize: 2, maxBackups: 3, compress: false },
+  });
+});
+
+test("has Multus's defaults for every key that is not given", () => {
+  const config = parse();
+  assert.equal([config.systemNamespaces, config.globalNamespaces], [['kube-system'], ['default']]);
+  assert.equal([config.namespaceIsolation, config.allowedPlugins], [false, undefined]);
+  assert.equal([config.readinessIndicatorFile, config.auxiliaryCNIChainName], ['', '']);
+  assert.equal([config.kubeletDir, config.deviceInfoDir], ['/var/lib/kubelet', '/var/run/k8s.cni.cncf.io/devinfo']);
+  assert.is(config.annotationPolicy, 'reject');
+  const rotation = { maxAge: 5, maxSize: 100, maxBackups: 5, compress: true };
+  assert.equal(config.log, { file: '', level: undefined, toStderr: undefined, rotation });
 });
 
 test('lets clusterNetwork win over delegates: the node has one default network, not two', () => {

@@ -6,28 +6,31 @@ import { parseNetworkConfig } from '../../../src/cni/config.ts';
 import { CniError } from '../../../src/cni/errors.ts';
 import { scanMembers } from '../../../src/cni/json-scan.ts';
 import { RawObject } from '../../../src/cni/raw-json.ts';
-import { type Network, type Plan, type PlanInput, planAttachments } from '../../../src/pod/plan.ts';
-import { parseSelections } from '../../../src/pod/selection.ts';
+import { parseSelections } from '../../../src/pod/parse-selections.ts';
+import { type Plan, type PlanInput, planAttachments, type RequestedNetwork } from '../../../src/pod/plan.ts';
 import { onlyCniErrors, refusal } from '../cni/refusal.ts';
 import { type GeneratedConfig, jsonForm, networkConfig, shortForm, shortWish, type Wish, wish } from './generated.ts';
 
 const ALL = '"capabilities":{"ips":true,"mac":true}';
 
-function network(label: string, text: string): Network {
-  return { label, config: parseNetworkConfig(text, label) };
+function network(label: string, text: string): RequestedNetwork {
+  return { label, config: parseNetworkConfig(text, label), requests: undefined, device: undefined };
 }
+
+/** What every plan here has in common. */
+const COMMON = { dialect: 'npwg', auxiliary: undefined, ifName: 'eth0', deviceInfoFile: () => '' } as const;
 
 const NODE = network('node', '{"cniVersion":"1.0.0","name":"node","type":"bridge"}');
 
 /** The plan of a pod with this annotation; every network has this configuration. */
 function plan(annotation: string, config = `{"name":"n","type":"p",${ALL}}`, more: Partial<PlanInput> = {}): Plan {
-  const selections = parseSelections(annotation, 'prod', 'the annotation');
-  const selected = selections.map((selection) => {
-    const label = `${selection.namespace}/${selection.name}`;
-    return { ...network(label, config), selection };
+  const selections = parseSelections(annotation, { origin: 'the annotation', namespace: 'prod' });
+  const additional = selections.map((requests) => {
+    const label = `${requests.namespace}/${requests.name}`;
+    return { ...network(label, config), requests };
   });
   const args = parseArgs('IgnoreUnknown=1;K8S_POD_NAME=web;K8S_POD_NAMESPACE=prod');
-  return planAttachments({ defaults: [NODE], selected, ifName: 'eth0', args, runtimeConfig: {}, ...more });
+  return planAttachments({ ...COMMON, base: [NODE], additional, args, runtimeConfig: {}, ...more });
 }
 
 const stdins = (one: Plan): string[] => one.attachments.flatMap(({ steps }) => steps.map(({ stdin }) => stdin));
@@ -43,6 +46,25 @@ test('refuses addresses and a MAC that no plugin of the network would read: the 
   assert.equal(mac, { code: 7, message: wants('MAC address 02:00:00:00:00:01', 'mac'), details: '' });
 });
 
+test('refuses ports, rates, a GUID and a device that no plugin of the network would read', () => {
+  const wants: [string, string, string][] = [
+    ['"portMappings":[{"hostPort":80,"containerPort":8080}]', 'port mappings 80:8080/tcp', 'portMappings'],
+    ['"bandwidth":{"ingressRate":1000}', 'bandwidth', 'bandwidth'],
+    ['"infiniband-guid":"c2:11:22:33:44:55:66:77"', 'GUID c2:11:22:33:44:55:66:77', 'infinibandGUID'],
+    ['"deviceID":"0000:03:02.0"', 'device 0000:03:02.0', 'deviceID'],
+  ];
+  for (const [field, words, capability] of wants) {
+    const { code, message } = refusal(() => plan(`[{"name":"a",${field}}]`));
+    assert.is(code, 7);
+    assert.ok(
+      message.includes(
+        `the requested ${words}: none of its plugins (p) declares "capabilities": {"${capability}": true}`,
+      ),
+      message,
+    );
+  }
+});
+
 test('refuses a name that is taken by the default network or asked for twice', () => {
   assert.match(refusal(() => plan('a@eth0')).message, 'network "prod/a" "eth0": network "node" has that name');
   assert.match(refusal(() => plan('a@x,b@x')).message, 'network "prod/b" "x": network "prod/a" has that name');
@@ -55,7 +77,7 @@ test('refuses pod arguments that CNI_ARGS cannot carry', () => {
 
 test('puts the default network first, then the further static ones, then the annotation, in order', () => {
   const extra = network('extra', '{"name":"extra","type":"ptp"}');
-  const { attachments } = plan('kube-system/b@data,a', undefined, { defaults: [NODE, extra] });
+  const { attachments } = plan('kube-system/b@data,a', undefined, { base: [NODE, extra] });
   assert.equal(
     attachments.map((one) => [one.network, one.ifName, one.isDefault]),
     [
@@ -69,9 +91,9 @@ test('puts the default network first, then the further static ones, then the ann
 
 test('gives the capability arguments of the runtime to the default network only', () => {
   const text = '{"name":"d","type":"p","capabilities":{"portMappings":true,"ips":true}}';
-  const defaults = [network('d', text), network('e', text)];
+  const base = [network('d', text), network('e', text)];
   const runtimeConfig = { portMappings: [{ hostPort: 80 }], ips: ['10.9.9.9'], other: 1 };
-  assert.equal(stdins(plan('a', text, { defaults, runtimeConfig })), [
+  assert.equal(stdins(plan('a', text, { base, runtimeConfig })), [
     `${text.slice(0, -1)},"runtimeConfig":{"portMappings":[{"hostPort":80}],"ips":["10.9.9.9"]}}`,
     text,
     text,
@@ -102,6 +124,87 @@ test("does not give the default network's static IP and MAC arguments to the oth
   const [first, second] = plan('a', undefined, { args }).attachments;
   assert.is(first?.args, 'IP=10.9.9.9;MAC=02:00:00:00:00:99;K8S_POD_NAME=web');
   assert.is(second?.args, 'IgnoreUnknown=1;K8S_POD_NAME=web');
+});
+
+test('gives every request of an annotation to the plugins that declare its capability, and to no others', () => {
+  const capabilities = ['ips', 'mac', 'infinibandGUID', 'portMappings', 'bandwidth', 'deviceID'];
+  const plugins = capabilities.map((one) => `{"type":"${one}","capabilities":{"${one}":true}}`);
+  const requests =
+    '"ips":["10.0.0.5"],"mac":"02:00:00:00:00:01","infiniband-guid":"c2:11:22:33:44:55:66:77","deviceID":"dev-1",' +
+    '"portMappings":[{"hostPort":80,"containerPort":8080}],"bandwidth":{"egressRate":5,"egressBurst":6}';
+  const steps = plan(`[{"name":"a",${requests}}]`, `{"name":"n","plugins":[${plugins.join(',')}]}`).attachments[1]
+    ?.steps;
+  assert.equal(
+    steps?.map(({ stdin }) => JSON.parse(stdin).runtimeConfig),
+    [
+      { ips: ['10.0.0.5'] },
+      { mac: '02:00:00:00:00:01' },
+      { infinibandGUID: 'c2:11:22:33:44:55:66:77' },
+      { portMappings: [{ hostPort: 80, containerPort: 8080, protocol: 'tcp' }] },
+      { bandwidth: { egressRate: 5, egressBurst: 6 } },
+      { deviceID: 'dev-1' },
+    ],
+  );
+  assert.is(
+    JSON.parse(steps?.[0]?.stdin ?? '').deviceID,
+    undefined,
+    'a device of the annotation is for the capability only',
+  );
+});
+
+test("gives a device of the kubelet's to the configuration of every plugin, and to those that declare it", () => {
+  const text = '{"name":"n","plugins":[{"type":"sriov","capabilities":{"deviceID":true}},{"type":"tuning"}]}';
+  const device = { id: '0000:03:02.0', resourceName: 'vendor.com/vf' };
+  const { attachments } = plan('', undefined, { additional: [{ ...network('prod/a', text), device }] });
+  const [sriov, tuning] = attachments[1]?.steps.map(({ stdin }) => JSON.parse(stdin)) ?? [];
+  assert.equal([sriov.deviceID, sriov.pciBusID, sriov.runtimeConfig], [device.id, device.id, { deviceID: device.id }]);
+  assert.equal([tuning.deviceID, tuning.pciBusID, tuning.runtimeConfig], [device.id, device.id, undefined]);
+  assert.equal(attachments[1]?.device, device);
+});
+
+test('tells plugins that want it where to write what they know of a device', () => {
+  const text = '{"name":"n","type":"p","capabilities":{"CNIDeviceInfoFile":true}}';
+  const deviceInfoFile = (name: string, ifName: string) => `/info/${name}_${ifName}`;
+  const [node, a] = plan('a', text, { deviceInfoFile }).attachments;
+  assert.equal(JSON.parse(a?.steps[0]?.stdin ?? '').runtimeConfig, { CNIDeviceInfoFile: '/info/n_net1' });
+  assert.equal([node?.deviceInfoFile, a?.deviceInfoFile], ['', '/info/n_net1']);
+});
+
+test('gives a default network that the pod chose what the pod asked of it, beside what the runtime has for it', () => {
+  const text = '{"name":"d","type":"p","capabilities":{"portMappings":true,"ips":true}}';
+  const [requests] = parseSelections(
+    '[{"name":"d","ips":["10.0.0.5"],"default-route":["10.0.0.1"],"interface":"up0"}]',
+    {
+      origin: 'the annotation',
+      namespace: 'kube-system',
+    },
+  );
+  const base = [{ ...network('kube-system/d', text), requests }];
+  const runtimeConfig = { portMappings: [{ hostPort: 80 }], ips: ['10.9.9.9'] };
+  const { attachments, defaultRoutes } = plan('a', undefined, { base, runtimeConfig });
+  assert.equal(JSON.parse(attachments[0]?.steps[0]?.stdin ?? '').runtimeConfig, {
+    portMappings: [{ hostPort: 80 }],
+    ips: ['10.0.0.5'],
+  });
+  assert.equal([attachments[0]?.ifName, attachments[0]?.isDefault, attachments[1]?.ifName], ['up0', true, 'net1']);
+  assert.equal(defaultRoutes, [{ family: 4, gateways: [{ gateway: '10.0.0.1', ifName: 'up0' }] }]);
+});
+
+test('puts the auxiliary chain last, on the interface of the default network, and gives it nothing of the pod', () => {
+  const auxiliary = network('vendor', '{"name":"vendor","plugins":[{"type":"tuning","capabilities":{"ips":true}}]}');
+  const { attachments } = plan('a', undefined, { auxiliary, runtimeConfig: { ips: ['10.9.9.9'] } });
+  const last = attachments.at(-1);
+  assert.equal([last?.network, last?.ifName, last?.auxiliary, last?.isDefault], ['vendor', 'eth0', true, false]);
+  assert.is(JSON.parse(last?.steps[0]?.stdin ?? '').runtimeConfig, undefined);
+});
+
+test('names the annotation in which a pod looks for what it got', () => {
+  const tke = { dialect: 'tke' } as const;
+  const npwgKey = 'k8s.v1.cni.cncf.io/network-status';
+  const tkeKey = 'tke.cloud.tencent.com/networks-status';
+  assert.equal(plan('a').statusAnnotations, [npwgKey]);
+  assert.equal(plan('', undefined, tke).statusAnnotations, [tkeKey]);
+  assert.equal(plan('a', undefined, tke).statusAnnotations, [tkeKey, npwgKey]);
 });
 
 test('decides each plugin of a list, and keeps the text of its owner', () => {
@@ -172,13 +275,13 @@ function planOf(text: string, configs: readonly GeneratedConfig[]): Plan {
   const networks = configs.map(({ text: config }, i) => network(`network-${i}`, config));
   const [first, ...others] = networks;
   if (first === undefined) throw new Error('no default network');
-  const selections = parseSelections(text, 'prod', 'the annotation');
-  const selected = selections.map((selection, i) => {
+  const selections = parseSelections(text, { origin: 'the annotation', namespace: 'prod' });
+  const additional = selections.map((requests, i) => {
     const { config } = others[i % others.length] ?? first;
-    return { label: `${selection.namespace}/${selection.name}`, config, selection };
+    return { label: `${requests.namespace}/${requests.name}`, config, requests, device: undefined };
   });
   const args = parseArgs('K8S_POD_NAME=web;K8S_POD_NAMESPACE=prod');
-  return planAttachments({ defaults: [first], selected, ifName: 'eth0', args, runtimeConfig });
+  return planAttachments({ ...COMMON, base: [first], additional, args, runtimeConfig });
 }
 
 /** The plan, or undefined when it is refused because two networks ask for one name: then they must. */
@@ -226,9 +329,10 @@ test("hands a selected network what its pod asked for, and never the runtime's c
       assert.match(first.steps[0]?.stdin ?? '', MARKER);
       for (const [i, { steps, args }] of selected.entries()) {
         assert.not.match(args, MARKER);
-        const { ips, mac } = wishes[i] ?? {};
+        const { ips, mac, portMappings, bandwidth, deviceID, 'infiniband-guid': infinibandGUID } = wishes[i] ?? {};
+        const asked = { ips, infinibandGUID, portMappings, bandwidth, deviceID };
         const wanted = {
-          ...(ips === undefined ? {} : { ips }),
+          ...Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)),
           ...(mac === undefined ? {} : { mac: mac.toLowerCase().replaceAll('-', ':') }),
         };
         for (const { stdin } of steps) {

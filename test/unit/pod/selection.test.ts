@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type NetworkSelection, parseSelections } from '../../../src/pod/selection.ts';
+import { parseSelections } from '../../../src/pod/parse-selections.ts';
+import { type NetworkSelection, NO_REQUESTS } from '../../../src/pod/selection.ts';
 import { valueText } from '../cni/json-text.ts';
 import { onlyCniErrors, refusal } from '../cni/refusal.ts';
 
 const ORIGIN = 'annotation k8s.v1.cni.cncf.io/networks of pod prod/web';
-const parse = (text: string | undefined): NetworkSelection[] => parseSelections(text, 'prod', ORIGIN);
+const parse = (text: string | undefined): NetworkSelection[] =>
+  parseSelections(text, { origin: ORIGIN, namespace: 'prod' });
 const entry = (members: string): NetworkSelection | undefined => parse(`[{"name":"a",${members}}]`)[0];
 
 /** The reason of a refusal, after the part that names pod and annotation. */
@@ -29,7 +31,7 @@ test('refuses a short item that can be read in two ways, instead of attaching so
       'Prod/a',
       'namespace of item 1 ("Prod/a") must be a DNS-1123 name (lower-case letters, digits, "-", "."), got "Prod"',
     ],
-    ['/a', 'namespace of item 1 ("/a") must be a DNS-1123 name (lower-case letters, digits, "-", "."), got ""'],
+    ['/a', 'item 1 ("/a") has no namespace before "/"; write [namespace/]name[@interface]'],
     ['a b', 'name of item 1 ("a b") must be a DNS-1123 name (lower-case letters, digits, "-", "."), got "a b"'],
     ['../a', 'namespace of item 1 ("../a") must be a DNS-1123 name (lower-case letters, digits, "-", "."), got ".."'],
   ];
@@ -53,7 +55,7 @@ test('names entry, field and value of a wrong JSON entry', () => {
     ['[null]', 'entry 1 must be an object with a "name", got null'],
     ['[{"name":"a"},"b"]', 'entry 2 must be an object with a "name", got "b"'],
     ['[[]]', 'entry 1 must be an object with a "name", got []'],
-    ['[{}]', 'field "name" of entry 1 must be the name of a network attachment definition, it is missing'],
+    ['[{}]', 'field "name" of entry 1 must be the name of a network, it is missing'],
     ['[{"name":5}]', 'field "name" of entry 1 must be a string, got 5'],
     [
       '[{"name":"A"}]',
@@ -109,16 +111,6 @@ test('refuses what is no address before a plugin assigns something else', () => 
   }
 });
 
-test('refuses fields that this version does not act on: a pod must not run without the bandwidth it asked for', () => {
-  for (const field of ['infiniband-guid', 'portMappings', 'bandwidth', 'deviceID', 'ipam-claim-reference']) {
-    assert.is(
-      reason(`[{"name":"a","${field}":[]}]`),
-      `field "${field}" of entry 1 is not supported by this version; remove it`,
-    );
-    assert.ok(entry(`"${field}":null`), 'null is absent, as Go reads it');
-  }
-});
-
 test('says where an annotation stops being JSON', () => {
   assert.equal(
     refusal(() => parse('[{"name":"a"},\n {"name":"b",}]')),
@@ -154,27 +146,86 @@ test('reads an annotation that is absent or blank as no further network', () => 
 });
 
 test('reads the short form with space around everything', () => {
-  const plain = { ips: [], mac: '', cniArgs: undefined, defaultRoute: undefined };
   assert.equal(parse(' a , kube-system / b.c @ data,d@'), [
-    { namespace: 'prod', name: 'a', ifName: '', ...plain },
-    { namespace: 'kube-system', name: 'b.c', ifName: 'data', ...plain },
-    { namespace: 'prod', name: 'd', ifName: '', ...plain },
+    { ...NO_REQUESTS, namespace: 'prod', name: 'a' },
+    { ...NO_REQUESTS, namespace: 'kube-system', name: 'b.c', ifName: 'data' },
+    { ...NO_REQUESTS, namespace: 'prod', name: 'd' },
   ]);
 });
 
 test('reads every field of the JSON form', () => {
   const members =
     '"namespace":"n","interface":"data","ips":["10.0.0.5/24","fd00::5"],"mac":"02-AB-00-00-00-01",' +
-    '"cni-args":{"a":[1]},"default-route":["10.0.0.1","fd00::1"]';
-  assert.equal(entry(members), {
+    '"infiniband-guid":"C2:11:22:33:44:55:66:77","deviceID":"0000:03:02.0",' +
+    '"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"TCP"},{"hostPort":53,"containerPort":5353,"protocol":"udp","hostIP":"10.1.1.1"}],' +
+    '"bandwidth":{"ingressRate":1000,"ingressBurst":2000,"egressRate":3000},' +
+    '"cni-args":{"a":[1], "big":9007199254740993},"default-route":["10.0.0.1","fd00::1"]';
+  const { cniArgs, ...read } = entry(members) ?? {};
+  assert.equal(read, {
     namespace: 'n',
     name: 'a',
     ifName: 'data',
     ips: ['10.0.0.5/24', 'fd00::5'],
     mac: '02:ab:00:00:00:01',
-    cniArgs: { a: [1] },
+    infinibandGuid: 'c2:11:22:33:44:55:66:77',
+    portMappings: [
+      { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
+      { hostPort: 53, containerPort: 5353, protocol: 'udp', hostIP: '10.1.1.1' },
+    ],
+    bandwidth: { ingressRate: 1000, ingressBurst: 2000, egressRate: 3000, egressBurst: 2147483647 },
+    deviceId: '0000:03:02.0',
+    ipamClaim: '',
     defaultRoute: ['10.0.0.1', 'fd00::1'],
+    unknownFields: [],
   });
+  const texts = Object.entries(cniArgs ?? {}).map(([key, value]) => [key, value.text]);
+  assert.equal(texts, [
+    ['a', '[1]'],
+    ['big', '9007199254740993'],
+  ]);
+});
+
+test('reads a claim of addresses, which names them instead of "ips"', () => {
+  assert.is(entry('"ipam-claim-reference":"vm-a.net"')?.ipamClaim, 'vm-a.net');
+  assert.is(
+    reason('[{"name":"a","ips":["10.0.0.1"],"ipam-claim-reference":"c"}]'),
+    'field "ipam-claim-reference" of entry 1 cannot stand beside "ips": the claim has the addresses; remove one',
+  );
+});
+
+test('refuses what the specification does not allow in a GUID, in ports and in rates, naming it', () => {
+  const cases: [string, string][] = [
+    ['"infiniband-guid":"02:00:00:00:00:01"', 'field "infiniband-guid" of entry 1 must be eight octets'],
+    ['"portMappings":{}', 'field "portMappings" of entry 1 must be a list of objects, got {}'],
+    ['"portMappings":[5]', 'field "portMappings[0]" of entry 1 must be an object, got 5'],
+    ['"portMappings":[{"containerPort":80}]', 'field "hostPort" of "portMappings[0]" of entry 1 is missing'],
+    ['"portMappings":[{"hostPort":0,"containerPort":80}]', 'must be a whole number from 1 to 65535, got 0'],
+    ['"portMappings":[{"hostPort":65536,"containerPort":80}]', 'must be a whole number from 1 to 65535, got 65536'],
+    ['"portMappings":[{"hostPort":"80","containerPort":80}]', 'must be a whole number from 1 to 65535, got "80"'],
+    ['"portMappings":[{"hostPort":8,"containerPort":80,"protocol":"icmp"}]', 'must be TCP, UDP or SCTP, got "icmp"'],
+    ['"portMappings":[{"hostPort":8,"containerPort":80,"hostIP":"x"}]', 'must be an IP address, got "x"'],
+    [
+      '"portMappings":[{"hostPort":8,"containerPort":80},{"hostPort":8,"containerPort":81}]',
+      'field "portMappings" of entry 1 maps host port 8/tcp twice',
+    ],
+    ['"bandwidth":[]', 'field "bandwidth" of entry 1 must be an object, got []'],
+    ['"bandwidth":{}', 'field "bandwidth" of entry 1 has no rate'],
+    ['"bandwidth":{"ingressRate":0}', 'field "ingressRate" of "bandwidth" of entry 1 must be a whole number from 1'],
+    ['"bandwidth":{"egressBurst":5}', 'field "egressBurst" of "bandwidth" of entry 1 needs "egressRate" beside it'],
+    ['"deviceID":5', 'field "deviceID" of entry 1 must be a string, got 5'],
+    ['"ipam-claim-reference":"A b"', 'field "ipam-claim-reference" of entry 1 must be the name of an IPAMClaim'],
+  ];
+  for (const [members, expected] of cases) {
+    assert.ok(reason(`[{"name":"a",${members}}]`).includes(expected), reason(`[{"name":"a",${members}}]`));
+  }
+});
+
+test("takes the TKE fork's and early Multus's names of fields, the newer ones winning", () => {
+  assert.equal(entry('"ipRequest":"10.0.0.9"')?.ips, ['10.0.0.9']);
+  assert.is(entry('"macRequest":"02:00:00:00:00:01"')?.mac, '02:00:00:00:00:01');
+  assert.equal(entry('"gateway":["10.1.1.1"]')?.defaultRoute, ['10.1.1.1']);
+  assert.equal(entry('"gateway":["10.1.1.1"],"default-route":["10.1.1.2"]')?.defaultRoute, ['10.1.1.2']);
+  assert.is(reason('[{"name":"a","gateway":"x"}]'), 'field "gateway" of entry 1 must be a list of strings, got "x"');
 });
 
 test('keeps "no default route" apart from "nothing said about it"', () => {
@@ -194,13 +245,15 @@ test('matches fields as Go does: without regard to case, the last one in the tex
   assert.is(entry(thrice)?.mac, '02:00:00:00:00:03');
 });
 
-test('ignores fields that nobody knows', () => {
+test('ignores fields that nobody knows, and tells which: a typing error must be found', () => {
+  assert.equal(entry('"ip":["10.0.0.5"],"MAC":"02:00:00:00:00:01"')?.unknownFields, ['ip']);
   assert.is(entry('"comment":"for the database"')?.name, 'a');
 });
 
 test('throws only CniError, for any text and for nearly valid JSON', () => {
   const field = fc.constantFrom(
     ...['name', 'namespace', 'interface', 'ips', 'mac', 'cni-args', 'default-route', 'bandwidth', '__proto__'],
+    ...['infiniband-guid', 'portMappings', 'deviceID', 'ipam-claim-reference', 'gateway', 'ipRequest', 'macRequest'],
   );
   const likely = fc.constantFrom('"a"', '["10.0.0.1"]', '[]', '{"a":1}', '"02:00:00:00:00:01"', 'null');
   const item = fc

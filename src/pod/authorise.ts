@@ -1,0 +1,58 @@
+/** May a pod use that network? The one place that decides it, for every kind of reference. */
+import type { NetworkConfig } from '../cni/config.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
+import { RawObject } from '../cni/raw-json.ts';
+import type { MultusConfig } from './multus-config.ts';
+
+export type AccessRules = Pick<MultusConfig, 'namespaceIsolation' | 'globalNamespaces' | 'allowedPlugins'>;
+
+/** A definition that a pod refers to, by annotation or by hot-plug. */
+export interface DefinitionReference {
+  /** Namespace of the pod. */
+  podNamespace: string;
+  namespace: string;
+  name: string;
+}
+
+/**
+ * With `namespaceIsolation` a pod may use definitions of its own namespace and of `globalNamespaces`.
+ * @throws CniError 7
+ */
+export function authoriseReference({ podNamespace, namespace, name }: DefinitionReference, rules: AccessRules): void {
+  if (!rules.namespaceIsolation || namespace === podNamespace || rules.globalNamespaces.includes(namespace)) return;
+  const allowed = [...new Set([podNamespace, ...rules.globalNamespaces])].map((one) => `"${one}"`).join(', ');
+  throw new CniError(
+    CniCode.invalidConfig,
+    `Cannot use network "${namespace}/${name}" in a pod of namespace "${podNamespace}": "namespaceIsolation" allows definitions of ${allowed} only; ` +
+      'move the definition, or add its namespace to "globalNamespaces"',
+  );
+}
+
+const ANY_OTHER = '*';
+
+/** Types of the plugins that a network runs, the IPAM ones included. */
+function pluginTypes(config: NetworkConfig): string[] {
+  return config.plugins.flatMap(({ type, config: plugin }) => {
+    const ipam = plugin.raw('ipam') ?? '';
+    const ipamType = ipam.startsWith('{') ? RawObject.parse(ipam, `ipam of plugin ${type}`).value('type') : undefined;
+    return typeof ipamType === 'string' && ipamType !== '' ? [type, ipamType] : [type];
+  });
+}
+
+/**
+ * With `allowedPlugins` the definitions of a namespace may run only the plugins listed for it, or for "*".
+ * @param namespace of the definition: its author chose the plugins
+ * @throws CniError 7
+ */
+export function authorisePlugins(label: string, namespace: string, config: NetworkConfig, rules: AccessRules): void {
+  if (rules.allowedPlugins === undefined) return;
+  const key = rules.allowedPlugins.has(namespace) ? namespace : ANY_OTHER;
+  const allowed = rules.allowedPlugins.get(key) ?? [];
+  const refused = pluginTypes(config).find((type) => !allowed.includes(type));
+  if (refused === undefined) return;
+  throw new CniError(
+    CniCode.invalidConfig,
+    `Cannot use network "${label}": definitions of namespace "${namespace}" may not run plugin "${refused}"; ` +
+      `"allowedPlugins" has ${allowed.length === 0 ? 'none' : allowed.join(', ')} for "${key}"`,
+  );
+}
