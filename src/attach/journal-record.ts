@@ -6,9 +6,11 @@
  * in the first one.
  */
 import { createHash } from 'node:crypto';
-import { parseNetworkConfig } from '../cni/config.ts';
+import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
+import { compareVersions } from '../cni/versions.ts';
+import { stdinForDel } from '../delegate/run-chain.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
 import type { FamilyRoutes, PlannedAttachment } from '../pod/plan.ts';
 import type { DelegateLink } from './settle-link.ts';
@@ -62,6 +64,11 @@ export function isRecordOf(record: JournalRecord, request: { name: string; ifNam
   return record.name === request.name && record.ifName === request.ifName;
 }
 
+/** What plugins get as prevResult for DEL; undefined where there is none, or their version does not know it. */
+export function resultForDel({ cniVersion, result }: JournalAttachment): string | undefined {
+  return compareVersions(cniVersion, '0.4.0') >= 0 && result !== '' ? result : undefined;
+}
+
 const SCHEMA = 1;
 /** The first keys of the file: nothing that a configuration contains can stand before them. */
 const SUM_PATTERN = /^(\[\{"multusNative":\{"schema":\d+,"sum":")([0-9a-f]{64})"/;
@@ -82,6 +89,18 @@ function ipamType(config: RawObject): { type?: string } {
   return typeof type === 'string' ? { type } : {};
 }
 
+/**
+ * The configuration that Multus runs for DEL: with the arguments and the result of ADD in it, since Multus itself knows
+ * neither port mappings, bandwidth, `cni-args` nor what is not in libcni's cache. A plugin that never started keeps
+ * its own text.
+ */
+function bytesForMultus(network: NetworkConfig, attachment: JournalAttachment): string {
+  const stdins = network.plugins.map(({ config }, i) =>
+    stdinForDel(attachment.steps[i]?.stdin ?? config.text, resultForDel(attachment)),
+  );
+  return network.isList ? network.source.with({ plugins: `[${stdins.join(',')}]` }).text : (stdins[0] ?? '');
+}
+
 /** The part of a delegate that Multus reads to delete it. */
 function multusFields(attachment: JournalAttachment): Record<string, unknown> {
   const network = parseNetworkConfig(attachment.source, 'journalled configuration', { name: attachment.configName });
@@ -99,7 +118,10 @@ function multusFields(attachment: JournalAttachment): Record<string, unknown> {
     ifnameRequest: attachment.ifName,
     ...(attachment.requestedMac === '' ? {} : { macRequest: attachment.requestedMac }),
     ...(attachment.requestedIps.length === 0 ? {} : { ipRequest: attachment.requestedIps }),
-    Bytes: Buffer.from(network.source.text).toString('base64'),
+    ...(attachment.device === undefined
+      ? {}
+      : { deviceID: attachment.device.id, resourceName: attachment.device.resourceName }),
+    Bytes: Buffer.from(bytesForMultus(network, attachment)).toString('base64'),
   };
 }
 

@@ -181,13 +181,15 @@ test('Multus can DEL a conf from our file: a node goes back to it with running p
   const source =
     '{ "cniVersion":"0.4.0", "name":"data", "type":"macvlan", "n":1e400, "ipam":{"type":"dhcp","x":1}, "s":"ä" }';
   const requested = { requestedMac: '02:00:00:00:00:01', requestedIps: ['10.0.0.5'] };
-  const data = anAttachment({ source, cniVersion: '0.4.0', ...requested });
+  const steps = [{ type: 'macvlan', stdin: source }];
+  const device = { id: '0000:03:02.1', resourceName: 'intel.com/sriov' };
+  const data = anAttachment({ source, steps, cniVersion: '0.4.0', result: '{"own":1}', device, ...requested });
   const [first, second] = multusView(aRecord({ attachments: [aDefaultAttachment(), data] }));
   assert.is(first?.Name, 'node', 'the first one is the default network');
   assert.equal(second && asMultusDeletes(second), {
     isList: false,
     type: 'macvlan',
-    config: source,
+    config: source.replace(' }', ',"prevResult":{"own":1} }'),
     name: 'prod/data',
     ifName: 'net1',
   });
@@ -199,17 +201,24 @@ test('Multus can DEL a conf from our file: a node goes back to it with running p
     ifnameRequest: 'net1',
     macRequest: '02:00:00:00:00:01',
     ipRequest: ['10.0.0.5'],
+    deviceID: '0000:03:02.1',
+    resourceName: 'intel.com/sriov',
   });
 });
 
 test('Multus can DEL a conflist from our file', () => {
   const source =
     '{"cniVersion":"1.0.0","name":"data","plugins":[{"type":"macvlan","capabilities":{"ips":true}}, {"type":"tuning"}]}';
-  const [delegate] = multusView(aRecord({ attachments: [anAttachment({ source })] }));
+  const steps = [{ type: 'macvlan', stdin: '{"type":"macvlan","runtimeConfig":{"ips":["10.0.0.5/24"]}}' }];
+  const [delegate] = multusView(aRecord({ attachments: [anAttachment({ source, steps, result: '{"own":1}' })] }));
   assert.equal(delegate && asMultusDeletes(delegate), {
     isList: true,
     type: '',
-    config: source,
+    // The arguments and the result of ADD, for what Multus itself does not keep; the second plugin never started.
+    config:
+      '{"cniVersion":"1.0.0","name":"data","plugins":[' +
+      '{"type":"macvlan","runtimeConfig":{"ips":["10.0.0.5/24"]},"prevResult":{"own":1}},' +
+      '{"type":"tuning","prevResult":{"own":1}}]}',
     name: 'prod/data',
     ifName: 'net1',
   });
