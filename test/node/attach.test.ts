@@ -112,6 +112,7 @@ const DAMAGES: { what: string; damage: string[]; facts: string[] }[] = [
 ];
 for (const { what, damage, facts } of DAMAGES) {
   // Whoever runs CHECK would take a broken pod for a healthy one, or not learn what is broken.
+  // Multus's weak point 3: CHECK ignores the networks that the pod asked for.
   eachDoor(`CHECK succeeds, and then names ${what}`, async (lab) => {
     await makeFourNetworks(lab);
     const { call } = await addPod(lab, 1);
@@ -271,6 +272,7 @@ eachDoor('STATUS passes on what the default network says', async (lab) => {
 });
 
 // The node would keep the addresses of dead pods, or take those of living ones.
+// Multus's weak point 2: GC is a no-op.
 eachDoor(
   'GC collects what is not valid, keeps the rest, and tells plugins which attachments are valid',
   async (lab) => {
