@@ -12,7 +12,7 @@ import { journalOf } from './journal.ts';
 import { isRecordOf, type JournalAttachment, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { adopterOf, delegateBudget, lockRequest, type Operation } from './operation.ts';
-import { netnsOfRequest } from './record-netns.ts';
+import { netnsOfForeign } from './record-netns.ts';
 import { settleLink } from './settle-link.ts';
 
 /** The result as it must still be: with the name that the link has since ADD, without the routes that ADD replaced. */
@@ -72,11 +72,11 @@ async function checkAttachment(
 }
 
 /** @throws CniError 105 when another program attached the container and did not keep what it attached */
-function recordOf(operation: Operation, netns: Netns): JournalRecord | undefined {
+async function recordOf(operation: Operation, netns: Netns): Promise<JournalRecord | undefined> {
   const { request, config } = operation;
   const found = journalOf(config).find(request.containerId);
   if (!(found instanceof ForeignRecord)) return found;
-  const container = { ...request, netns: netnsOfRequest(found, netns.path) };
+  const container = { ...request, netns: await netnsOfForeign(found, netns.path) };
   const { record, lost } = adopt(found, adopterOf(operation), container);
   if (lost.length === 0) return record;
   const problem = `${found.program} attached it, and what is not known any more: ${lost.join('; ')}`;
@@ -89,7 +89,7 @@ export async function check(operation: Operation): Promise<void> {
   const netns = Netns.open(request.netns);
   try {
     await withContainerLock(request.containerId, lockRequest(operation), async () => {
-      const record = recordOf(operation, netns);
+      const record = await recordOf(operation, netns);
       const isOurs = record !== undefined && isRecordOf(record, request) && sameNetns(record.netns, netns.identity);
       if (!isOurs) {
         throw new CniError(

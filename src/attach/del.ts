@@ -3,13 +3,14 @@
  * normal.
  */
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import { adopt } from './adopt.ts';
 import { releaseDefaultNetwork } from './damaged-record.ts';
 import { ForeignRecord } from './foreign-state.ts';
 import { type Journal, journalOf } from './journal.ts';
 import { DamagedRecordError, isRecordOf } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { adopterOf, lockRequest, type Operation } from './operation.ts';
-import { netnsOfRequest } from './record-netns.ts';
+import { netnsOfForeign } from './record-netns.ts';
 import { undoForeign } from './undo-foreign.ts';
 import { undoRecord } from './undo-record.ts';
 
@@ -25,33 +26,30 @@ function joined(errors: readonly Error[]): CniError {
 }
 
 /** @returns errors of delegates; their attachments are kept for the next try */
-async function delContainer(operation: Operation, journal: Journal, isDamaged = false): Promise<Error[]> {
+async function delContainer(operation: Operation, journal: Journal): Promise<Error[]> {
   const { request, log } = operation;
   const { containerId, trace } = request;
   const options = { trace, signal: operation.budget, log };
   try {
     const found = journal.find(containerId);
     if (found instanceof ForeignRecord) {
-      const adopter = adopterOf(operation);
-      const container = { ...request, netns: netnsOfRequest(found, request.netns) };
-      const runner = operation.runner(adopter.path);
-      return await undoForeign(found, journal, adopter, container, { ...options, runner });
+      const container = { ...request, netns: await netnsOfForeign(found, request.netns) };
+      const adopted = adopt(found, adopterOf(operation), container);
+      const runner = operation.runner(adopted.record.path);
+      return await undoForeign(found, adopted, journal, { ...options, runner });
     }
     if (found === undefined) journal.remove(containerId); // what a write that was cut off may have left
-    if (found === undefined && isDamaged) await releaseDefaultNetwork(operation);
     if (found !== undefined && isRecordOf(found, request)) {
       return await undoRecord(found, journal, { ...options, runner: operation.runner(found.path) });
     }
-    if (!isDamaged) log.debug({}, 'nothing is attached');
-    return [];
+    log.debug({}, 'nothing is attached');
   } catch (error) {
     if (!(error instanceof DamagedRecordError)) throw error;
     const aside = journal.setAside(containerId);
-    log.error({ error: error.message, aside }, 'the journal file is damaged: releasing what is known without it');
-    if (aside !== undefined) return delContainer(operation, journal, true); // libcni's cache, or another file
+    log.error({ error: error.message, aside }, 'the journal file is damaged: releasing the default network only');
     await releaseDefaultNetwork(operation);
-    return [];
   }
+  return [];
 }
 
 /** @throws CniError when a delegate fails; its attachment is kept for the next try. */

@@ -10,7 +10,6 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { CniCode, CniError } from '../cni/errors.ts';
-import { show } from '../cni/quote.ts';
 import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
 import { ConfigKeys, isRecord } from '../pod/config-keys.ts';
 import { DamagedRecordError } from './journal-record.ts';
@@ -53,10 +52,16 @@ function damaged(path: string, problem: string, cause?: unknown): DamagedRecordE
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
+/** A configuration may hold secrets: the error tells its length, not the text. */
+function refuseBytes(keys: ConfigKeys, key: string, expected: string, text: string): CniError {
+  const got = `got ${text.length} characters that are not`;
+  return new CniError(CniCode.invalidConfig, `Cannot use ${keys.what}: key "${key}" must be ${expected}, ${got}`);
+}
+
 /** @throws CniError 7 when it is not base64, 6 when what it encodes is not UTF-8 */
 function decodeBase64(keys: ConfigKeys, key: string): string {
   const value = keys.text(key, '');
-  if (!BASE64.test(value)) throw keys.refuse(key, 'base64', value);
+  if (!BASE64.test(value)) throw refuseBytes(keys, key, 'base64', value);
   return decodeUtf8(Buffer.from(value, 'base64'), `${keys.what}, key "${key}"`);
 }
 
@@ -99,7 +104,7 @@ function parseDelegate(text: string, position: number, what: string): ForeignDel
   const confList = keys.record('ConfList') ?? {};
   const bytes = decodeBase64(keys, 'Bytes');
   const content = parsed(bytes);
-  if (!isRecord(content)) throw keys.refuse('Bytes', 'a JSON object in base64', bytes);
+  if (!isRecord(content)) throw refuseBytes(keys, 'Bytes', 'a JSON object in base64', bytes);
   const isReduced = isDeepStrictEqual(content, confList);
   const whole = wholeList(entry, what);
   const configName = [content['name'], conf['name'], confList['name']].find((name) => typeof name === 'string') ?? '';
@@ -140,7 +145,7 @@ export function parseForeignRecord(text: string, path: string): ForeignFile | un
       delegates.push(parseDelegate(JSON.stringify(entry), position, `entry ${position + 1} of ${path}`));
     } catch (error) {
       if (!(error instanceof CniError)) throw error;
-      problems.push(`${error.message}; the entry is ${show(entry)}`);
+      problems.push(error.message);
     }
   }
   if (delegates.length === 0) throw damaged(path, `none of its entries can be used: ${problems.join('; ')}`);

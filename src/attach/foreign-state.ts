@@ -1,5 +1,5 @@
 /** What Multus or its TKE fork left on disk of one container: its own file, libcni's results, or only one of the two. */
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { ForeignDelegate, ForeignFile } from './foreign-record.ts';
 import { type CachedAttachment, oldResultPath, readOldResult } from './libcni-cache.ts';
@@ -20,16 +20,13 @@ export class ForeignRecord {
    * @param found the program's own file; without it what libcni kept is all there is: Multus removes its file also
    *   when a delegate failed DEL
    */
-  constructor(
-    containerId: string,
-    cached: readonly CachedAttachment[],
-    found?: { path: string; file: ForeignFile; writtenAt: Date },
-  ) {
+  constructor(containerId: string, cached: readonly CachedAttachment[], found?: { path: string; file: ForeignFile }) {
     this.containerId = containerId;
     this.cached = cached;
     this.file = found?.file ?? NO_FILE;
     this.path = found?.path;
-    this.createdAt = (found?.writtenAt ?? cached[0]?.writtenAt ?? new Date()).toISOString();
+    const written = this.path === undefined ? undefined : statSync(this.path, { throwIfNoEntry: false })?.mtime;
+    this.createdAt = (written ?? cached[0]?.writtenAt ?? new Date()).toISOString();
   }
 
   /** Who attached the container, for people. */

@@ -2,15 +2,15 @@
  * The journal on disk: `<cniDir>/<containerID>`, one file per container, always whole. What Multus left there is found
  * under the same names.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
-import { parseForeignRecord } from './foreign-record.ts';
+import { type ForeignFile, parseForeignRecord } from './foreign-record.ts';
 import { ForeignRecord } from './foreign-state.ts';
-import { formatRecord, type JournalRecord, parseRecord } from './journal-record.ts';
+import { DamagedRecordError, formatRecord, type JournalRecord, parseRecord } from './journal-record.ts';
 import { readCachedAttachments } from './libcni-cache.ts';
 
 /** Multus keeps libcni's result cache in a folder of this name in the same directory. */
@@ -91,14 +91,25 @@ export class Journal {
    */
   find(containerId: string): JournalRecord | ForeignRecord | undefined {
     const found = this.locate(containerId);
-    const foreign = found && parseForeignRecord(found.text, found.path);
-    if (found !== undefined && foreign === undefined) return parseRecord(found.text, found.path);
-    const cached = readCachedAttachments(join(this.directory, RESULTS), containerId);
-    if (found === undefined || foreign === undefined) {
-      return cached.length === 0 ? undefined : new ForeignRecord(containerId, cached);
+    if (found === undefined) return this.findCached(containerId);
+    const { path, text } = found;
+    try {
+      const file = parseForeignRecord(text, path);
+      return file === undefined ? parseRecord(text, path) : this.findCached(containerId, { path, file });
+    } catch (error) {
+      // A damaged file does not hide what libcni kept beside it.
+      const problems = error instanceof DamagedRecordError ? [error.message] : undefined;
+      const rest = problems && this.findCached(containerId, { path, file: { isTke: false, delegates: [], problems } });
+      if (rest === undefined || rest.cached.length === 0) throw error;
+      return rest;
     }
-    const writtenAt = statSync(found.path).mtime;
-    return new ForeignRecord(containerId, cached, { path: found.path, file: foreign, writtenAt });
+  }
+
+  /** What libcni kept of a container, and its file where there is one; undefined when there is neither. */
+  private findCached(containerId: string, file?: { path: string; file: ForeignFile }): ForeignRecord | undefined {
+    const cached = readCachedAttachments(join(this.directory, RESULTS), containerId);
+    if (file !== undefined) return new ForeignRecord(containerId, cached, file);
+    return cached.length === 0 ? undefined : new ForeignRecord(containerId, cached);
   }
 
   /** Our own record of a container. @throws as find, and CniError 105 when another program attached it */

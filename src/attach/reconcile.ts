@@ -5,6 +5,7 @@
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { bootId } from '../node/boot-id.ts';
+import { adopt } from './adopt.ts';
 import { ForeignRecord } from './foreign-state.ts';
 import { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
@@ -73,8 +74,8 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
       }
       if (adopter === undefined) return [];
       log.warn({ container: containerId, reason }, 'detaching');
-      const runner = options.runner(adopter.path);
-      return undoForeign(record, journal, adopter, { netns: NO_NETNS }, { runner, trace: {}, signal, log });
+      const adopted = adopt(record, adopter, { netns: NO_NETNS });
+      return undoForeign(record, adopted, journal, { runner: options.runner(adopter.path), trace: {}, signal, log });
     }),
   );
 }

@@ -81,16 +81,16 @@ export function isForeignNetnsGone({ cached }: ForeignRecord): boolean {
   return cached.length > 0 && cached.every(({ netns }) => netns !== '' && isPathGone(netns));
 }
 
-/** The namespace that the runtime names, unless libcni's cache has a path that leads elsewhere. */
-export function netnsOfRequest({ cached }: ForeignRecord, path: string): RecordNetns {
+/** The namespace that the runtime names, when libcni's cache has no path that leads elsewhere. */
+function requestedNetns({ cached }: ForeignRecord, path: string): RecordNetns | undefined {
   const named = openIfThere(path);
-  if (named === undefined) return NO_NETNS;
+  if (named === undefined) return undefined;
   named.close();
   const others = new Set(cached.map(({ netns }) => netns).filter((netns) => netns !== path));
   for (const other of others) {
     const netns = openIfThere(other);
     netns?.close();
-    if (netns === undefined || !sameNetns(netns.identity, named.identity)) return NO_NETNS;
+    if (netns === undefined || !sameNetns(netns.identity, named.identity)) return undefined;
   }
   return { path, identity: named.identity };
 }
@@ -105,19 +105,25 @@ function interfacesOf({ result, network }: CachedAttachment): string[] {
   }
 }
 
-/**
- * The namespace at the path in libcni's cache, when a link of the container is in it: nobody has named it for this
- * operation, and a path may have been given to another container.
- */
-export async function netnsOfCache({ cached }: ForeignRecord): Promise<RecordNetns> {
+/** The namespace at the path in libcni's cache, when a link of the container is in it: a path may be given anew. */
+async function cachedNetns({ cached }: ForeignRecord): Promise<RecordNetns | undefined> {
   const path = cached[0]?.netns ?? '';
   const netns = openIfThere(path);
-  if (netns === undefined) return NO_NETNS;
+  if (netns === undefined) return undefined;
   try {
     const present = (await netns.links()).map(({ name, mac }) => `${name} ${mac}`);
     const isTheirs = cached.flatMap(interfacesOf).some((one) => present.includes(one));
-    return isTheirs ? { path, identity: netns.identity } : NO_NETNS;
+    return isTheirs ? { path, identity: netns.identity } : undefined;
   } finally {
     netns.close();
   }
+}
+
+/**
+ * The namespace of a container that another program attached.
+ * @param path CNI_NETNS, where a request names one
+ * @throws CniError 8 when it cannot be told
+ */
+export async function netnsOfForeign(foreign: ForeignRecord, path = ''): Promise<RecordNetns> {
+  return requestedNetns(foreign, path) ?? (await cachedNetns(foreign)) ?? NO_NETNS;
 }

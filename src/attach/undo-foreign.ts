@@ -1,26 +1,24 @@
 /** Detach what another program attached, and leave none of its files: what cannot be detached is in our journal then. */
 import { CniCode } from '../cni/errors.ts';
-import { adopt, type Container } from './adopt.ts';
+import type { Adopted } from './adopt.ts';
 import type { DetachOptions } from './detach.ts';
 import type { ForeignRecord } from './foreign-state.ts';
 import type { Journal } from './journal.ts';
 import { DamagedRecordError } from './journal-record.ts';
-import type { Adopter } from './operation.ts';
 import { undoRecord } from './undo-record.ts';
 
 /**
+ * @param adopted the record of it; what stays attached stays in it
  * @returns errors of delegates, as undoRecord
  * @throws DamagedRecordError (105) when no plugin is known that could be run; CniError 105
  */
 export async function undoForeign(
   foreign: ForeignRecord,
+  { record, doubts, lost }: Adopted,
   journal: Journal,
-  adopter: Adopter,
-  container: Container,
   options: Omit<DetachOptions, 'netns'>,
 ): Promise<Error[]> {
   const { containerId, program } = foreign;
-  const { record, doubts, lost } = adopt(foreign, adopter, container);
   if (record.attachments.length === 0) {
     const problem = `${program} attached container ${containerId}, nobody can tell what: ${lost.join('; ')}`;
     throw new DamagedRecordError(CniCode.stateFailure, problem);

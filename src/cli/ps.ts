@@ -13,7 +13,7 @@ export interface PsOptions {
   json?: boolean;
 }
 
-/** A journal file that cannot be read, beside those that can. */
+/** A file, or a part of one, that cannot be read, beside those that can. */
 interface Unreadable {
   containerId: string;
   problem: string;
@@ -44,8 +44,6 @@ function addressesOf({ result, network, cniVersion }: JournalAttachment): string
 interface Listed {
   record: JournalRecord;
   attachedBy?: string;
-  /** What is not known any more of what another program attached. */
-  lost?: string[];
 }
 
 function stateOf(attachment: JournalAttachment, { record, attachedBy }: Listed): string {
@@ -69,12 +67,6 @@ function rowsOf(listed: Listed): string[][] {
   ]);
 }
 
-function listed(found: JournalRecord | ForeignRecord): Listed {
-  if (!(found instanceof ForeignRecord)) return { record: found };
-  const { record, lost } = adopt(found, undefined, { netns: NO_NETNS });
-  return { record, attachedBy: found.program, lost };
-}
-
 /** @returns what to print, and the exit code: 1 when a file could not be read */
 export function ps(options: PsOptions): { output: string; errors: string; exitCode: number } {
   const journal = new Journal(options.cniDir);
@@ -83,7 +75,13 @@ export function ps(options: PsOptions): { output: string; errors: string; exitCo
   for (const containerId of journal.list()) {
     try {
       const found = journal.find(containerId);
-      if (found !== undefined) records.push(listed(found));
+      if (found instanceof ForeignRecord) {
+        const { record, lost } = adopt(found, undefined, { netns: NO_NETNS });
+        records.push({ record, attachedBy: found.program });
+        unreadable.push(...lost.map((problem) => ({ containerId, problem })));
+      } else if (found !== undefined) {
+        records.push({ record: found });
+      }
     } catch (error) {
       unreadable.push({ containerId, problem: (error as Error).message });
     }
@@ -91,7 +89,7 @@ export function ps(options: PsOptions): { output: string; errors: string; exitCo
   const headings = ['CONTAINER', 'POD', 'NETWORK', 'IFNAME', 'STATE', 'ADDRESSES', 'MAC', 'AGE', 'REMARKS'];
   const exitCode = unreadable.length > 0 ? 1 : 0;
   if (options.json === true) {
-    const containers = records.map(({ record, ...foreign }) => ({ ...record, ...foreign }));
+    const containers = records.map(({ record, ...attachedBy }) => ({ ...record, ...attachedBy }));
     return { output: `${JSON.stringify({ containers, unreadable }, null, 2)}\n`, errors: '', exitCode };
   }
   const output = records.length === 0 ? '' : formatTable(headings, records.flatMap(rowsOf));

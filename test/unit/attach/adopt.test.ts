@@ -39,7 +39,7 @@ function foreign(...entries: object[]): ForeignRecord {
   const cached = readCachedAttachments(folder.at('results'), 'c1');
   const path = folder.at('c1');
   const file = entries.length === 0 ? undefined : parseForeignRecord(JSON.stringify(entries), path);
-  return new ForeignRecord('c1', cached, file && { path, file, writtenAt: new Date('2026-11-21T14:00:00Z') });
+  return new ForeignRecord('c1', cached, file && { path, file });
 }
 
 const config = (more: object = {}) =>

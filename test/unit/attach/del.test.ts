@@ -74,7 +74,7 @@ test('a file of Multus that says nothing of its plugins is damaged: the default 
   const { run, runner, operation } = deletion();
   await run();
   assert.equal(runner.calls, ['DEL bridge']);
-  const [fields] = operation.log.of('the journal file is damaged: releasing what is known without it') as Fields[];
+  const [fields] = operation.log.of('the journal file is damaged: releasing the default network only') as Fields[];
   assert.match(fields?.error ?? '', /^Multus attached container c0ffee, nobody can tell what: network "n" on eth0: /);
   assert.ok(existsSync(fields?.aside ?? ''), 'and kept for a look');
 });
@@ -88,7 +88,7 @@ test("a damaged record does not block the pod's end: the default network is rele
   assert.is(runner.runs[0]?.env['CNI_NETNS'], '', 'nobody knows which namespace it was');
   const aside = readdirSync(folder.path).filter((name) => name.startsWith('.damaged-c0ffee-'));
   assert.is(readFileSync(folder.at(aside[0] ?? ''), 'utf8'), damaged);
-  assert.is(operation.log.of('the journal file is damaged: releasing what is known without it').length, 1);
+  assert.is(operation.log.of('the journal file is damaged: releasing the default network only').length, 1);
   assert.is(operation.log.of('cannot detach; it stays in the journal').length, 1, 'a failure there is told');
   await deletion().run();
 });
