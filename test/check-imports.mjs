@@ -12,10 +12,11 @@ const MAY_IMPORT = {
   pod: ['cni'],
   node: ['cni'],
   cluster: ['cni', 'pod'],
+  log: ['cni', 'pod', 'node'],
   delegate: ['cni', 'wire', 'node'],
   attach: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate'],
-  daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate', 'attach'],
-  standalone: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate', 'attach'],
+  daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
+  standalone: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
   cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate', 'attach'],
 };
 

@@ -1,15 +1,20 @@
 #include "shim/invocation.h"
 
+#include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "core/frames.h"
 #include "core/json_scan.h"
+#include "core/unique_fd.h"
 #include "core/version.h"
 
 namespace multus {
@@ -45,6 +50,18 @@ std::string PidNamespace() {
   return stat("/proc/self/ns/pid", &status) == 0 ? std::to_string(status.st_ino) : "";
 }
 
+Result<Unit> ReadAll(int fd, std::string* out) {
+  char buffer[64 * 1024];
+  for (;;) {
+    const ssize_t n = read(fd, buffer, sizeof buffer);
+    if (n == 0) return Unit{};
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoError("read");
+    out->append(buffer, static_cast<size_t>(n));
+    if (out->size() > kMaxConfig) return Error{.code = EFBIG, .syscall = "read"};
+  }
+}
+
 std::vector<std::string> PluginDirs(std::string bin_dir) {
   std::vector<std::string> dirs = {std::move(bin_dir)};
   const char* variable = getenv("CNI_PATH");
@@ -75,6 +92,16 @@ void AppendBase64(std::string* out, std::string_view bytes) {
   }
 }
 
+// What the daemon set for the whole node counts before the request's own; without the file nothing
+// does. src/attach/overlay-file.ts writes it.
+std::string ReadOverlay(const std::string& socket_dir) {
+  const std::string path = socket_dir + "/overlay.json";
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  std::string overlay;
+  if (file.valid()) (void)ReadAll(file.get(), &overlay);  // Read in part, it is no JSON object.
+  return overlay;
+}
+
 // The runtime's other variables are none of the daemon's business.
 bool IsForDaemon(std::string_view name) {
   return name.starts_with("CNI_") || name == "TRACEPARENT" || name == "TRACESTATE" ||
@@ -99,15 +126,8 @@ void AppendEnvironment(std::string* out) {
 
 Result<std::string> ReadConfig() {
   std::string config;
-  char buffer[64 * 1024];
-  for (;;) {
-    const ssize_t n = read(STDIN_FILENO, buffer, sizeof buffer);
-    if (n == 0) return config;
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoError("read");
-    config.append(buffer, static_cast<size_t>(n));
-    if (config.size() > kMaxConfig) return Error{.code = EFBIG, .syscall = "read"};
-  }
+  if (const Result<Unit> read = ReadAll(STDIN_FILENO, &config); !read.ok()) return read.error();
+  return config;
 }
 
 Invocation MakeInvocation(std::string config) {
@@ -118,7 +138,9 @@ Invocation MakeInvocation(std::string config) {
   std::string socket_dir = FindJsonString(config, "daemonSocketDir").value_or(std::string());
   if (socket_dir.empty()) socket_dir = kDefaultSocketDir;
   made.socket_path = socket_dir + "/multus.sock";
-  std::string bin_dir = FindJsonString(config, "binDir").value_or(std::string());
+  std::optional<std::string> node_dir = FindJsonString(ReadOverlay(socket_dir), "binDir");
+  if (!node_dir) node_dir = FindJsonString(config, "binDir");
+  std::string bin_dir = std::move(node_dir).value_or(std::string());
   if (bin_dir.empty()) bin_dir = kDefaultBinDir;
   made.plugin_dirs = PluginDirs(std::move(bin_dir));
   made.config = std::move(config);

@@ -4,8 +4,9 @@ import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
 import { addChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
-import { applyDefaultRoutes, withoutReplacedRoutes } from './default-routes.ts';
+import { applyDefaultRoutes, withPlannedRoutes } from './default-routes.ts';
 import { detachAll, invocationOf } from './detach.ts';
+import { placeDeviceInfo } from './device-info-files.ts';
 import { ForeignRecord } from './foreign-state.ts';
 import { type Journal, journalOf } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
@@ -19,6 +20,7 @@ import {
   UNDO_BUDGET_MS,
   withinBudget,
 } from './operation.ts';
+import { publishStatus } from './pod-status.ts';
 import { awaitReadiness } from './readiness.ts';
 import { openRecordNetns } from './record-netns.ts';
 import { settleLink } from './settle-link.ts';
@@ -45,6 +47,7 @@ async function runPlugins(
   before?: string,
 ): Promise<CniResult> {
   attachment.state = 'attaching';
+  placeDeviceInfo(attachment, operation.config.deviceInfoDir, operation.log);
   const { steps, network, cniVersion } = attachment;
   const invocation = invocationOf(record, attachment, netns.path, operation.request.trace);
   let begun = 0;
@@ -156,8 +159,11 @@ async function attachAll(
     const undoErrors = await rollBack(operation, record, journal, netns);
     throw withUndoErrors(toCniError(reason), undoErrors);
   }
-  if (answer === undefined) throw new CniError(CniCode.internal, 'the plan has no default attachment');
-  return withoutReplacedRoutes(answer, record.defaultRoutes);
+  const own = record.attachments.find(({ isDefault }) => isDefault);
+  if (answer === undefined || own === undefined) {
+    throw new CniError(CniCode.internal, 'the plan has no default attachment');
+  }
+  return withPlannedRoutes(answer, own.ifName, record.defaultRoutes);
 }
 
 function withUndoErrors(error: CniError, undoErrors: readonly Error[]): CniError {
@@ -198,6 +204,7 @@ async function clearEarlierAttempt(operation: Operation, journal: Journal, netns
     trace: operation.request.trace,
     signal: operation.budget,
     log: operation.log,
+    openSource: operation.openSource,
   });
   if (errors[0] !== undefined) {
     throw new CniError(
@@ -218,7 +225,9 @@ export async function add(operation: Operation): Promise<string> {
     const journal = journalOf(config);
     return await withContainerLock(request.containerId, lockRequest(operation), async () => {
       await clearEarlierAttempt(operation, journal, netns);
-      const result = await attachAll(operation, newRecord(operation, plan, netns), journal, netns);
+      const record = newRecord(operation, plan, netns);
+      const result = await attachAll(operation, record, journal, netns);
+      await publishStatus(operation, record, netns);
       return convertResult(result, request.cniVersion);
     });
   } finally {

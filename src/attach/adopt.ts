@@ -163,6 +163,7 @@ export function adopt(foreign: ForeignRecord, adopter: Adopter | undefined, cont
     complete: true,
     path: adopter?.path ?? [],
     pod: podOf(args?.pairs ?? foreign.cached[0]?.args ?? []),
+    source: { manifestsDir: adopter?.config.manifestsDir ?? '', kubeconfig: adopter?.config.kubeconfig ?? '' },
     delegateTimeoutMs: adopter?.config.delegateTimeoutMs ?? 60_000,
     defaultRoutes: [],
     statusAnnotations: [],

@@ -1,11 +1,11 @@
 /** CHECK: every attachment in the journal, by netlink, which says exactly what is wrong, and then by its delegate. */
 import { CniCode, CniError } from '../cni/errors.ts';
-import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
+import { type CniResult, convertResult } from '../cni/result.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { checkChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import { adopt } from './adopt.ts';
-import { withoutReplacedRoutes } from './default-routes.ts';
+import { differingDefaultRoutes } from './default-routes.ts';
 import { invocationOf } from './detach.ts';
 import { ForeignRecord } from './foreign-state.ts';
 import { journalOf } from './journal.ts';
@@ -13,18 +13,8 @@ import { isRecordOf, type JournalAttachment, type JournalRecord } from './journa
 import { withContainerLock } from './locks.ts';
 import { adopterOf, delegateBudget, lockRequest, type Operation } from './operation.ts';
 import { netnsOfForeign } from './record-netns.ts';
+import { resultInPod } from './result-in-pod.ts';
 import { settleLink } from './settle-link.ts';
-
-/** The result as it must still be: with the name that the link has since ADD, without the routes that ADD replaced. */
-function expectedResult(record: JournalRecord, attachment: JournalAttachment): CniResult {
-  const { network, cniVersion, result } = attachment;
-  const claimed = parseResult(result, `result of network "${network}"`, cniVersion);
-  const { interfaces, ...rest } = withoutReplacedRoutes(claimed, record.defaultRoutes);
-  const named = interfaces.map((one) =>
-    one.name === attachment.link?.delegateName ? { ...one, name: attachment.ifName } : one,
-  );
-  return { ...rest, interfaces: named };
-}
 
 async function checkLink(
   operation: Operation,
@@ -58,7 +48,7 @@ async function checkAttachment(
       `Cannot CHECK network "${network}" on ${attachment.ifName}: another program attached it, and its result was not kept`,
     );
   }
-  const expected = expectedResult(record, attachment);
+  const expected = resultInPod(record, attachment);
   if (!attachment.auxiliary) await checkLink(operation, attachment, expected, netns);
   if (attachment.disableCheck || compareVersions(cniVersion, '0.4.0') < 0) return;
   // Where we changed what the plugin did, it is asked about what is there now; else it gets its own bytes.
@@ -83,6 +73,16 @@ async function recordOf(operation: Operation, netns: Netns): Promise<JournalReco
   throw new CniError(CniCode.stateFailure, `Cannot CHECK container ${found.containerId}: ${problem}`);
 }
 
+/** The routes that ADD set, by the mode of the fact `routes` as those of plugins. @throws CniError 102 */
+async function checkDefaultRoutes({ config, log }: Operation, record: JournalRecord, netns: Netns): Promise<void> {
+  const mode = config.verify.routes;
+  if (record.defaultRoutes.length === 0 || mode === 'off') return;
+  for (const difference of differingDefaultRoutes(await netns.snapshot(), record.defaultRoutes)) {
+    if (mode === 'enforce') throw new CniError(CniCode.verificationFailed, difference);
+    log.warn({ warning: difference }, 'verification');
+  }
+}
+
 /** @throws CniError 3 when the container is not attached, 102 when a fact differs, or a delegate's own */
 export async function check(operation: Operation): Promise<void> {
   const { request } = operation;
@@ -97,6 +97,7 @@ export async function check(operation: Operation): Promise<void> {
           `Cannot CHECK container ${request.containerId}: it was not attached in namespace ${netns.path}`,
         );
       }
+      await checkDefaultRoutes(operation, record, netns);
       for (const attachment of record.attachments) await checkAttachment(operation, record, attachment, netns);
     });
   } finally {

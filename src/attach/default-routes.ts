@@ -1,19 +1,26 @@
 /** The pod's default routes as the plan wants them: applied by netlink, looked at again, and told in the answer. */
 import { CniCode, CniError } from '../cni/errors.ts';
-import type { CniResult } from '../cni/result.ts';
+import { canonicalAddress } from '../cni/ip.ts';
+import type { CniResult, CniRoute } from '../cni/result.ts';
+import type { NativeRoute, NativeSnapshot } from '../node/native.ts';
 import type { Netns } from '../node/netns.ts';
 import type { FamilyRoutes } from '../pod/plan.ts';
-import { canonicalAddress } from './verify.ts';
 
 /** What the kernel gives a route without a metric, as the first gateway's is; further ones come after it. */
 const KERNEL_METRIC = { 4: 0, 6: 1024 } as const;
 const METRIC_STEP = 100;
 
-async function applyFamily(netns: Netns, routes: FamilyRoutes): Promise<void> {
+const DESTINATION = { 4: '0.0.0.0/0', 6: '::/0' } as const;
+
+/** In order: the gateway that is listed first is the preferred one. */
+function metricOf(family: 4 | 6, position: number): { priority?: number } {
+  return position === 0 ? {} : { priority: KERNEL_METRIC[family] + position * METRIC_STEP };
+}
+
+async function applyFamily(netns: Netns, { family, gateways }: FamilyRoutes): Promise<void> {
   const links = new Map((await netns.links()).map((link) => [link.name, link.index]));
-  await netns.deleteDefaultRoutes(routes.family);
-  const dst = routes.family === 4 ? '0.0.0.0/0' : '::/0';
-  for (const [i, { gateway, ifName }] of routes.gateways.entries()) {
+  await netns.deleteDefaultRoutes(family);
+  for (const [i, { gateway, ifName }] of gateways.entries()) {
     const index = links.get(ifName);
     if (index === undefined) {
       throw new CniError(
@@ -22,14 +29,7 @@ async function applyFamily(netns: Netns, routes: FamilyRoutes): Promise<void> {
       );
     }
     try {
-      // In order: the first gateway listed is preferred.
-      await netns.addRoute({
-        family: routes.family,
-        dst,
-        gateway,
-        index,
-        ...(i > 0 ? { priority: KERNEL_METRIC[routes.family] + i * METRIC_STEP } : {}),
-      });
+      await netns.addRoute({ family, dst: DESTINATION[family], gateway, index, ...metricOf(family, i) });
     } catch (error) {
       throw new CniError(
         CniCode.verificationFailed,
@@ -40,38 +40,75 @@ async function applyFamily(netns: Netns, routes: FamilyRoutes): Promise<void> {
   }
 }
 
-function sortedText(gateways: readonly string[]): string {
-  return gateways.map(canonicalAddress).sort().join(', ') || 'none';
+/** A default route that the pod has. */
+export interface DefaultRoute {
+  family: 4 | 6;
+  /** In the kernel's canonical text, '' = none. */
+  gateway: string;
+  ifName: string;
+}
+
+/** RTN_UNICAST: packets leave by it, they are not refused by it. */
+const UNICAST = 1;
+
+/** The pod's default routes, IPv4 before IPv6, the preferred ones first. */
+export function presentDefaultRoutes({ links, routes }: NativeSnapshot): DefaultRoute[] {
+  const names = new Map(links.map(({ index, name }) => [index, name]));
+  const isDefault = ({ dst, family, type }: NativeRoute): boolean => dst === DESTINATION[family] && type === UNICAST;
+  return routes
+    .filter(isDefault)
+    .sort((a, b) => a.family - b.family || a.priority - b.priority)
+    .map(({ family, gateway, index }) => ({ family, gateway, ifName: names.get(index) ?? '' }));
+}
+
+function textOf(routes: readonly { gateway: string; ifName: string }[]): string {
+  const parts = routes.map(({ gateway, ifName }) => `${canonicalAddress(gateway) || 'no gateway'} on "${ifName}"`);
+  return parts.length === 0 ? 'none' : `via ${parts.join(', then ')}`;
+}
+
+/** Where the pod's default routes are not those of the plan, a line per family. */
+export function differingDefaultRoutes(snapshot: NativeSnapshot, plan: readonly FamilyRoutes[]): string[] {
+  const present = presentDefaultRoutes(snapshot);
+  return plan.flatMap(({ family, gateways }) => {
+    const wanted = textOf(gateways);
+    const found = textOf(present.filter((route) => route.family === family));
+    return found === wanted ? [] : [`IPv${family} default routes of the pod must be ${wanted}; found: ${found}`];
+  });
 }
 
 /**
- * Replace the pod's default routes, family by family, and make sure that the kernel has them.
+ * Replace the pod's default routes, family by family, and make sure that the kernel has them, in their order.
  * @throws CniError 102 naming gateway and interface
  */
 export async function applyDefaultRoutes(netns: Netns, plan: readonly FamilyRoutes[]): Promise<void> {
   for (const family of plan) await applyFamily(netns, family);
   if (plan.length === 0) return;
-  const { routes } = await netns.snapshot();
-  for (const { family, gateways } of plan) {
-    const present = routes.filter((route) => route.family === family && route.dst.endsWith('/0'));
-    const found = sortedText(present.map(({ gateway }) => gateway));
-    const wanted = sortedText(gateways.map(({ gateway }) => gateway));
-    if (found !== wanted) {
-      throw new CniError(
-        CniCode.verificationFailed,
-        `IPv${family} default routes of the pod must be via ${wanted}, found: ${found}`,
-        { details: 'something else in the pod changes default routes' },
-      );
-    }
-  }
+  const [difference] = differingDefaultRoutes(await netns.snapshot(), plan);
+  if (difference === undefined) return;
+  throw new CniError(CniCode.verificationFailed, difference, {
+    details: 'something else in the pod changes default routes',
+  });
 }
 
-function isDefaultRoute(dst: string, family: 4 | 6): boolean {
-  return dst.endsWith('/0') && dst.includes(':') === (family === 6);
+/** RT_TABLE_MAIN: routes of other tables are the plugin's own affair. */
+const MAIN_TABLE = 254;
+
+/** "::0/0" and "1.2.3.4/0" are default routes, too: the length alone says it. */
+function isDefaultRoute({ dst, table = MAIN_TABLE }: CniRoute, family: 4 | 6): boolean {
+  return /\/0+$/.test(dst) && dst.includes(':') === (family === 6) && table === MAIN_TABLE;
 }
 
-/** The default attachment's result without the default routes that the plan replaced. */
-export function withoutReplacedRoutes(result: CniResult, plan: readonly FamilyRoutes[]): CniResult {
-  const replaced = (dst: string): boolean => plan.some(({ family }) => isDefaultRoute(dst, family));
-  return { ...result, routes: result.routes.filter(({ dst }) => !replaced(dst)) };
+/**
+ * An attachment's result as it is after the route plan: without the default routes that went, with those that the plan
+ * put on its own interface.
+ */
+export function withPlannedRoutes(result: CniResult, ifName: string, plan: readonly FamilyRoutes[]): CniResult {
+  const kept = result.routes.filter((route) => !plan.some(({ family }) => isDefaultRoute(route, family)));
+  const planned = plan.flatMap(({ family, gateways }) =>
+    gateways.flatMap((one, i): CniRoute[] => {
+      if (one.ifName !== ifName) return [];
+      return [{ dst: DESTINATION[family], gw: canonicalAddress(one.gateway), ...metricOf(family, i) }];
+    }),
+  );
+  return { ...result, routes: [...kept, ...planned] };
 }

@@ -3,6 +3,7 @@
  * normal.
  */
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import { podLabel } from '../pod/identity.ts';
 import { adopt } from './adopt.ts';
 import { releaseDefaultNetwork } from './damaged-record.ts';
 import { ForeignRecord } from './foreign-state.ts';
@@ -10,6 +11,7 @@ import { type Journal, journalOf } from './journal.ts';
 import { DamagedRecordError, isRecordOf } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { adopterOf, lockRequest, type Operation } from './operation.ts';
+import { clearStatus } from './pod-status.ts';
 import { netnsOfForeign } from './record-netns.ts';
 import { undoForeign } from './undo-foreign.ts';
 import { undoRecord } from './undo-record.ts';
@@ -25,11 +27,17 @@ function joined(errors: readonly Error[]): CniError {
   });
 }
 
+/** Nothing says what the status of the container's pod is, so that only the request can. */
+function clearStatusOfRequest(operation: Operation): Promise<void> {
+  const { containerId, args } = operation.request;
+  return clearStatus({ containerId, pod: podLabel(args), source: operation.config }, operation);
+}
+
 /** @returns errors of delegates; their attachments are kept for the next try */
 async function delContainer(operation: Operation, journal: Journal): Promise<Error[]> {
-  const { request, log } = operation;
+  const { request, log, openSource } = operation;
   const { containerId, trace } = request;
-  const options = { trace, signal: operation.budget, log };
+  const options = { trace, signal: operation.budget, log, openSource };
   try {
     const found = journal.find(containerId);
     if (found instanceof ForeignRecord) {
@@ -38,15 +46,19 @@ async function delContainer(operation: Operation, journal: Journal): Promise<Err
       const runner = operation.runner(adopted.record.path);
       return await undoForeign(found, adopted, journal, { ...options, runner });
     }
-    if (found === undefined) journal.remove(containerId); // what a write that was cut off may have left
     if (found !== undefined && isRecordOf(found, request)) {
       return await undoRecord(found, journal, { ...options, runner: operation.runner(found.path) });
+    }
+    if (found === undefined) {
+      await clearStatusOfRequest(operation);
+      journal.remove(containerId); // what a write that was cut off may have left
     }
     log.debug({}, 'nothing is attached');
   } catch (error) {
     if (!(error instanceof DamagedRecordError)) throw error;
     const aside = journal.setAside(containerId);
     log.error({ error: error.message, aside }, 'the journal file is damaged: releasing the default network only');
+    await clearStatusOfRequest(operation);
     await releaseDefaultNetwork(operation);
   }
   return [];

@@ -3,6 +3,7 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import { type ChainInvocation, delChain } from '../delegate/run-chain.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import type { Netns } from '../node/netns.ts';
+import { dropDeviceInfo } from './device-info-files.ts';
 import { type JournalAttachment, type JournalRecord, resultForDel } from './journal-record.ts';
 import type { Log } from './operation.ts';
 
@@ -77,6 +78,11 @@ function neverRan(attachment: JournalAttachment, error: unknown): boolean {
   return attachment.state === 'planned' && error instanceof CniError && error.code === CniCode.pluginNotFound;
 }
 
+function forget(record: JournalRecord, attachment: JournalAttachment, log: Log): void {
+  dropDeviceInfo(attachment, log);
+  record.attachments.splice(record.attachments.indexOf(attachment), 1);
+}
+
 /**
  * Detach in reverse order, going on past failures. What could not be detached stays in `record.attachments`,
  * with state `detaching` and its error; the rest is taken out.
@@ -96,11 +102,11 @@ export async function detachAll(
     try {
       // In reverse and one after the other: the specification wants it so.
       await detachOne(record, attachment, options);
-      record.attachments.splice(record.attachments.indexOf(attachment), 1);
+      forget(record, attachment, options.log);
       options.log.info(fields, 'detached');
     } catch (error) {
       if (neverRan(attachment, error)) {
-        record.attachments.splice(record.attachments.indexOf(attachment), 1);
+        forget(record, attachment, options.log);
         continue;
       }
       attachment.state = 'detaching';

@@ -3,6 +3,7 @@
 import { parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { plainNameRule } from '../cni/names.ts';
+import { show } from '../cni/quote.ts';
 import { pluginStdin, type ValidAttachment } from '../cni/stdin.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { runPlugin } from '../delegate/run-plugin.ts';
@@ -21,11 +22,11 @@ function validAttachments(operation: Operation): ValidAttachment[] {
   const value = operation.request.config.value(KEY);
   const bad = (what: string): CniError =>
     new CniError(CniCode.invalidConfig, `Cannot GC: key "${KEY}" must be a list of {containerID, ifname}, ${what}`);
-  if (!Array.isArray(value)) throw bad(value === undefined ? 'it is missing' : `got ${JSON.stringify(value)}`);
+  if (!Array.isArray(value)) throw bad(value === undefined ? 'it is missing' : `got ${show(value)}`);
   return value.map((entry) => {
     const { containerID, ifname } = (entry ?? {}) as Partial<ValidAttachment>;
     const isUsable = typeof containerID === 'string' && plainNameRule(containerID) === undefined;
-    if (!isUsable || typeof ifname !== 'string') throw bad(`got ${JSON.stringify(entry)}`);
+    if (!isUsable || typeof ifname !== 'string') throw bad(`got ${show(entry)}`);
     return { containerID, ifname };
   });
 }

@@ -6,6 +6,7 @@
  * in the first one.
  */
 import { createHash } from 'node:crypto';
+import type { SourceSettings } from '../cluster/sources.ts';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
@@ -52,6 +53,8 @@ export interface JournalRecord {
   path: string[];
   /** `namespace/name`, '' outside Kubernetes. */
   pod: string;
+  /** Where the pod's status is kept. */
+  source: SourceSettings;
   delegateTimeoutMs: number;
   defaultRoutes: FamilyRoutes[];
   /** Annotations of the pod that tell what it got. */
@@ -103,6 +106,7 @@ function bytesForMultus(network: NetworkConfig, attachment: JournalAttachment): 
 
 /** The part of a delegate that Multus reads to delete it. */
 function multusFields(attachment: JournalAttachment): Record<string, unknown> {
+  const { device } = attachment;
   const network = parseNetworkConfig(attachment.source, 'journalled configuration', { name: attachment.configName });
   const head = { cniVersion: attachment.cniVersion, name: attachment.configName };
   const plugins = network.plugins.map((plugin) => ({
@@ -118,9 +122,7 @@ function multusFields(attachment: JournalAttachment): Record<string, unknown> {
     ifnameRequest: attachment.ifName,
     ...(attachment.requestedMac === '' ? {} : { macRequest: attachment.requestedMac }),
     ...(attachment.requestedIps.length === 0 ? {} : { ipRequest: attachment.requestedIps }),
-    ...(attachment.device === undefined
-      ? {}
-      : { deviceID: attachment.device.id, resourceName: attachment.device.resourceName }),
+    ...(device === undefined ? {} : { deviceID: device.id, resourceName: device.resourceName }),
     Bytes: Buffer.from(bytesForMultus(network, attachment)).toString('base64'),
   };
 }
@@ -154,7 +156,7 @@ export function parseRecord(text: string, path: string): JournalRecord {
   try {
     entries = JSON.parse(text);
   } catch (error) {
-    const problem = `it is not JSON (${(error as Error).message}); it was cut off or overwritten`;
+    const problem = 'it is not JSON; it was cut off or overwritten'; // the reason would quote it
     throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem), { cause: error });
   }
   const own = (Array.isArray(entries) ? entries : []).map((entry) => entry?.multusNative);

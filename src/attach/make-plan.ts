@@ -1,17 +1,23 @@
 /** From a request to its plan, and from the plan to the record that the journal keeps of it. */
 import { bootId } from '../node/boot-id.ts';
+import { deviceInfoPath } from '../node/device-info.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
-import { podIdentity } from '../pod/identity.ts';
-import { type Plan, planAttachments, type RequestedNetwork } from '../pod/plan.ts';
+import { podIdentity, podLabel } from '../pod/identity.ts';
+import { type Device, type Plan, planAttachments, type RequestedNetwork } from '../pod/plan.ts';
 import { NO_NETWORKS } from '../pod/pod-networks.ts';
+import { assignDevices } from './devices.ts';
 import { resolveIntent } from './intent.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { type ResolvedNetwork, type ResolvedNetworks, resolveNetworks } from './networks.ts';
 import { type Operation, type PlanQuestion, searchPath } from './operation.ts';
 
 /** The plan of a pod for which everything was read. */
-function planOf({ config, request }: PlanQuestion, networks: ResolvedNetworks): Plan {
-  const withDevice = (network: ResolvedNetwork): RequestedNetwork => ({ ...network, device: undefined });
+function planOf(
+  { config, request }: PlanQuestion,
+  networks: ResolvedNetworks,
+  devices: ReadonlyMap<ResolvedNetwork, Device>,
+): Plan {
+  const withDevice = (network: ResolvedNetwork): RequestedNetwork => ({ ...network, device: devices.get(network) });
   return planAttachments({
     dialect: networks.dialect,
     base: networks.base.map(withDevice),
@@ -20,25 +26,33 @@ function planOf({ config, request }: PlanQuestion, networks: ResolvedNetworks): 
     ifName: request.ifName,
     args: request.args,
     runtimeConfig: config.runtimeConfig,
-    deviceInfoFile: () => '',
+    deviceInfoFile: (network, ifName) =>
+      deviceInfoPath(config.deviceInfoDir, { network, containerId: request.containerId, ifName }),
   });
 }
 
-/** Everything that has to be read for the plan, and the plan. @throws CniError */
-export async function resolvePlan(question: PlanQuestion): Promise<Plan> {
-  const { config, request } = question;
+/**
+ * Everything that has to be read for the plan, and the plan.
+ * @param assign finds devices for networks
+ * @throws CniError
+ */
+export async function resolvePlan(question: PlanQuestion, assign = assignDevices): Promise<Plan> {
+  const { config, request, budget: signal } = question;
   const source = question.openSource(config);
   const wanted = await resolveIntent(question, source);
-  const namespace = podIdentity(request.args)?.namespace ?? '';
-  return planOf(question, await resolveNetworks(wanted, namespace, config, source));
+  const pod = podIdentity(request.args);
+  const networks = await resolveNetworks(wanted, pod?.namespace ?? '', config, source);
+  const all = [...networks.base, ...networks.additional];
+  const devices = await assign(all, { pod, kubeletDir: config.kubeletDir, source, signal });
+  return planOf(question, networks, devices);
 }
 
-/** The plan of what the node gives to each of its pods. @throws CniError */
+/** The plan of what the node gives to each of its pods, without devices. @throws CniError */
 export async function resolveNodePlan(question: PlanQuestion): Promise<Plan> {
   const { config, request } = question;
   const namespace = podIdentity(request.args)?.namespace ?? '';
   const networks = await resolveNetworks(NO_NETWORKS, namespace, config, question.openSource(config));
-  return planOf(question, networks);
+  return planOf(question, networks, new Map());
 }
 
 /** The record before anything runs. */
@@ -48,7 +62,6 @@ export function newRecord(
   netns: { path: string; identity: NetnsIdentity },
 ): JournalRecord {
   const { request, config } = operation;
-  const pod = podIdentity(request.args);
   return {
     containerId: request.containerId,
     name: request.name,
@@ -60,7 +73,8 @@ export function newRecord(
     createdAt: new Date().toISOString(),
     complete: false,
     path: searchPath(operation),
-    pod: pod === undefined ? '' : `${pod.namespace}/${pod.name}`,
+    pod: podLabel(request.args),
+    source: { manifestsDir: config.manifestsDir, kubeconfig: config.kubeconfig },
     delegateTimeoutMs: config.delegateTimeoutMs,
     defaultRoutes: plan.defaultRoutes,
     statusAnnotations: plan.statusAnnotations,

@@ -6,14 +6,12 @@ import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { normaliseVersion } from '../cni/versions.ts';
 import { authorisePlugins, authoriseReference } from '../pod/authorise.ts';
+import { RESOURCE_ANNOTATION } from '../pod/device-map.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
 import { parseSelections } from '../pod/parse-selections.ts';
 import type { Network } from '../pod/plan.ts';
 import type { PodNetworks } from '../pod/pod-networks.ts';
 import { type NetworkSelection, type SelectionRequests, TKE_ANNOTATION } from '../pod/selection.ts';
-
-/** Annotation of a definition: the resource of a device plugin (or DRA driver) that its network needs a device of. */
-const RESOURCE_ANNOTATION = 'k8s.v1.cni.cncf.io/resourceName';
 
 /** A network before its device is known. */
 export interface ResolvedNetwork extends Network {

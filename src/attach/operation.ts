@@ -55,7 +55,7 @@ export interface Operation extends OperationContext {
 }
 
 /** What the plan depends on: an operation, or a question of `multus explain`. */
-export type PlanQuestion = Pick<Operation, 'config' | 'openSource' | 'log'> & {
+export type PlanQuestion = Pick<Operation, 'config' | 'openSource' | 'log' | 'budget'> & {
   request: Pick<CniRequest, 'containerId' | 'ifName' | 'args'>;
 };
 

@@ -2,6 +2,7 @@
  * The journal against the node: what belongs to a namespace that is gone, to another boot, or to an ADD that nobody
  * ended is detached, although no runtime asks for it (containerd never calls GC).
  */
+import type { OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { bootId } from '../node/boot-id.ts';
@@ -20,6 +21,7 @@ export interface ReconcileOptions {
   /** What is needed for containers that Multus attached; undefined when no request has said it yet. */
   adopter?: Adopter | undefined;
   runner: (searchPath: readonly string[]) => DelegateRunner;
+  openSource: OpenSource;
   log: Log;
   signal: AbortSignal;
 }
@@ -68,14 +70,21 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
       const record = journal.find(containerId); // anew: under the lock nobody changes it any more
       const reason = record === undefined ? undefined : reasonToDetach(record);
       if (record === undefined || reason === undefined) return [];
+      const { runner, openSource } = options;
       if (!(record instanceof ForeignRecord)) {
         log.warn({ container: containerId, pod: record.pod, reason }, 'detaching');
-        return undoRecord(record, journal, { runner: options.runner(record.path), trace: {}, signal, log });
+        return undoRecord(record, journal, { runner: runner(record.path), trace: {}, signal, log, openSource });
       }
       if (adopter === undefined) return [];
       log.warn({ container: containerId, reason }, 'detaching');
       const adopted = adopt(record, adopter, { netns: NO_NETNS });
-      return undoForeign(record, adopted, journal, { runner: options.runner(adopter.path), trace: {}, signal, log });
+      return undoForeign(record, adopted, journal, {
+        runner: runner(adopter.path),
+        trace: {},
+        signal,
+        log,
+        openSource,
+      });
     }),
   );
 }

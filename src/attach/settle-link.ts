@@ -3,12 +3,13 @@
  * and compare what it claims with the kernel.
  */
 import { CniCode, CniError } from '../cni/errors.ts';
-import type { CniResult } from '../cni/result.ts';
+import { claimsInterface, isInSandbox, podInterfaceIndex } from '../cni/pod-interface.ts';
+import type { CniInterface, CniResult } from '../cni/result.ts';
 import type { NativeLink, NativeSnapshot } from '../node/native.ts';
 import type { Netns } from '../node/netns.ts';
 import type { VerifyFact, VerifyModes } from '../pod/multus-config.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
-import { type Claim, claimsInterface, compareClaim, podInterfaceIndex } from './verify.ts';
+import { type Claim, compareClaim } from './verify.ts';
 
 /** The link that a delegate made, and the name that it gave it. */
 export interface DelegateLink {
@@ -18,7 +19,7 @@ export interface DelegateLink {
 }
 
 export interface SettledLink {
-  /** The result with the interface's name corrected. */
+  /** The result with the interface's name, MAC and MTU as the kernel has them. */
   result: CniResult;
   /** Differences where the mode is `warn`, and what was mended. */
   warnings: string[];
@@ -50,8 +51,25 @@ class Findings {
   }
 }
 
-function withName(result: CniResult, position: number, name: string): CniResult {
-  return { ...result, interfaces: result.interfaces.map((one, i) => (i === position ? { ...one, name } : one)) };
+function withFields(result: CniResult, position: number, fields: Partial<CniInterface>): CniResult {
+  return { ...result, interfaces: result.interfaces.map((one, i) => (i === position ? { ...one, ...fields } : one)) };
+}
+
+/** What the plugin reports of its interface, with the kernel's values; what it does not report is not added. */
+function asInKernel(result: CniResult, position: number, link: NativeLink): CniResult {
+  const { mac, mtu } = result.interfaces[position] ?? {};
+  return withFields(result, position, {
+    ...(mac === undefined || link.mac === '' ? {} : { mac: link.mac }),
+    ...(mtu === undefined ? {} : { mtu: link.mtu }),
+  });
+}
+
+/** A plugin may make several interfaces. Only the attachment's own one must be there; of the others is told. */
+function missingFurther(result: CniResult, own: number, { links }: NativeSnapshot): string[] {
+  const further = result.interfaces.filter((one, i) => i !== own && isInSandbox(one));
+  return further
+    .filter(({ name }) => !links.some((link) => link.name === name))
+    .map(({ name }) => `interface "${name}", which the plugin reports as well, is not in the pod`);
 }
 
 function linkNames(links: readonly NativeLink[], before: ReadonlySet<number> | undefined): string {
@@ -100,12 +118,11 @@ export async function settleLink(
 ): Promise<SettledLink> {
   const { ifName } = attachment;
   const findings = new Findings(modes, attachment);
-  let result = claimed;
-  if (!claimsInterface(result, ifName)) return { result, warnings: findings.warnings };
+  if (!claimsInterface(claimed, ifName)) return { result: claimed, warnings: findings.warnings };
 
   let snapshot = await netns.snapshot();
-  const position = podInterfaceIndex(result, ifName);
-  const reportedName = result.interfaces[position]?.name ?? ifName;
+  const position = podInterfaceIndex(claimed, ifName);
+  const reportedName = claimed.interfaces[position]?.name ?? ifName;
   let link = snapshot.links.find(({ name }) => name === ifName);
   // Only a new link is the delegate's: a result that names another network's interface must not get that one renamed.
   const reported = snapshot.links.find(({ name }) => name === reportedName);
@@ -116,7 +133,6 @@ export async function settleLink(
     delegateName = misnamed.name;
     snapshot = await renameToRequested(netns, attachment, misnamed, findings);
     link = snapshot.links.find(({ index }) => index === misnamed.index);
-    if (link?.name === ifName) result = withName(result, position, ifName);
   }
   link ??= misnamed;
   if (link === undefined) {
@@ -127,13 +143,15 @@ export async function settleLink(
       `interface "${ifName}"${alias} must be in the pod, it is not; ${linkNames(snapshot.links, before)}`,
       'look at the plugin and its configuration',
     );
-    return { result, warnings: findings.warnings };
+    return { result: claimed, warnings: findings.warnings };
   }
   onLink?.({ index: link.index, mac: link.mac, delegateName });
+  const named = withFields(claimed, position, { name: link.name });
   const { requestedMac, requestedIps } = attachment;
-  const claim: Claim = { ifName: link.name, result, requestedMac, requestedIps };
+  const claim: Claim = { ifName: link.name, result: named, requestedMac, requestedIps };
   for (const { fact, message } of compareClaim(claim, link, snapshot)) {
     findings.report(fact, message, 'look at the plugin, or at what changed the link after it');
   }
-  return { result, warnings: findings.warnings };
+  findings.warnings.push(...missingFurther(claimed, position, snapshot));
+  return { result: asInKernel(named, position, link), warnings: findings.warnings };
 }

@@ -1,11 +1,10 @@
 /** Detach what another program attached, and leave none of its files: what cannot be detached is in our journal then. */
 import { CniCode } from '../cni/errors.ts';
 import type { Adopted } from './adopt.ts';
-import type { DetachOptions } from './detach.ts';
 import type { ForeignRecord } from './foreign-state.ts';
 import type { Journal } from './journal.ts';
 import { DamagedRecordError } from './journal-record.ts';
-import { undoRecord } from './undo-record.ts';
+import { type UndoOptions, undoRecord } from './undo-record.ts';
 
 /**
  * @param adopted the record of it; what stays attached stays in it
@@ -16,7 +15,7 @@ export async function undoForeign(
   foreign: ForeignRecord,
   { record, doubts, lost }: Adopted,
   journal: Journal,
-  options: Omit<DetachOptions, 'netns'>,
+  options: UndoOptions,
 ): Promise<Error[]> {
   const { containerId, program } = foreign;
   if (record.attachments.length === 0) {

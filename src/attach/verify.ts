@@ -1,4 +1,6 @@
 /** Verify, then believe: what a delegate says it did against what the kernel has (pure comparison). */
+import { canonicalAddress } from '../cni/ip.ts';
+import { podInterfaceIndex } from '../cni/pod-interface.ts';
 import type { CniResult } from '../cni/result.ts';
 import type { NativeLink, NativeSnapshot } from '../node/native.ts';
 import type { VerifyFact } from '../pod/multus-config.ts';
@@ -16,24 +18,6 @@ export interface Claim {
   result: CniResult;
   requestedMac: string;
   requestedIps: readonly string[];
-}
-
-/** Index in `result.interfaces` of the pod's interface: the one of that name, else the first inside a sandbox. */
-export function podInterfaceIndex(result: CniResult, ifName: string): number {
-  const inSandbox = (sandbox: string | undefined): boolean => sandbox !== undefined && sandbox !== '';
-  const named = result.interfaces.findIndex(({ name, sandbox }) => name === ifName && inSandbox(sandbox));
-  return named >= 0 ? named : result.interfaces.findIndex(({ sandbox }) => inSandbox(sandbox));
-}
-
-/** Does the result claim that there is an interface in the pod? Results of chained helpers may be empty. */
-export function claimsInterface(result: CniResult, ifName: string): boolean {
-  return podInterfaceIndex(result, ifName) >= 0 || result.ips.length > 0;
-}
-
-/** Canonical text, so that equal addresses are equal strings ("::1" for "0:0:0:0:0:0:0:1"). */
-export function canonicalAddress(address: string): string {
-  if (!address.includes(':')) return address;
-  return new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1);
 }
 
 function canonicalCidr(cidr: string): string {

@@ -1,12 +1,16 @@
 /** `multus explain`: which networks a pod would get, in which order and under which names; nothing is run. */
 import { readFileSync } from 'node:fs';
+import type { DeviceUser } from '../attach/devices.ts';
 import { resolvePlan } from '../attach/make-plan.ts';
+import { NEVER_ABORTED } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
 import { parseArgs } from '../cni/args.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { checkIfName } from '../cni/names.ts';
 import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import { parseDaemonConfig } from '../pod/daemon-config.ts';
 import { parseMultusConfig } from '../pod/multus-config.ts';
+import type { Device } from '../pod/plan.ts';
 import { formatTable } from './table.ts';
 
 export interface ExplainOptions {
@@ -14,12 +18,35 @@ export interface ExplainOptions {
   conf: string;
   /** Overrides the configuration's key. */
   manifests?: string;
+  /** The daemon's file, whose keys count for the whole node. */
+  daemonConfig?: string;
   ifname: string;
   json?: boolean;
 }
 
 /** DNS-1123 names, as Kubernetes has them. */
 const POD = /^(?:([a-z0-9][-a-z0-9.]*)\/)?([a-z0-9][-a-z0-9.]*)$/;
+
+/** Which device it will be, only the kubelet knows, and only of a pod that is on this node. */
+async function someDevices<T extends DeviceUser>(networks: readonly T[]): Promise<Map<T, Device>> {
+  const users = networks.filter(({ resourceName }) => resourceName !== '');
+  return new Map(
+    users.map((user) => [user, { id: `<a device of ${user.resourceName}>`, resourceName: user.resourceName }]),
+  );
+}
+
+function readObject(path: string, what: string): RawObject {
+  return RawObject.parse(decodeUtf8(readFileSync(path), what), what);
+}
+
+function configOf({ conf, daemonConfig, manifests }: ExplainOptions): RawObject {
+  const what = `daemon configuration ${daemonConfig}`;
+  const overlay = daemonConfig === undefined ? {} : parseDaemonConfig(readObject(daemonConfig, what), what).overlay;
+  return readObject(conf, `configuration file ${conf}`).with({
+    ...overlay,
+    ...(manifests === undefined ? {} : { manifestsDir: JSON.stringify(manifests) }),
+  });
+}
 
 /**
  * @param pod `namespace/name`, or `name` in namespace default
@@ -32,23 +59,20 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
     throw new CniError(CniCode.invalidEnvironment, `Cannot explain pod "${pod}": it must be [namespace/]name`);
   }
   checkIfName(options.ifname, '--ifname');
-  const what = `configuration file ${options.conf}`;
-  const raw = RawObject.parse(decodeUtf8(readFileSync(options.conf), what), what);
-  const { manifests } = options;
-  const config = parseMultusConfig(
-    manifests === undefined ? raw : raw.with({ manifestsDir: JSON.stringify(manifests) }),
-  );
+  const config = parseMultusConfig(configOf(options));
   const args = parseArgs(`IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}`);
   const notes: string[] = [];
   const note = (fields: object, message: string): void => {
     notes.push(`note: ${message}: ${JSON.stringify(fields)}\n`);
   };
-  const plan = await resolvePlan({
+  const question = {
     config,
     openSource: createSources(),
+    budget: NEVER_ABORTED,
     log: { debug: () => undefined, info: () => undefined, warn: note, error: note },
     request: { containerId: '', ifName: options.ifname, args },
-  });
+  };
+  const plan = await resolvePlan(question, someDevices);
   if (options.json === true) return `${JSON.stringify(plan, null, 2)}\n`;
   const rows = plan.attachments.map((attachment, i) => [
     String(i + 1),
@@ -58,13 +82,14 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
     attachment.cniVersion,
     attachment.requestedMac || '-',
     attachment.requestedIps.join(', ') || '-',
+    attachment.device?.resourceName ?? '-',
   ]);
   const routes = plan.defaultRoutes.map(({ family, gateways }) => {
     const list = gateways.map(({ gateway, ifName }) => `via ${gateway} on ${ifName}`).join(', ');
     return `IPv${family} default route: ${list || 'none'}\n`;
   });
   return (
-    formatTable(['#', 'IFNAME', 'NETWORK', 'PLUGINS', 'CNIVERSION', 'MAC', 'IPS'], rows) +
+    formatTable(['#', 'IFNAME', 'NETWORK', 'PLUGINS', 'CNIVERSION', 'MAC', 'IPS', 'DEVICE OF'], rows) +
     routes.join('') +
     notes.join('')
   );

@@ -38,6 +38,7 @@ program
   .argument('<pod>', '[namespace/]name')
   .requiredOption('--conf <file>', 'CNI configuration file of multus')
   .option('--manifests <dir>', 'folder of manifests (default: "manifestsDir" of the configuration)')
+  .option('--daemon-config <file>', "multusd's own file: its keys count for every request of the node")
   .option('--ifname <name>', "name of the default network's interface", 'eth0')
   .option('--json', 'print the plan with every byte as JSON')
   .action(async (pod: string, options: ExplainOptions) => {

@@ -1,4 +1,4 @@
-/** Where pods and network definitions come from: the API server's watch, a folder of manifests, a snapshot. */
+/** Where pods and network definitions come from, and where the pods' status goes: the API server, a folder of manifests. */
 
 export interface PodRecord {
   namespace: string;
@@ -6,6 +6,23 @@ export interface PodRecord {
   /** '' when the source has none. */
   uid: string;
   annotations: Record<string, string>;
+  /** undefined when the source does not read them. */
+  claims?: PodClaims;
+}
+
+/** Which devices a pod claims (Dynamic Resource Allocation): by names of ResourceClaims of its namespace. */
+export interface PodClaims {
+  names: string[];
+  /** Claims, by their names in the pod, for which Kubernetes has yet to make a ResourceClaim. */
+  pending: string[];
+  extended: ExtendedClaim | undefined;
+}
+
+/** The claim that the scheduler made for the extended resources of a pod's containers. */
+export interface ExtendedClaim {
+  name: string;
+  /** Extended resource by name of the claim's request. */
+  resources: Map<string, string>;
 }
 
 /** `unknown`: the source cannot tell, which must never be taken for "no networks". */
@@ -26,9 +43,74 @@ export type DefinitionLookup =
   | { outcome: 'absent'; reason: string }
   | { outcome: 'unknown'; reason: string };
 
+/** A ResourceClaim (resource.k8s.io/v1). */
+export interface ResourceClaimRecord {
+  namespace: string;
+  name: string;
+  /** undefined when nothing is allocated yet. */
+  allocated: AllocatedDevice[] | undefined;
+}
+
+/** Driver, pool and device name a device of the cluster. */
+export interface AllocatedDevice {
+  request: string;
+  driver: string;
+  pool: string;
+  device: string;
+  /** Allocated to look at, while it belongs to another pod. */
+  adminAccess: boolean;
+}
+
+/** A part of what a driver offers in one pool (ResourceSlice, resource.k8s.io/v1). */
+export interface ResourceSliceRecord {
+  name: string;
+  driver: string;
+  pool: string;
+  /** Only slices of a pool's highest generation count. */
+  generation: number;
+  /** Attributes that are strings, by device. */
+  devices: Map<string, Record<string, string>>;
+}
+
+/** `absent` and `unknown` as for definitions. */
+export type ResourceClaimLookup =
+  | { outcome: 'found'; claim: ResourceClaimRecord }
+  | { outcome: 'absent'; reason: string }
+  | { outcome: 'unknown'; reason: string };
+
+export type ResourceSliceLookup =
+  | { outcome: 'found'; slices: ResourceSliceRecord[] }
+  | { outcome: 'unknown'; reason: string };
+
+/** What tells the devices of resource claims. */
+export interface ResourceSource {
+  resourceClaim(namespace: string, name: string): Promise<ResourceClaimLookup>;
+  /** At least those slices of a driver that have devices of this node. */
+  resourceSlices(driver: string): Promise<ResourceSliceLookup>;
+}
+
+/** What a container of a pod got, as annotations for the pod. */
+export interface PodStatus {
+  namespace: string;
+  name: string;
+  /** '' when the runtime gave none. */
+  uid: string;
+  containerId: string;
+  annotations: Record<string, string>;
+}
+
+/** Which container of which pod a status is of. */
+export type StatusKey = Pick<PodStatus, 'namespace' | 'name' | 'containerId'>;
+
 export interface ClusterSource {
   /** For messages: "manifests in /etc/cni/multus/manifests". */
   readonly description: string;
   pod(namespace: string, name: string): Promise<PodLookup>;
   definition(namespace: string, name: string): Promise<DefinitionLookup>;
+  /** undefined when the source does not have resource claims. */
+  readonly resources?: ResourceSource;
+  /** Keep the status where the pod's users find it, in place of an earlier container's. @throws naming the pod */
+  publishStatus?(status: PodStatus): Promise<void>;
+  /** Take a container's status away, if it is still the pod's. @throws naming the pod */
+  clearStatus?(key: StatusKey): Promise<void>;
 }

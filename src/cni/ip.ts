@@ -1,4 +1,4 @@
-/** IP addresses as texts: told apart and checked, never rewritten. */
+/** IP addresses as texts: told apart, checked, and made comparable. */
 import { isIP } from 'node:net';
 
 export type IpFamily = 4 | 6;
@@ -20,4 +20,10 @@ export function cidrFamily(text: string): IpFamily | undefined {
   const prefix = text.slice(slash + 1);
   if (family === undefined || !PREFIX.test(prefix) || Number(prefix) > LONGEST_PREFIX[family]) return undefined;
   return family;
+}
+
+/** Canonical text, so that equal addresses are equal strings ("::1" for "0:0:0:0:0:0:0:1"). */
+export function canonicalAddress(address: string): string {
+  if (!address.includes(':')) return address;
+  return new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1);
 }

@@ -1,4 +1,7 @@
-/** How values of others appear in our messages: quoted, escaped, never longer than a line. */
+/**
+ * How values of others appear in our messages: quoted, escaped, never longer than a line. Configurations and annotations
+ * hold secrets: what may be one of these, or a part of one that we do not know, is named by its kind only.
+ */
 
 const LONGEST_QUOTE = 120;
 
@@ -14,6 +17,11 @@ export function describe(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object' && value !== null) return 'an object';
   return String(value);
+}
+
+/** The same for a value that may be a secret: a string, too, is named by its kind. */
+export function kindOf(value: unknown): string {
+  return typeof value === 'string' ? 'a string' : describe(value);
 }
 
 /** A decoded JSON value as its text, cut to about 120 characters. */

@@ -6,8 +6,10 @@ import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { CniRequest } from '../cni/request.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
+import { type Overlay, overlaid } from '../pod/overlay.ts';
 import type { WireRequest } from '../wire/http.ts';
 import { type Lane, Lanes, type LanesOptions } from './lanes.ts';
+import type { RequestLogs } from './request-logs.ts';
 
 /** How a caller wants its plugins run, and when it is gone. */
 export interface Caller {
@@ -15,6 +17,15 @@ export interface Caller {
   runner: (searchPath: readonly string[]) => DelegateRunner;
   signal: AbortSignal;
   confirm?: () => Promise<void>;
+}
+
+export interface RequestsOptions {
+  logs: RequestLogs;
+  /** Keys for every request of the node. */
+  overlay: Overlay;
+  lanes: LanesOptions;
+  /** To be looked after before any request names them. */
+  stateDirectories: readonly string[];
 }
 
 const LANES: Record<CniRequest['command'], Lane> = {
@@ -28,16 +39,20 @@ const LANES: Record<CniRequest['command'], Lane> = {
 
 export class Requests {
   /** State directories that requests named, and what the last one said of them: the reconciler looks after them. */
-  readonly stateDirectories = new Map<string, Adopter | undefined>();
+  readonly stateDirectories: Map<string, Adopter | undefined>;
+  /** Shared by all requests: what is read of a cluster is read once. */
+  readonly openSource = createSources();
   private readonly lanes: Lanes;
-  private readonly log: Logger;
-  private readonly openSource = createSources();
+  private readonly logs: RequestLogs;
+  private readonly overlay: Overlay;
   /** ADDs under way; a container has several when its runtime repeats itself. */
   private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 
-  constructor(log: Logger, lanes: LanesOptions) {
-    this.log = log;
+  constructor({ logs, overlay, lanes, stateDirectories }: RequestsOptions) {
+    this.logs = logs;
+    this.overlay = overlay;
     this.lanes = new Lanes(lanes);
+    this.stateDirectories = new Map(stateDirectories.map((cniDir) => [cniDir, undefined]));
   }
 
   get active(): number {
@@ -46,11 +61,12 @@ export class Requests {
 
   /** Never throws: every failure is an answer. */
   async answer(wire: WireRequest, caller: Caller): Promise<Answer> {
-    const request = readRequest(wire.env, wire.config);
-    if (request instanceof CniError) {
-      this.log.error({ error: request.message, code: request.code }, 'refused a request');
-      return refusal(request, wire.config);
+    const asked = readRequest(wire.env, wire.config);
+    if (asked instanceof CniError) {
+      this.logs.own.error({ error: asked.message, code: asked.code }, 'refused a request');
+      return refusal(asked, wire.config);
     }
+    const request = overlaid(asked, this.overlay);
     const ending = new AbortController();
     const add = { containerId: request.containerId, ending };
     if (request.command === 'ADD') this.adds.add(add);
@@ -86,9 +102,9 @@ export class Requests {
   }
 
   private requestLog(request: CniRequest): Logger {
-    const { command, containerId, args } = request;
+    const { command, containerId, args, config } = request;
     const pod = args.get('K8S_POD_NAME');
-    return this.log.child({
+    return this.logs.of(config).child({
       cmd: command,
       ...(containerId === '' ? {} : { container: containerId }),
       ...(pod === undefined ? {} : { pod: `${args.get('K8S_POD_NAMESPACE') ?? ''}/${pod}` }),

@@ -1,5 +1,5 @@
 /** The daemon's unix socket: `POST /cni` with frames for our shim, plainly for others; `/healthz`, `/readyz`. */
-import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import {
 } from '../wire/http.ts';
 import type { Caller, Requests } from './requests.ts';
 import { ShimConnection } from './shim-connection.ts';
+import { StartError } from './start-error.ts';
 
 export interface ServerOptions {
   socketDir: string;
@@ -102,16 +103,20 @@ export class DaemonServer {
 
   /**
    * Listen on `<socketDir>/multus.sock` (directory 0700, socket 0600).
-   * @throws Error when another daemon listens there, or the directory cannot be used
+   * @param prepare called when the directory is ours: no other daemon is there, and no request can come yet
+   * @throws StartError when another daemon listens there or what is there is no socket; system errors
    */
-  async listen(): Promise<string> {
+  async listen(prepare: () => void): Promise<string> {
     const { socketDir } = this.options;
     const path = join(socketDir, SOCKET_NAME);
     mkdirSync(socketDir, { recursive: true, mode: 0o700 });
-    if (statSync(path, { throwIfNoEntry: false }) !== undefined) {
-      if (await isListening(path)) throw new Error(`Cannot listen on ${path}: another daemon does`);
-      rmSync(path);
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    if (there !== undefined) {
+      if (!there.isSocket()) throw new StartError(3, `Cannot listen on ${path}: something else than a socket is there`);
+      if (await isListening(path)) throw new StartError(3, `Cannot listen on ${path}: another daemon does`);
+      rmSync(path); // of a daemon that was killed; nothing else in the directory is touched
     }
+    prepare();
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen(path, resolve);

@@ -75,19 +75,24 @@ function signalName(signal: number): string {
   return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
 }
 
-function excerpt(stream: string, output: Buffer): string[] {
-  const text = output.toString().trim();
+/** Some plugins append what they were told to what went wrong; it may hold secrets, and gets into events and logs. */
+function withoutStdin(text: string, stdin: string): string {
+  return text.replaceAll(stdin.trim(), '(its configuration)');
+}
+
+function excerpt(stream: string, output: Buffer, stdin: string): string[] {
+  const text = withoutStdin(output.toString(), stdin).trim();
   return text === '' ? [] : [`${stream}: ${text.length > 2000 ? `…${text.slice(-2000)}` : text}`];
 }
 
-function quoteOutput({ stdout, stderr }: DelegateExit): string {
-  return [...excerpt('stdout', stdout), ...excerpt('stderr', stderr)].join('; ') || 'it printed nothing';
+function quoteOutput({ stdout, stderr }: DelegateExit, stdin: string): string {
+  return [...excerpt('stdout', stdout, stdin), ...excerpt('stderr', stderr, stdin)].join('; ') || 'it printed nothing';
 }
 
 /** What went wrong, or undefined when the plugin ended well. */
-function failure(invocation: Invocation, exit: DelegateExit, deadlineMs: number): CniError | undefined {
+function failure(invocation: Invocation, exit: DelegateExit, deadlineMs: number, stdin: string): CniError | undefined {
   const who = subject(invocation);
-  const details = quoteOutput(exit);
+  const details = quoteOutput(exit, stdin);
   if (exit.timedOut) {
     const message = `${who} did not finish ${invocation.command} within ${Math.round(deadlineMs)} ms and was killed`;
     return new CniError(CniCode.deadlineExceeded, message, { details });
@@ -103,7 +108,8 @@ function failure(invocation: Invocation, exit: DelegateExit, deadlineMs: number)
   if (exit.exitCode === 0) return undefined;
   const reported = parseErrorObject(exit.stdout.toString());
   if (reported !== undefined) {
-    return new CniError(reported.code, `${who}: ${reported.msg}`, { details: reported.details });
+    const [msg, more] = [reported.msg, reported.details].map((text) => withoutStdin(text, stdin));
+    return new CniError(reported.code, `${who}: ${msg}`, { details: more ?? '' });
   }
   const message = `${who} exited with code ${exit.exitCode} and without a CNI error for ${invocation.command}`;
   return new CniError(CniCode.delegateFailed, message, { details });
@@ -134,7 +140,7 @@ export async function runPlugin(invocation: Invocation, stdin: string, options: 
     else delegate.feed(Buffer.from(stdin), deadlineMs);
     const exit = await delegate.ended;
     if (exit.killed) throw ended(invocation, signal.reason);
-    const error = failure(invocation, exit, deadlineMs);
+    const error = failure(invocation, exit, deadlineMs, stdin);
     if (error !== undefined) throw error;
     return exit.stdout.toString();
   } finally {

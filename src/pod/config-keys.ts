@@ -1,15 +1,15 @@
 /** Readers for single keys of a configuration: each returns the value or its default, or refuses it by its name. */
 import { isAbsolute } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
-import { show } from '../cni/quote.ts';
+import { kindOf, show } from '../cni/quote.ts';
 import type { RawObject } from '../cni/raw-json.ts';
 
-/** @param what names the configuration, e.g. 'CNI configuration' */
-export function refuseKey(what: string, key: string, expected: string, value: unknown): CniError {
-  return new CniError(
-    CniCode.invalidConfig,
-    `Cannot use ${what}: key "${key}" must be ${expected}, got ${show(value)}`,
-  );
+/**
+ * @param what names the configuration, e.g. 'CNI configuration'
+ * @param got names the value
+ */
+export function refuseKey(what: string, key: string, expected: string, got: string): CniError {
+  return new CniError(CniCode.invalidConfig, `Cannot use ${what}: key "${key}" must be ${expected}, got ${got}`);
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -31,7 +31,7 @@ export class ConfigKeys {
   }
 
   refuse(key: string, expected: string, value: unknown): CniError {
-    return refuseKey(this.what, key, expected, value);
+    return refuseKey(this.what, key, expected, show(value));
   }
 
   text(key: string, fallback: string): string {
@@ -72,7 +72,7 @@ export class ConfigKeys {
 
   record(key: string): Record<string, unknown> | undefined {
     const value = this.config.value(key) ?? undefined;
-    if (value !== undefined && !isRecord(value)) throw this.refuse(key, 'an object', value);
+    if (value !== undefined && !isRecord(value)) throw refuseKey(this.what, key, 'an object', kindOf(value));
     return value;
   }
 

@@ -15,3 +15,9 @@ export function podIdentity(args: CniArgs): PodIdentity | undefined {
   if (name === '' || namespace === '') return undefined;
   return { namespace, name, uid: args.get('K8S_POD_UID') ?? '' };
 }
+
+/** `namespace/name`; '' when CNI_ARGS names no pod. */
+export function podLabel(args: CniArgs): string {
+  const pod = podIdentity(args);
+  return pod === undefined ? '' : `${pod.namespace}/${pod.name}`;
+}

@@ -1,5 +1,6 @@
 /** Where and how much to log: the keys that Multus and its TKE fork have for it, in requests and in the daemon's file. */
-import type { ConfigKeys } from './config-keys.ts';
+import type { RawObject } from '../cni/raw-json.ts';
+import { ConfigKeys } from './config-keys.ts';
 
 /** `verbose` is what the TKE fork calls `info`. */
 export const LOG_LEVELS = ['debug', 'verbose', 'info', 'error', 'panic'] as const;
@@ -28,6 +29,13 @@ export interface LogSettings {
 
 const DEFAULT_ROTATION: LogRotation = { maxAge: 5, maxSize: 100, maxBackups: 5, compress: true };
 
+export const NO_LOG_SETTINGS: LogSettings = {
+  file: '',
+  level: undefined,
+  toStderr: undefined,
+  rotation: DEFAULT_ROTATION,
+};
+
 function rotationOf(keys: ConfigKeys): LogRotation {
   const value = keys.record('logOptions') ?? {};
   const given = new Map(Object.entries(value).map(([key, one]) => [key.toLowerCase(), one]));
@@ -51,4 +59,13 @@ export function parseLogSettings(keys: ConfigKeys): LogSettings {
     toStderr: keys.has('logToStderr') ? keys.flag('logToStderr', true) : undefined,
     rotation: rotationOf(keys),
   };
+}
+
+/** For opening a log before the configuration is judged. @returns undefined when one of the keys is wrong */
+export function logSettingsOf(config: RawObject): LogSettings | undefined {
+  try {
+    return parseLogSettings(new ConfigKeys(config, 'CNI configuration'));
+  } catch {
+    return undefined;
+  }
 }

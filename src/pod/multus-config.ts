@@ -5,10 +5,10 @@
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { plainNameRule } from '../cni/names.ts';
-import { quote } from '../cni/quote.ts';
+import { describe, kindOf, quote } from '../cni/quote.ts';
 import { RawObject, type RawValue } from '../cni/raw-json.ts';
-import { ConfigKeys, isRecord } from './config-keys.ts';
-import { type LogSettings, parseLogSettings } from './log-settings.ts';
+import { ConfigKeys, isRecord, refuseKey } from './config-keys.ts';
+import { parseLogSettings } from './log-settings.ts';
 
 /** What happens when a fact that a delegate claims is not what the kernel has. */
 export type VerifyMode = 'off' | 'warn' | 'enforce';
@@ -94,7 +94,6 @@ export interface MultusConfig {
   delegateTimeoutMs: number;
   /** Longest duration of one request, milliseconds. */
   requestTimeoutMs: number;
-  log: LogSettings;
   /** Keys that have no effect beside the others; to be logged. */
   notes: string[];
 }
@@ -126,16 +125,16 @@ function podAnnotationsOf(keys: ConfigKeys, runtimeConfig: Record<string, unknow
   const value = runtimeConfig[POD_ANNOTATIONS_CAPABILITY];
   if (value === undefined || value === null) return undefined;
   const key = `runtimeConfig["${POD_ANNOTATIONS_CAPABILITY}"]`;
-  if (!isRecord(value)) throw keys.refuse(key, 'an object of strings', value);
+  if (!isRecord(value)) throw refuseKey(keys.what, key, 'an object of strings', kindOf(value));
   for (const [name, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw keys.refuse(`${key}["${name}"]`, 'a string', text);
+    if (typeof text !== 'string') throw refuseKey(keys.what, `${key}["${name}"]`, 'a string', describe(text));
   }
   return value as Record<string, string>;
 }
 
-function delegatesOf(config: RawObject): NetworkConfig[] {
+function delegatesOf(keys: ConfigKeys, config: RawObject): NetworkConfig[] {
   const elements = config.array('delegates') ?? [];
-  return elements.map((text, i) => parseNetworkConfig(text, `${WHAT}, key "delegates[${i}]"`));
+  return elements.map((text, i) => parseNetworkConfig(text, `${keys.what}, key "delegates[${i}]"`));
 }
 
 function allowedPluginsOf(keys: ConfigKeys): MultusConfig['allowedPlugins'] {
@@ -170,14 +169,14 @@ function auxiliaryNameOf(keys: ConfigKeys): string {
 /** Where the node's own networks are named. @throws CniError 7 when nowhere, or in two ways that contradict */
 function networkKeysOf(keys: ConfigKeys, config: RawObject) {
   const clusterNetwork = keys.text('clusterNetwork', '');
-  const delegates = clusterNetwork === '' ? delegatesOf(config) : [];
+  const delegates = clusterNetwork === '' ? delegatesOf(keys, config) : [];
   const defaultDelegates = keys.text('defaultDelegates', '');
   const isNpwg = clusterNetwork !== '' || delegates.length > 0;
   if (isNpwg && defaultDelegates !== '') {
     const other = clusterNetwork === '' ? 'delegates' : 'clusterNetwork';
     throw new CniError(
       CniCode.invalidConfig,
-      `Cannot use ${WHAT}: both "defaultDelegates" (${quote(defaultDelegates)}) and "${other}" name the default network; remove one`,
+      `Cannot use ${keys.what}: both "defaultDelegates" (${quote(defaultDelegates)}) and "${other}" name the default network; remove one`,
     );
   }
   // The TKE fork's shortest configuration: each pod names all its networks.
@@ -185,7 +184,7 @@ function networkKeysOf(keys: ConfigKeys, config: RawObject) {
   if (!isNpwg && !podsDecide) {
     throw new CniError(
       CniCode.invalidConfig,
-      `Cannot use ${WHAT}: it names no default network; set "clusterNetwork" or give "delegates" at least one CNI configuration`,
+      `Cannot use ${keys.what}: it names no default network; set "clusterNetwork" or give "delegates" at least one CNI configuration`,
     );
   }
   return { clusterNetwork, delegates, defaultDelegates, dialect: isNpwg ? ('npwg' as const) : ('tke' as const) };
@@ -212,14 +211,16 @@ export function parseConfigForDel(config: RawObject): MultusConfig {
 
 /**
  * Read the keys that we act on.
+ * @param what names the configuration in errors
  * @throws CniError 7 naming key, value and what is wanted; also when nothing names a default network.
  */
-export function parseMultusConfig(config: RawObject): MultusConfig {
-  const keys = new ConfigKeys(config, WHAT);
+export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig {
+  const keys = new ConfigKeys(config, what);
   const networks = networkKeysOf(keys, config);
   const defaultNetworks = keys.texts('defaultNetworks', []);
   const isTke = networks.dialect === 'tke';
   checkCapabilities(keys);
+  parseLogSettings(keys); // the log is open already, by what of it could be read
   keys.flag('retryDeleteOnError', false); // what cannot be detached always stays in the journal
   return {
     ...networks,
@@ -243,11 +244,10 @@ export function parseMultusConfig(config: RawObject): MultusConfig {
     kubeletDir: keys.path('kubeletDir', '/var/lib/kubelet'),
     deviceInfoDir: keys.path('deviceInfoDir', '/var/run/k8s.cni.cncf.io/devinfo'),
     podAnnotations: podAnnotationsOf(keys, keys.record('runtimeConfig') ?? {}),
-    runtimeConfig: config.object('runtimeConfig', `${WHAT}, key "runtimeConfig"`)?.rawMembers() ?? {},
+    runtimeConfig: config.object('runtimeConfig', `${what}, key "runtimeConfig"`)?.rawMembers() ?? {},
     verify: verifyOf(keys, config.value('verify')),
     delegateTimeoutMs: keys.duration('delegateTimeout', 60_000),
     requestTimeoutMs: keys.duration('requestTimeout', 110_000),
-    log: parseLogSettings(keys),
     notes:
       defaultNetworks.length > 0 && networks.clusterNetwork === ''
         ? ['"defaultNetworks" has no effect without "clusterNetwork", as in Multus; add them to "delegates"']

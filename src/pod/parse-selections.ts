@@ -5,7 +5,7 @@
  */
 import { scanDocument, scanElements } from '../cni/json-scan.ts';
 import { checkIfName } from '../cni/names.ts';
-import { show } from '../cni/quote.ts';
+import { describe, show } from '../cni/quote.ts';
 import {
   checkReference,
   type NetworkSelection,
@@ -40,7 +40,7 @@ function parseShortItem(item: string, position: number, context: SelectionContex
 function parseJsonForm(text: string, context: SelectionContext): NetworkSelection[] {
   const { start } = scanDocument(text, context.origin);
   if (text[start] !== '[') {
-    throw refuseSelection(context, `the JSON form must be a list of objects, got ${show(JSON.parse(text))}`);
+    throw refuseSelection(context, `the JSON form must be a list of objects, got ${describe(JSON.parse(text))}`);
   }
   return scanElements(text, start).map((element, i) =>
     parseJsonEntry(text.slice(element.start, element.end), i + 1, context),

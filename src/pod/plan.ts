@@ -45,8 +45,8 @@ export interface PlanInput {
   args: CniArgs;
   /** The runtime's capability arguments: they are for the default network only (NPWG section 7.5). */
   runtimeConfig: Record<string, unknown>;
-  /** File for the information on an attachment's device (capability CNIDeviceInfoFile). */
-  deviceInfoFile: (configName: string, ifName: string) => string;
+  /** File for the information on an attachment's device (capability CNIDeviceInfoFile), by the network's label. */
+  deviceInfoFile: (network: string, ifName: string) => string;
 }
 
 /** One plugin of an attachment, with its stdin except for prevResult. */
@@ -77,7 +77,7 @@ export interface PlannedAttachment {
   /** As requested, CIDR or plain. */
   requestedIps: string[];
   device: Device | undefined;
-  /** Where the plugins may write what they know of the device. */
+  /** Where the plugins find and write what is known of the device; '' when they have no use for it. */
   deviceInfoFile: string;
 }
 
@@ -184,8 +184,8 @@ function networkAttachment(
   isDefault: boolean,
   input: PlanInput,
 ): PlannedAttachment {
-  const { requests, device, config } = network;
-  const deviceInfoFile = input.deviceInfoFile(config.name, ifName);
+  const { requests, device, label } = network;
+  const deviceInfoFile = input.deviceInfoFile(label, ifName);
   const runtimeConfig = {
     ...(isDefault ? input.runtimeConfig : {}),
     ...runtimeConfigOf(network),

@@ -1,6 +1,5 @@
 /** What a pod's annotations ask for, by Multus's rules, by the TKE fork's, or by both; never by accident. */
 import { CniCode, CniError } from '../cni/errors.ts';
-import { show } from '../cni/quote.ts';
 import type { PodIdentity } from './identity.ts';
 import type { MultusConfig } from './multus-config.ts';
 import { parseDefaultNetwork, parseSelections } from './parse-selections.ts';
@@ -48,14 +47,14 @@ function chosenAnnotations(annotations: Annotations, pod: string, config: Policy
       if (tke && npwg) {
         throw new CniError(
           CniCode.invalidConfig,
-          `Cannot tell which networks pod ${pod} wants: it has both annotation ${TKE_ANNOTATION} (${show(annotations[TKE_ANNOTATION])}) and ${npwgKey} (${show(annotations[npwgKey])}); ` +
+          `Cannot tell which networks pod ${pod} wants: it has both annotation ${TKE_ANNOTATION} and ${npwgKey}; ` +
             'remove one, or set "annotationPolicy" to "tke", "npwg" or "merge" in the multus configuration',
         );
       }
       if (tke && config.dialect === 'npwg') {
         throw new CniError(
           CniCode.invalidConfig,
-          `Cannot use annotation ${TKE_ANNOTATION} (${show(annotations[TKE_ANNOTATION])}) of pod ${pod}: this node's configuration names its networks by "delegates" or "clusterNetwork"; ` +
+          `Cannot use annotation ${TKE_ANNOTATION} of pod ${pod}: this node's configuration names its networks by "delegates" or "clusterNetwork"; ` +
             'set "annotationPolicy" to "tke" or "merge" to let pods choose by it, to "npwg" to ignore it',
         );
       }

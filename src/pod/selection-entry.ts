@@ -1,7 +1,7 @@
 /** One entry of an annotation's JSON form, with every field of the specification (NPWG 1.3, section 4.1.2.1). */
 import { cidrFamily, ipFamily } from '../cni/ip.ts';
 import { checkIfName } from '../cni/names.ts';
-import { show } from '../cni/quote.ts';
+import { describe, kindOf, show } from '../cni/quote.ts';
 import { RawObject, type RawValue } from '../cni/raw-json.ts';
 import {
   type Bandwidth,
@@ -72,7 +72,7 @@ class EntryReader {
     const value = this.get(field);
     if (value === undefined) return undefined;
     if (typeof value !== 'object' || Array.isArray(value)) {
-      throw this.fail(field, `must be an object, got ${show(value)}`);
+      throw this.fail(field, `must be an object, got ${kindOf(value)}`);
     }
     return this.entry.object(field, `${this.label(field)} of ${this.context.origin}`);
   }
@@ -211,7 +211,7 @@ const KNOWN_FIELDS = new Set([
 export function parseJsonEntry(text: string, position: number, context: SelectionContext): NetworkSelection {
   const where = `entry ${position}`;
   if (!text.startsWith('{')) {
-    throw refuseSelection(context, `${where} must be an object with a "name", got ${show(JSON.parse(text))}`);
+    throw refuseSelection(context, `${where} must be an object with a "name", got ${describe(JSON.parse(text))}`);
   }
   const entry = new EntryReader(RawObject.parse(text, `${where} of ${context.origin}`), where, context);
   const name = entry.string('name');

@@ -3,13 +3,16 @@
  * answers; a runtime may also run it itself.
  */
 import { readFileSync } from 'node:fs';
-import { pino } from 'pino';
 import { type Answer, answerRequest, errorAnswer, readRequest, refusal, UNKNOWN_VERSION } from '../attach/engine.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
+import { levelNamed, openLog, targetOf } from '../log/open-log.ts';
+import { logSettingsOf, NO_LOG_SETTINGS } from '../pod/log-settings.ts';
+import { asNodeHasIt } from './node-request.ts';
 
 const OPERATION_VARIABLE = 'MULTUS_OPERATION';
+const LEVEL_VARIABLE = 'MULTUS_LOG_LEVEL';
 
 /** Ended by the runtime, or by a DEL of the same container: undo, then go. */
 function endedBySignal(): AbortSignal {
@@ -20,24 +23,40 @@ function endedBySignal(): AbortSignal {
   return ending.signal;
 }
 
-async function answer(): Promise<Answer> {
+/** What ends the process: rotated log files are compressed after the runtime has its answer. */
+interface Ending extends Answer {
+  settled?: () => Promise<void>;
+}
+
+async function answer(): Promise<Ending> {
   const env = process.env;
   const stdin = readFileSync(0);
-  const request = readRequest(env, stdin);
-  if (request instanceof CniError) return refusal(request, stdin);
-  const baseEnv = Object.fromEntries(Object.entries(env).filter(([key]) => !/^(CNI|MULTUS)_/.test(key)));
-  return answerRequest(request, {
-    door: 'standalone',
-    operation: env[OPERATION_VARIABLE] ?? '',
-    runner: (searchPath) => new LocalRunner({ searchPath, baseEnv }),
-    openSource: createSources(),
-    log: pino({ level: env['MULTUS_LOG_LEVEL'] ?? 'warn', base: null }, pino.destination({ fd: 2, sync: true })),
-    signal: endedBySignal(),
-  });
+  const asked = readRequest(env, stdin);
+  if (asked instanceof CniError) return refusal(asked, stdin);
+  try {
+    const { request, problem } = asNodeHasIt(asked);
+    const target = targetOf(logSettingsOf(request.config) ?? NO_LOG_SETTINGS, 'warn');
+    const { log, settled } = openLog({ ...target, level: levelNamed(env[LEVEL_VARIABLE] ?? '') ?? target.level });
+    if (problem !== '') log.warn({ problem }, 'going on without the keys of the daemon');
+    const baseEnv = Object.fromEntries(Object.entries(env).filter(([key]) => !/^(CNI|MULTUS)_/.test(key)));
+    const context = {
+      door: 'standalone',
+      operation: env[OPERATION_VARIABLE] ?? '',
+      runner: (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv }),
+      openSource: createSources(),
+      log,
+      signal: endedBySignal(),
+    } as const;
+    return { ...(await answerRequest(request, context)), settled };
+  } catch (error) {
+    return errorAnswer(error, asked.cniVersion);
+  }
 }
 
 void answer()
-  .catch((error: unknown) => errorAnswer(error, UNKNOWN_VERSION))
-  .then(({ exitCode, stdout }) => {
-    process.stdout.write(stdout, () => process.exit(exitCode));
+  .catch((error: unknown): Ending => errorAnswer(error, UNKNOWN_VERSION))
+  .then(({ exitCode, stdout, settled }) => {
+    process.stdout.write(stdout, () => {
+      void Promise.resolve(settled?.()).then(() => process.exit(exitCode));
+    });
   });

@@ -342,6 +342,23 @@ export class Lab {
       .map((entry) => join(basename(entry.parentPath ?? ''), entry.name));
   }
 
+  private get statusDir(): string {
+    return join(String(this.config['manifestsDir']), 'status');
+  }
+
+  /** Files of the status folder, temporary ones included. */
+  statusFiles(): string[] {
+    return existsSync(this.statusDir) ? readdirSync(this.statusDir) : [];
+  }
+
+  /** Annotations of the pod's status, without the one that names its container; undefined when it has none. */
+  statusAnnotations(pod: string, namespace = 'default'): Record<string, string> | undefined {
+    const path = join(this.statusDir, `${namespace}_${pod}.json`);
+    if (!existsSync(path)) return undefined;
+    const { 'multus-native/container-id': _, ...told } = JSON.parse(readFileSync(path, 'utf8')).metadata.annotations;
+    return told;
+  }
+
   /** Ids of the processes in the lab's namespaces, except for the daemon's. */
   private pids(): number[] {
     const ours = new Set(this.namespaces.map((name) => inodeOf(this.netns(name))));
@@ -369,6 +386,7 @@ export class Lab {
       ...veths,
       ...this.reservations().map((one) => `address ${one}`),
       ...this.stateFiles().map((one) => `file ${one}`),
+      ...this.statusFiles().map((one) => `status ${one}`),
       ...this.processes().map((one) => `process ${one}`),
     ];
   }

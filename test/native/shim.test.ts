@@ -317,6 +317,28 @@ test('a plugin that is no bare name is refused', async ({ node }) => {
   assert.is((await node.run(node.config())).stdout, 'ok');
 });
 
+// A plugin of the daemon's own binDir would be found without the daemon only (src/attach/overlay-file.ts).
+test('binDir of the daemon, for its whole node, counts before that of the configuration', async ({ node }) => {
+  const nodeBin = join(node.dir, 'node-bin');
+  mkdirSync(nodeBin);
+  node.script('bin/tool', 'exit 0');
+  node.script('node-bin/tool', 'exit 0');
+  await node.execDaemon(async (conversation) => {
+    conversation.start(1, 'tool');
+    const { path, pid } = await conversation.next('started');
+    node.delegates.push(pid);
+    conversation.answer(dirname(path));
+  });
+  const foundBy = async (overlay: string): Promise<string> => {
+    writeFileSync(join(node.dir, 'overlay.json'), overlay);
+    return (await node.run(node.config())).stdout;
+  };
+  assert.is(await foundBy(JSON.stringify({ BINDIR: nodeBin })), nodeBin);
+  for (const none of ['{}', '{"binDir": 5}', `{"binDir": "${nodeBin}"`, '']) {
+    assert.is(await foundBy(none), node.binDir, none);
+  }
+});
+
 test('a plugin is sought in binDir, then in CNI_PATH, and only executable files count', async ({ node }) => {
   for (const dir of ['path1', 'path2', 'bin/directory']) mkdirSync(join(node.dir, dir));
   node.script('bin/both', 'echo bin');

@@ -39,10 +39,10 @@ eachDoor('ADD gives a pod its four networks, over which it reaches a second pod'
   assert.equal(await lab.leftovers('pod1', 'pod2'), []);
 });
 
-/** The second pod keeps what it has while the first one goes: one link and one address of each network. */
+/** The second pod keeps what it has while the first one goes: one link and one address of each network, its status. */
 function withoutPod2(leftovers: string[]): string[] {
-  const kept = leftovers.filter((one) => /^(host link|address|file \S*\bc2$)/.test(one));
-  assert.equal(kept.length, 7, kept.join('\n'));
+  const kept = leftovers.filter((one) => /^(host link|address|file \S*\bc2$|status default_pod2)/.test(one));
+  assert.equal(kept.length, 8, kept.join('\n'));
   return leftovers.filter((one) => !kept.includes(one));
 }
 

@@ -1,46 +1,71 @@
-/** Reads a folder of ordinary Kubernetes YAML and keeps the Pods and NetworkAttachmentDefinitions in it. */
+/** Reads a folder of ordinary Kubernetes YAML and keeps the objects in it that tell about networks and their devices. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { show } from '../../cni/quote.ts';
-import type { DefinitionRecord, PodRecord } from '../source.ts';
+import { describe } from '../../cni/quote.ts';
+import { field, mappingAt, textAt } from '../object-fields.ts';
+import { podClaims, resourceClaim, resourceSlice } from '../resource-objects.ts';
+import type { DefinitionRecord, PodRecord, ResourceClaimRecord, ResourceSliceRecord } from '../source.ts';
 
 /** What the folder holds; `problems` are files and objects that could not be used, a line each. */
 export interface Manifests {
   pods: Map<string, PodRecord>;
   definitions: Map<string, DefinitionRecord>;
+  claims: Map<string, ResourceClaimRecord>;
+  /** Without namespace. */
+  slices: Map<string, ResourceSliceRecord>;
   problems: string[];
 }
 
-/** Key of both maps. */
+/** Key of what has a namespace. */
 export function manifestKey(namespace: string, name: string): string {
   return `${namespace}/${name}`;
 }
 
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
-}
-
-/** A member that must be a string; absent or null reads as ''. @param path names it in the error */
-function textAt(object: unknown, key: string, path: string): string {
-  const value = field(object, key) ?? '';
-  if (typeof value !== 'string') throw new TypeError(`${path} must be a string, got ${show(value)}; quote it`);
-  return value;
-}
-
 function annotationsOf(metadata: unknown): Record<string, string> {
-  const annotations = field(metadata, 'annotations') ?? {};
-  if (typeof annotations !== 'object' || Array.isArray(annotations)) {
-    throw new TypeError(`metadata.annotations must be a mapping, got ${show(annotations)}`);
-  }
+  const annotations = mappingAt(metadata, 'annotations', 'metadata.annotations');
   const keys = Object.keys(annotations);
   return Object.fromEntries(keys.map((key) => [key, textAt(annotations, key, `annotation "${key}"`)]));
+}
+
+function podRecord(object: unknown, namespace: string, name: string): PodRecord {
+  const metadata = field(object, 'metadata');
+  const uid = textAt(metadata, 'uid', 'metadata.uid');
+  return { namespace, name, uid, annotations: annotationsOf(metadata), claims: podClaims(object) };
+}
+
+function definitionRecord(object: unknown, namespace: string, name: string): DefinitionRecord {
+  const config = textAt(field(object, 'spec'), 'config', 'spec.config');
+  return { namespace, name, config, annotations: annotationsOf(field(object, 'metadata')) };
+}
+
+/** How objects of a kind are kept. */
+interface Shelf<T> {
+  kept: Map<string, T>;
+  read: (object: unknown, namespace: string, name: string) => T;
+  isClusterScoped?: boolean;
+}
+
+/** undefined for a kind that is of no use to us. */
+function shelfFor(kind: unknown, manifests: Manifests): Shelf<unknown> | undefined {
+  switch (kind) {
+    case 'Pod':
+      return { kept: manifests.pods, read: podRecord };
+    case 'NetworkAttachmentDefinition':
+      return { kept: manifests.definitions, read: definitionRecord };
+    case 'ResourceClaim':
+      return { kept: manifests.claims, read: resourceClaim };
+    case 'ResourceSlice':
+      return { kept: manifests.slices, read: (object, _, name) => resourceSlice(object, name), isClusterScoped: true };
+    default:
+      return undefined;
+  }
 }
 
 function addItems(list: unknown, where: string, into: Manifests): void {
   const items = field(list, 'items');
   if (!Array.isArray(items)) {
-    into.problems.push(`${where}: List: items must be a list, got ${show(items)}`);
+    into.problems.push(`${where}: List: items must be a list, got ${describe(items)}`);
     return;
   }
   items.forEach((item, i) => {
@@ -52,24 +77,18 @@ function addItems(list: unknown, where: string, into: Manifests): void {
 function addObject(object: unknown, where: string, into: Manifests): void {
   const kind = field(object, 'kind');
   if (kind === 'List') addItems(object, where, into);
-  if (kind !== 'Pod' && kind !== 'NetworkAttachmentDefinition') return;
+  const shelf = shelfFor(kind, into);
+  if (shelf === undefined) return;
   const metadata = field(object, 'metadata');
   let label = `${where}: ${kind}`;
   try {
     const name = textAt(metadata, 'name', 'metadata.name');
     if (name === '') throw new TypeError('metadata.name is missing');
     const namespace = textAt(metadata, 'namespace', 'metadata.namespace') || 'default';
-    const key = manifestKey(namespace, name);
+    const key = shelf.isClusterScoped === true ? name : manifestKey(namespace, name);
     label += ` ${key}`;
-    const kept: Map<string, unknown> = kind === 'Pod' ? into.pods : into.definitions;
-    if (kept.delete(key)) into.problems.push(`${label} is defined twice; the later one counts`);
-    const annotations = annotationsOf(metadata);
-    if (kind === 'Pod') {
-      into.pods.set(key, { namespace, name, uid: textAt(metadata, 'uid', 'metadata.uid'), annotations });
-    } else {
-      const config = textAt(field(object, 'spec'), 'config', 'spec.config');
-      into.definitions.set(key, { namespace, name, config, annotations });
-    }
+    if (shelf.kept.delete(key)) into.problems.push(`${label} is defined twice; the later one counts`);
+    shelf.kept.set(key, shelf.read(object, namespace, name));
   } catch (error) {
     into.problems.push(`${label}: ${(error as Error).message}`);
   }
@@ -107,7 +126,13 @@ export function manifestsStamp(directory: string): string {
 
 /** Read the folder. @throws system errors of readdir; a bad file is a `problem`, not an error. */
 export function readManifests(directory: string): Manifests {
-  const manifests: Manifests = { pods: new Map(), definitions: new Map(), problems: [] };
+  const manifests: Manifests = {
+    pods: new Map(),
+    definitions: new Map(),
+    claims: new Map(),
+    slices: new Map(),
+    problems: [],
+  };
   for (const path of manifestPaths(directory)) addFile(path, manifests);
   return manifests;
 }

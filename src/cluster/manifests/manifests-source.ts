@@ -2,11 +2,25 @@
  * A folder of manifests as the cluster: for edge machines, nerdctl and podman users, demos and tests.
  * The folder is read anew when a file in it changed.
  */
-import type { ClusterSource, DefinitionLookup, PodLookup } from '../source.ts';
+import type {
+  ClusterSource,
+  DefinitionLookup,
+  PodLookup,
+  PodStatus,
+  ResourceClaimLookup,
+  ResourceSliceLookup,
+  ResourceSource,
+  StatusKey,
+} from '../source.ts';
 import { type Manifests, manifestKey, manifestsStamp, readManifests } from './manifest-files.ts';
+import { removeStatus, writeStatus } from './status-files.ts';
 
 export class ManifestsSource implements ClusterSource {
   readonly description: string;
+  readonly resources: ResourceSource = {
+    resourceClaim: async (namespace, name) => this.resourceClaim(namespace, name),
+    resourceSlices: async (driver) => this.resourceSlices(driver),
+  };
   private readonly directory: string;
   private stamp = '';
   private manifests: Manifests | undefined;
@@ -31,6 +45,29 @@ export class ManifestsSource implements ClusterSource {
     if (definition !== undefined) return { outcome: 'found', definition };
     const reason = this.missing(`NetworkAttachmentDefinition ${namespace}/${name}`, manifests);
     return { outcome: manifests.problems.length > 0 ? 'unknown' : 'absent', reason };
+  }
+
+  private resourceClaim(namespace: string, name: string): ResourceClaimLookup {
+    const manifests = this.read();
+    if (typeof manifests === 'string') return { outcome: 'unknown', reason: manifests };
+    const claim = manifests.claims.get(manifestKey(namespace, name));
+    if (claim !== undefined) return { outcome: 'found', claim };
+    const reason = this.missing(`ResourceClaim ${namespace}/${name}`, manifests);
+    return { outcome: manifests.problems.length > 0 ? 'unknown' : 'absent', reason };
+  }
+
+  private resourceSlices(driver: string): ResourceSliceLookup {
+    const manifests = this.read();
+    if (typeof manifests === 'string') return { outcome: 'unknown', reason: manifests };
+    return { outcome: 'found', slices: [...manifests.slices.values()].filter((slice) => slice.driver === driver) };
+  }
+
+  async publishStatus(status: PodStatus): Promise<void> {
+    writeStatus(this.directory, status);
+  }
+
+  async clearStatus(key: StatusKey): Promise<void> {
+    removeStatus(this.directory, key);
   }
 
   private missing(what: string, manifests: Manifests): string {

@@ -41,7 +41,7 @@ for (const [what, entry, problem] of [
     'key "Bytes" must be a JSON object in base64, got 0 characters that are not',
   ],
   ['a configuration of another type', anEntry({ Bytes: 5 }), 'key "Bytes" must be a string, got 5'],
-  ['a reduced configuration of another type', anEntry({ Conf: 'x' }), 'key "Conf" must be an object, got "x"'],
+  ['a reduced configuration of another type', anEntry({ Conf: 'x' }), 'key "Conf" must be an object, got a string'],
   ['a name of another type', anEntry({ Name: {} }), 'key "Name" must be a string, got {}'],
   ['addresses of another type', anEntry({ ipRequest: [5] }), 'key "ipRequest" must be a list of strings, got [5]'],
 ] as const) {

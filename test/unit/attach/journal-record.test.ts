@@ -47,6 +47,8 @@ const FULL = aRecord({
       requestedIps: ['10.0.0.5/24', 'fd00::5'],
       disableCheck: true,
       disableGC: true,
+      device: { id: '0000:3b:02.1', resourceName: 'intel.com/sriov' },
+      deviceInfoFile: '/run/devinfo/cni/prod-data-c0ffee_net1',
     }),
   ],
 });
@@ -56,7 +58,7 @@ test('a file that is cut off anywhere is damaged: DEL must neither trust it nor 
   for (let length = 0; length < text.length; length++) {
     const { damaged, message } = problem(text.slice(0, length));
     assert.ok(damaged, `${length}`);
-    assert.match(message, /^it is not JSON \(.*\); it was cut off or overwritten$/);
+    assert.match(message, /^it is not JSON; it was cut off or overwritten$/);
   }
 });
 
@@ -161,6 +163,8 @@ interface MultusDelegate {
   ifnameRequest: string;
   macRequest?: string;
   ipRequest?: string[];
+  deviceID?: string;
+  resourceName?: string;
   Bytes: string;
 }
 
@@ -232,6 +236,17 @@ test('Multus can DEL a conflist from our file', () => {
   });
 });
 
+test('Multus finds the device of a network where it put it itself', () => {
+  const device = { id: '0000:3b:02.1', resourceName: 'intel.com/sriov' };
+  const given = '"deviceID":"0000:3b:02.1","pciBusID":"0000:3b:02.1"';
+  const source = '{"name":"data","plugins":[{"type":"sriov","deviceID":"own"},{"type":"tuning"}]}';
+  const steps = ['sriov', 'tuning'].map((type) => ({ type, stdin: `{"type":"${type}",${given}}` }));
+  const [delegate] = multusView(aRecord({ attachments: [anAttachment({ source, device, steps, result: '' })] }));
+  const plugins = steps.map(({ stdin }) => stdin).join(',');
+  assert.is(delegate && asMultusDeletes(delegate).config, `{"name":"data","plugins":[${plugins}]}`);
+  assert.equal([delegate?.deviceID, delegate?.resourceName], [device.id, device.resourceName]);
+});
+
 test('a configuration of odd types keeps the file readable for Multus: one network must not hide the others', () => {
   for (const ipam of ['"dhcp"', '[]', '5', 'null', '{"type":5}', '{}']) {
     const source = `{"name":"data","type":"x","ipam":${ipam}}`;
@@ -244,6 +259,7 @@ test('names nothing that was not requested: Multus would take it for a request',
   const [delegate] = multusView(aRecord());
   assert.not.ok('macRequest' in (delegate as object));
   assert.not.ok('ipRequest' in (delegate as object));
+  assert.not.ok('deviceID' in (delegate as object));
 });
 
 test.run();

@@ -46,6 +46,7 @@ async function decide({ annotations, definitions, config }: Case): Promise<Plan 
       config: parseMultusConfig(RawObject.parse(text, 'CNI configuration')),
       openSource: () => fakeSource({ definitions }),
       log: new FakeLog(),
+      budget: new AbortController().signal,
       request: { containerId: 'c0ffee', ifName: 'eth0', args: parseArgs('K8S_POD_NAMESPACE=prod;K8S_POD_NAME=web') },
     });
   } catch (error) {

@@ -17,7 +17,8 @@ async function once(plugins: FakeRunnerOptions = {}, retries = new RetryTimes(),
   const runner = new FakeRunner(plugins);
   const log = new FakeLog();
   const signal = new AbortController().signal;
-  await reconcile({ cniDir: folder.path, adopter, runner: () => runner, log, signal }, retries);
+  const openSource = () => undefined;
+  await reconcile({ cniDir: folder.path, adopter, runner: () => runner, openSource, log, signal }, retries);
   return { runner, log, left: new Journal(folder.path).list() };
 }
 
@@ -75,7 +76,10 @@ test('a state directory that cannot be read is told: the daemon must not end wit
   const cniDir = folder.write('file', '');
   const log = new FakeLog();
   const signal = new AbortController().signal;
-  await reconcile({ cniDir, runner: () => new FakeRunner(), log, signal }, new RetryTimes());
+  await reconcile(
+    { cniDir, runner: () => new FakeRunner(), openSource: () => undefined, log, signal },
+    new RetryTimes(),
+  );
   const [fields] = log.of('cannot reconcile') as { error: string }[];
   assert.match(fields?.error ?? '', `Cannot list journal file ${cniDir}: ENOTDIR`);
 });

@@ -51,6 +51,7 @@ export function aRecord(more: Partial<JournalRecord> = {}): JournalRecord {
     complete: true,
     path: ['/opt/cni/bin'],
     pod: 'prod/web',
+    source: { manifestsDir: '', kubeconfig: '' },
     delegateTimeoutMs: 60_000,
     defaultRoutes: [],
     statusAnnotations: ['k8s.v1.cni.cncf.io/network-status'],

@@ -188,6 +188,39 @@ test('goes on with the wrong name where a failed rename is only warned of', asyn
   assert.equal(warnings, ['interface "macv0" must be named "net1" and cannot be renamed: EBUSY']);
 });
 
+test("the result has the kernel's name, MAC and MTU where the plugin is only warned of: who reads it gets the truth", async () => {
+  const pod = podWith(fakeLink(7, 'net1', { mtu: 1400 }));
+  const own = { name: 'wrong0', sandbox: '/x', mac: '02:00:00:00:00:AA', mtu: 9000, pciID: '0000:01:00.0' };
+  const further = { name: 'net1x', sandbox: '/x', mac: '02:00:00:00:00:BB' };
+  const claimed = claim('', { interfaces: [{ name: 'veth9', mac: '02:00:00:00:00:CC' }, own, further] });
+  const { result, warnings } = await settle(pod, claimed, { mac: 'warn', mtu: 'warn' });
+  assert.equal(result.interfaces, [
+    { name: 'veth9', mac: '02:00:00:00:00:CC' },
+    { name: 'net1', sandbox: '/x', mac: '02:00:00:00:00:07', mtu: 1400, pciID: '0000:01:00.0' },
+    further,
+  ]);
+  assert.equal(warnings, [
+    'interface "net1" must have MAC 02:00:00:00:00:aa as reported, it has 02:00:00:00:00:07',
+    'interface "net1" must have MTU 9000 as reported, it has 1400',
+    'interface "net1x", which the plugin reports as well, is not in the pod',
+  ]);
+});
+
+// A second interface in the result must not be compared with the link of the first.
+test('compares the renamed interface, not another one of the result', async () => {
+  const pod = podWith(fakeLink(7, 'macv0'), fakeLink(8, 'side0'));
+  const interfaces = [
+    { name: 'macv0', sandbox: '/x', mac: '02:00:00:00:00:07' },
+    { name: 'side0', sandbox: '/x', mac: '02:00:00:00:00:08' },
+  ];
+  const { result, warnings } = await settle(pod, claim('', { interfaces }));
+  assert.equal(
+    result.interfaces.map(({ name }) => name),
+    ['net1', 'side0'],
+  );
+  assert.equal(warnings, ['the plugin named the interface "macv0" instead of "net1"; it was renamed']);
+});
+
 test('asks nothing of the pod when the result claims no interface', async () => {
   const pod = podWith();
   pod.snapshot = () => assert.unreachable('the pod must not be asked') as never;

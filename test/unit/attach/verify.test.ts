@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Claim, claimsInterface, compareClaim, podInterfaceIndex } from '../../../src/attach/verify.ts';
+import { type Claim, compareClaim } from '../../../src/attach/verify.ts';
 import { type CniResult, emptyResult } from '../../../src/cni/result.ts';
 import type { NativeLink, NativeSnapshot } from '../../../src/node/native.ts';
 import { fakeAddress, fakeLink, fakeRoute } from '../../fakes/fake-netns.ts';
@@ -194,23 +194,6 @@ test('compares a result without interfaces, as plugins before 0.3.0 give it', ()
 test('an MTU or MAC that is not reported is not compared', () => {
   assert.equal(compare({ result: withMtu(0) }), []);
   assert.equal(compare({ result: withMac('') }), []);
-});
-
-test("knows which interface of a result is the pod's", () => {
-  const index = (...interfaces: CniResult['interfaces']) =>
-    podInterfaceIndex({ ...emptyResult('1.0.0'), interfaces }, 'net1');
-  assert.is(index({ name: 'veth1' }, { name: 'other', sandbox: '/x' }, POD), 2, 'by its name');
-  assert.is(index({ name: 'net1' }, { name: 'other', sandbox: '/x' }), 1, 'never one of the host, even of that name');
-  assert.is(index({ name: 'net1', sandbox: '' }), -1);
-  assert.is(index(), -1);
-});
-
-test('knows whether a result claims an interface: helpers of a chain may claim none', () => {
-  const claims = (result: Partial<CniResult>) => claimsInterface({ ...emptyResult('1.0.0'), ...result }, 'net1');
-  assert.not(claims({}));
-  assert.not(claims({ interfaces: [{ name: 'br0' }] }));
-  assert.ok(claims({ interfaces: [POD] }));
-  assert.ok(claims({ ips: [{ address: '10.0.0.5/24' }] }));
 });
 
 test.run();

@@ -61,6 +61,18 @@ test('a plugin that ends badly without a CNI error: whatever it printed is in th
   assert.equal(await ending({ exitCode: 2 }), { code: 100, message, details: 'it printed nothing' });
 });
 
+// Multus's weak point 20, of plugins that do as its shim does: errors get into events that everybody may read.
+test('a plugin that appends its configuration to what went wrong does not publish it', async () => {
+  const stdout = Buffer.from('{"code":7,"msg":"bad: StdinData: {\\"stdin\\":1}","details":"{\\"stdin\\":1}\\n"}');
+  assert.equal(await ending({ exitCode: 1, stdout }), {
+    code: 7,
+    message: `${WHO}: bad: StdinData: (its configuration)`,
+    details: '(its configuration)\n',
+  });
+  const { details } = await ending({ exitCode: 2, stderr: Buffer.from('read {"stdin":1}\n') });
+  assert.is(details, 'stderr: read (its configuration)');
+});
+
 test('what looks like an error object and is none does not become one', async () => {
   for (const text of [
     '{}',

@@ -164,10 +164,10 @@ test("gives a device of the kubelet's to the configuration of every plugin, and 
 
 test('tells plugins that want it where to write what they know of a device', () => {
   const text = '{"name":"n","type":"p","capabilities":{"CNIDeviceInfoFile":true}}';
-  const deviceInfoFile = (name: string, ifName: string) => `/info/${name}_${ifName}`;
+  const deviceInfoFile = (name: string, ifName: string) => `/info/${name.replace('/', '-')}_${ifName}`;
   const [node, a] = plan('a', text, { deviceInfoFile }).attachments;
-  assert.equal(JSON.parse(a?.steps[0]?.stdin ?? '').runtimeConfig, { CNIDeviceInfoFile: '/info/n_net1' });
-  assert.equal([node?.deviceInfoFile, a?.deviceInfoFile], ['', '/info/n_net1']);
+  assert.equal(JSON.parse(a?.steps[0]?.stdin ?? '').runtimeConfig, { CNIDeviceInfoFile: '/info/prod-a_net1' });
+  assert.equal([node?.deviceInfoFile, a?.deviceInfoFile], ['', '/info/prod-a_net1']);
 });
 
 test('gives a default network that the pod chose what the pod asked of it, beside what the runtime has for it', () => {

@@ -54,7 +54,7 @@ test('names entry, field and value of a wrong JSON entry', () => {
   const cases: [string, string][] = [
     ['[null]', 'entry 1 must be an object with a "name", got null'],
     ['[{"name":"a"},"b"]', 'entry 2 must be an object with a "name", got "b"'],
-    ['[[]]', 'entry 1 must be an object with a "name", got []'],
+    ['[[]]', 'entry 1 must be an object with a "name", got an array'],
     ['[{}]', 'field "name" of entry 1 must be the name of a network, it is missing'],
     ['[{"name":5}]', 'field "name" of entry 1 must be a string, got 5'],
     [
@@ -70,12 +70,12 @@ test('names entry, field and value of a wrong JSON entry', () => {
     ['[{"name":"a","ips":"10.0.0.1"}]', 'field "ips" of entry 1 must be a list of strings, got "10.0.0.1"'],
     ['[{"name":"a","ips":[4]}]', 'field "ips" of entry 1 must be a list of strings, got [4]'],
     ['[{"name":"a","ips":[]}]', 'field "ips" of entry 1 must have at least one address; remove the empty list'],
-    ['[{"name":"a","cni-args":[]}]', 'field "cni-args" of entry 1 must be an object, got []'],
+    ['[{"name":"a","cni-args":[]}]', 'field "cni-args" of entry 1 must be an object, got an array'],
     [
       '[{"name":"a","default-route":"10.0.0.1"}]',
       'field "default-route" of entry 1 must be a list of strings, got "10.0.0.1"',
     ],
-    ['{"name":"a"}', 'the JSON form must be a list of objects, got {"name":"a"}'],
+    ['{"name":"a"}', 'the JSON form must be a list of objects, got an object'],
     ['"a"', 'the JSON form must be a list of objects, got "a"'],
   ];
   for (const [text, expected] of cases) assert.is(reason(text), expected);
@@ -208,7 +208,7 @@ test('refuses what the specification does not allow in a GUID, in ports and in r
       '"portMappings":[{"hostPort":8,"containerPort":80},{"hostPort":8,"containerPort":81}]',
       'field "portMappings" of entry 1 maps host port 8/tcp twice',
     ],
-    ['"bandwidth":[]', 'field "bandwidth" of entry 1 must be an object, got []'],
+    ['"bandwidth":[]', 'field "bandwidth" of entry 1 must be an object, got an array'],
     ['"bandwidth":{}', 'field "bandwidth" of entry 1 has no rate'],
     ['"bandwidth":{"ingressRate":0}', 'field "ingressRate" of "bandwidth" of entry 1 must be a whole number from 1'],
     ['"bandwidth":{"egressBurst":5}', 'field "egressBurst" of "bandwidth" of entry 1 needs "egressRate" beside it'],

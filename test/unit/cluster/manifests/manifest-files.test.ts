@@ -29,8 +29,8 @@ const nad = (name: string, config = '{}') =>
 test('leaves a pod out whose annotation is no string: with the annotation dropped it would silently get no network', () => {
   const cases: [string, string][] = [
     ['5', '5'],
-    ['[{name: a}]', '[{"name":"a"}]'],
-    ['{name: a}', '{"name":"a"}'],
+    ['[{name: a}]', 'an array'],
+    ['{name: a}', 'an object'],
     ['true', 'true'],
   ];
   for (const [value, shown] of cases) {
@@ -56,10 +56,10 @@ test('says which field of an object is wrong', () => {
     ['kind: Pod\nmetadata: [a]', ': Pod: metadata.name is missing'],
     [
       'kind: NetworkAttachmentDefinition\nmetadata: {name: a}\nspec: {config: {type: bridge}}',
-      ': NetworkAttachmentDefinition default/a: spec.config must be a string, got {"type":"bridge"}; quote it',
+      ': NetworkAttachmentDefinition default/a: spec.config must be a string, got an object; quote it',
     ],
-    ['kind: List', ': List: items must be a list, got undefined'],
-    ['kind: List\nitems: {kind: Pod}', ': List: items must be a list, got {"kind":"Pod"}'],
+    ['kind: List', ': List: items must be a list, got nothing'],
+    ['kind: List\nitems: {kind: Pod}', ': List: items must be a list, got an object'],
     ['kind: List\nitems: [{kind: Pod}]', ', items[0]: Pod: metadata.name is missing'],
   ];
   for (const [text, expected] of cases) assert.equal(problems(text), [expected]);
@@ -134,6 +134,7 @@ test('reads pods and definitions out of everything that kubectl prints', () => {
     name: 'web',
     uid: 'u-1',
     annotations: { [NETWORKS]: 'a,b', empty: '' },
+    claims: { names: [], pending: [], extended: undefined },
   });
   assert.equal([...pods.keys()], ['prod/web', 'default/x', 'default/y']);
   assert.equal(
@@ -145,9 +146,32 @@ test('reads pods and definitions out of everything that kubectl prints', () => {
   );
 });
 
+// kubectl get pod,resourceclaim,resourceslice -o yaml, on a machine without an API server.
+test('reads what tells the devices of a pod, slices without a namespace', () => {
+  const slice = (name: string) =>
+    `kind: ResourceSlice\nmetadata: {name: ${name}}\nspec: {driver: d, pool: {name: p, generation: 2}}`;
+  const found = read(
+    pod('web', 'spec: {resourceClaims: [{name: nic, resourceClaimName: web-nic}]}'),
+    'kind: ResourceClaim\nmetadata: {name: web-nic}',
+    slice('s-1'),
+    slice('s-1'),
+    'kind: ResourceSlice\nmetadata: {name: broken}',
+  );
+  assert.equal(found.pods.get('default/web')?.claims, { names: ['web-nic'], pending: [], extended: undefined });
+  const claim = { namespace: 'default', name: 'web-nic', allocated: undefined };
+  assert.equal([...found.claims], [['default/web-nic', claim]]);
+  const slices = [['s-1', { name: 's-1', driver: 'd', pool: 'p', generation: 2, devices: new Map() }]];
+  assert.equal([...found.slices], slices);
+  assert.equal(
+    found.problems.map((one) => one.slice(folder.at('a.yaml').length)),
+    [': ResourceSlice s-1 is defined twice; the later one counts', ': ResourceSlice broken: spec.driver is missing'],
+  );
+});
+
 test("reads only manifests: no editor's copies, no hidden files, no sub-folders", () => {
   for (const name of ['.hidden.yaml', 'a.yaml~', 'a.yaml.bak', 'notes.txt', 'sub/a.yaml']) folder.write(name, pod('x'));
-  assert.equal(readManifests(folder.path), { pods: new Map(), definitions: new Map(), problems: [] });
+  const nothing = { pods: new Map(), definitions: new Map(), claims: new Map(), slices: new Map(), problems: [] };
+  assert.equal(readManifests(folder.path), nothing);
 });
 
 test('the stamp changes with every change of a manifest, and with nothing else', () => {

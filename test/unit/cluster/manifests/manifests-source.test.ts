@@ -83,6 +83,28 @@ test('finds pods and definitions under their namespace', async () => {
   });
 });
 
+test('tells the devices that a pod claims, and keeps "not there" apart from "may be there"', async () => {
+  const slice = (name: string, driver: string) =>
+    `kind: ResourceSlice\nmetadata: {name: ${name}}\nspec: {driver: ${driver}, pool: {name: p}}`;
+  folder.write(
+    'a.yaml',
+    ['kind: ResourceClaim\nmetadata: {name: a}', slice('s', 'd'), slice('t', 'e')].join('\n---\n'),
+  );
+  const { resources } = new ManifestsSource(folder.path);
+  const found = await resources.resourceClaim('default', 'a');
+  assert.equal(found, { outcome: 'found', claim: { namespace: 'default', name: 'a', allocated: undefined } });
+  const slices = await resources.resourceSlices('d');
+  assert.equal(slices.outcome === 'found' && slices.slices.map(({ name }) => name), ['s']);
+  assert.equal(await resources.resourceSlices('f'), { outcome: 'found', slices: [] });
+  const reason = `ResourceClaim prod/a is not in the manifests in ${folder.path}`;
+  assert.equal(await resources.resourceClaim('prod', 'a'), { outcome: 'absent', reason });
+  folder.write('b.yaml', '[');
+  assert.is((await resources.resourceClaim('prod', 'a')).outcome, 'unknown');
+  const gone = new ManifestsSource(folder.at('gone')).resources;
+  assert.is((await gone.resourceClaim('prod', 'a')).outcome, 'unknown');
+  assert.is((await gone.resourceSlices('d')).outcome, 'unknown');
+});
+
 test('a source that this version cannot read knows nothing and says what to do', async () => {
   const source = createSources()({ manifestsDir: '', kubeconfig: '/etc/kubeconfig' });
   const reason = 'this version does not read from the API server of /etc/kubeconfig; set "manifestsDir" instead';

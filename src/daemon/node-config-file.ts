@@ -1,0 +1,119 @@
+/**
+ * The file by which the runtime finds us, kept as it has to be.
+ *
+ * A runtime takes the first file of its folder, so the file decides what a pod gets while nobody looks:
+ * - It outlives the daemon. Without it, pods that start while the daemon restarts would silently get the primary
+ *   network only; with it, the standalone program answers.
+ * - A primary that cannot be used changes nothing: the last good file stays.
+ * - A primary that is gone for longer than GRACE_MS takes the file with it, so that the node is not ready, unless the
+ *   runtime would then use another file for the pods. Until then, ADD fails and says what is missing.
+ */
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { basename, dirname, extname } from 'node:path';
+import type { Log } from '../attach/operation.ts';
+import { toCniError } from '../cni/errors.ts';
+import { writeWholeFile } from '../node/whole-file.ts';
+import { followFolders } from './follow-folders.ts';
+import type { NodeConfigOrigin } from './node-config-text.ts';
+import { GRACE_MS } from './primary-choice.ts';
+
+/** Between two writes of the same text: two programs that undo each other's work must not spin. */
+const RESTORE_PAUSE_MS = 5000;
+
+/** What containerd and CRI-O read in their folder. */
+const RUNTIME_EXTENSIONS = ['.conf', '.conflist', '.json'];
+
+export class NodeConfigFile {
+  private readonly origin: NodeConfigOrigin;
+  private readonly path: string;
+  private readonly log: Log;
+  /** The text that the file was last seen with or given. */
+  private text: string | undefined;
+  private writtenAt = Number.NEGATIVE_INFINITY;
+  private writes = 0;
+  private absentSince: number | undefined;
+  private said = '';
+
+  constructor(origin: NodeConfigOrigin, log: Log) {
+    this.origin = origin;
+    this.path = origin.target;
+    this.log = log;
+  }
+
+  /**
+   * Make the file what it has to be now. Logs instead of throwing, each state once; one call at a time.
+   * @param now milliseconds of a clock that only goes forward
+   */
+  async look(now: number): Promise<void> {
+    try {
+      const wanted = await this.origin.text(now);
+      if (wanted.text === undefined) {
+        this.missing(wanted.reason, now);
+      } else {
+        this.absentSince = undefined;
+        await this.put(wanted.text, wanted.from, now);
+      }
+    } catch (error) {
+      this.say('error', { reason: toCniError(error).message }, 'node configuration left as it is');
+    }
+  }
+
+  private async put(text: string, from: string, now: number): Promise<void> {
+    const isOnDisk = this.read() === text;
+    const isKnown = this.text === text;
+    if (!isOnDisk && isKnown && now - this.writtenAt < RESTORE_PAUSE_MS) return;
+    if (!isOnDisk) {
+      if (isKnown) this.log.warn({ file: this.path }, 'somebody changed or removed the node configuration');
+      await writeWholeFile(this.path, text, 0o600);
+      this.writtenAt = now;
+      this.writes += 1;
+    }
+    this.text = text;
+    this.say('info', { from, writes: this.writes }, 'node configuration in place');
+  }
+
+  private missing(reason: string, now: number): void {
+    this.absentSince ??= now;
+    const next = this.nextForRuntime();
+    if (!existsSync(this.path)) {
+      this.say('warn', { reason }, 'no node configuration yet');
+    } else if (now - this.absentSince < GRACE_MS) {
+      this.say('warn', { reason }, 'node configuration kept for a while');
+    } else if (next !== undefined) {
+      this.say('error', { reason, next }, 'node configuration kept: pods would get another network without it');
+    } else {
+      rmSync(this.path, { force: true });
+      this.text = undefined;
+      this.log.error({ file: this.path, reason }, 'node configuration withdrawn: the node has no default network');
+    }
+  }
+
+  /** What the runtime would use if our file were not there. */
+  private nextForRuntime(): string | undefined {
+    return readdirSync(dirname(this.path))
+      .sort()
+      .find((name) => name !== basename(this.path) && RUNTIME_EXTENSIONS.includes(extname(name)));
+  }
+
+  private read(): string | undefined {
+    try {
+      return readFileSync(this.path, 'utf8');
+    } catch {
+      return undefined; // what matters then is whether it can be written
+    }
+  }
+
+  /** Every look finds the same again until something changes. */
+  private say(level: 'info' | 'warn' | 'error', fields: object, message: string): void {
+    const said = JSON.stringify([message, fields]);
+    if (said === this.said) return;
+    this.said = said;
+    this.log[level]({ file: this.path, ...fields }, message);
+  }
+}
+
+/** Keep the file until `signal` aborts; it stays then. Not to be called before the socket answers. */
+export function keepNodeConfig(origin: NodeConfigOrigin, log: Log, signal: AbortSignal): Promise<void> {
+  const file = new NodeConfigFile(origin, log);
+  return followFolders({ folders: origin.folders, look: () => file.look(performance.now()), log, signal });
+}

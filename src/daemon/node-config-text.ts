@@ -1,0 +1,126 @@
+/** What the node's configuration has to be now: made from the primary one, or a copy of a file. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { loadConfFile } from '../cluster/conf-files.ts';
+import { parseNetworkConfig } from '../cni/config.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
+import { quote } from '../cni/quote.ts';
+import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import { SUPPORTED_VERSIONS } from '../cni/versions.ts';
+import { writeWholeFile } from '../node/whole-file.ts';
+import type { DaemonConfig } from '../pod/daemon-config.ts';
+import { formatNodeConfig, NODE_CONFIG_NAME } from '../pod/node-config.ts';
+import { PrimaryChoice, wrappedPrimary } from './primary-choice.ts';
+import { StartError } from './start-error.ts';
+
+/** What the daemon's configuration says about the node's. */
+export type NodeConfigSettings = Pick<
+  DaemonConfig,
+  | 'source'
+  | 'cniVersion'
+  | 'cniConfigDir'
+  | 'multusConfigFile'
+  | 'multusAutoconfigDir'
+  | 'multusMasterCNI'
+  | 'forceCNIVersion'
+  | 'readinessIndicatorFile'
+>;
+
+/** The text, or why there can be none at the moment. */
+export type NodeConfigText = { text: string; from: string } | { text: undefined; reason: string };
+
+export interface NodeConfigOrigin {
+  /** The file that the runtime reads. */
+  target: string;
+  /** Where changes are to be looked for. */
+  folders: string[];
+  /**
+   * @param now milliseconds of a clock that only goes forward
+   * @throws CniError when what is there cannot be used
+   */
+  text(now: number): Promise<NodeConfigText>;
+}
+
+function invalid(reason: string): StartError {
+  return new StartError(2, `Cannot start: ${reason}`);
+}
+
+/** Multus rewrites the primary's file for this key; here, only its `cniVersion`, and the file is never half written. */
+async function forceVersion(path: string, version: string): Promise<void> {
+  const what = `CNI configuration file ${path}`;
+  const config = RawObject.parse(decodeUtf8(readFileSync(path), what), what);
+  if (config.value('cniVersion') === version) return;
+  await writeWholeFile(path, config.with({ cniVersion: JSON.stringify(version) }).text, statSync(path).mode & 0o777);
+}
+
+function made(settings: NodeConfigSettings): NodeConfigOrigin {
+  const { cniConfigDir, multusAutoconfigDir, multusMasterCNI, forceCNIVersion, cniVersion, source } = settings;
+  const target = join(cniConfigDir, NODE_CONFIG_NAME);
+  if (multusMasterCNI === NODE_CONFIG_NAME) {
+    throw invalid(`"multusMasterCNI" is ${quote(multusMasterCNI)}, the file that is made`);
+  }
+  if (forceCNIVersion && cniVersion === '') throw invalid('"forceCNIVersion" needs "cniVersion"');
+  if (cniVersion !== '' && !SUPPORTED_VERSIONS.includes(cniVersion)) {
+    throw invalid(`"cniVersion" must be one of ${SUPPORTED_VERSIONS.join(', ')}, got ${quote(cniVersion)}`);
+  }
+  const primary = new PrimaryChoice(multusAutoconfigDir, multusMasterCNI, wrappedPrimary(target));
+  return {
+    target,
+    folders: [multusAutoconfigDir, cniConfigDir],
+    async text(now) {
+      const found = primary.find(now);
+      if (found.path === undefined) return { text: undefined, reason: found.reason };
+      if (forceCNIVersion) await forceVersion(found.path, cniVersion);
+      return { text: formatNodeConfig(loadConfFile(found.path), found.path, source), from: found.path };
+    },
+  };
+}
+
+function copied({ multusConfigFile: configFile, cniConfigDir }: NodeConfigSettings): NodeConfigOrigin {
+  return {
+    target: join(cniConfigDir, basename(configFile)),
+    folders: [dirname(configFile), cniConfigDir],
+    async text() {
+      const what = `CNI configuration file ${configFile}`;
+      const text = readText(configFile, what);
+      parseNetworkConfig(text, what); // what no runtime can read must not take the place of what it can
+      return { text, from: configFile };
+    },
+  };
+}
+
+function readText(path: string, what: string): string {
+  try {
+    return decodeUtf8(readFileSync(path), what);
+  } catch (error) {
+    if (error instanceof CniError) throw error;
+    throw new CniError(CniCode.ioFailure, `Cannot read ${what}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function originOf(settings: NodeConfigSettings): NodeConfigOrigin | undefined {
+  if (settings.multusConfigFile !== 'auto') return copied(settings);
+  if (settings.multusAutoconfigDir !== '') return made(settings);
+  if (settings.source.value('multusConfigFile') === 'auto') {
+    throw invalid('"multusConfigFile" is "auto", which needs "multusAutoconfigDir"');
+  }
+  return undefined;
+}
+
+/**
+ * @returns undefined when the node's configuration is nothing of the daemon's
+ * @throws StartError 2 when the settings contradict each other
+ */
+export function nodeConfigOrigin(settings: NodeConfigSettings): NodeConfigOrigin | undefined {
+  const origin = originOf(settings);
+  const indicator = settings.readinessIndicatorFile;
+  if (origin === undefined || indicator === '') return origin;
+  return {
+    ...origin,
+    folders: [...origin.folders, dirname(indicator)],
+    async text(now) {
+      if (existsSync(indicator)) return origin.text(now);
+      return { text: undefined, reason: `"readinessindicatorfile" ${indicator} is not there` };
+    },
+  };
+}

@@ -1,0 +1,79 @@
+/** What the daemon runs with: its command line, its file, and defaults, in this order. */
+import { readFileSync } from 'node:fs';
+import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import { targetOf } from '../log/open-log.ts';
+import { type DaemonConfig, DEFAULT_DAEMON_CONFIG, parseDaemonConfig } from '../pod/daemon-config.ts';
+import type { LogSettings } from '../pod/log-settings.ts';
+import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
+import type { Overlay } from '../pod/overlay.ts';
+import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
+import { StartError } from './start-error.ts';
+
+/** The command line; undefined = not said. */
+export interface Options {
+  config?: string;
+  socketDir?: string;
+  cniDir?: string;
+  /** pino's name. */
+  logLevel?: string;
+  maxOperations?: number;
+  reconcileInterval: number;
+}
+
+export interface Settings {
+  socketDir: string;
+  /** State directories to look after from the start. */
+  stateDirectories: string[];
+  /** Operations of a kind that run at a time. */
+  maxOperations: number;
+  log: LogSettings;
+  /** pino's name. */
+  logLevel: string;
+  overlay: Overlay;
+  notes: string[];
+}
+
+export const DEFAULT_MAX_OPERATIONS = 32;
+
+const NO_FILE = parseDaemonConfig(RawObject.parse('{}', 'no file'), 'no file');
+
+/**
+ * The daemon's file.
+ * @param named on the command line: then it must be there; else the usual one is read when it is
+ * @returns undefined when there is none
+ * @throws CniError 6 or 7, system errors of open(2)
+ */
+export function readDaemonConfig(named: string | undefined, usual = DEFAULT_DAEMON_CONFIG): DaemonConfig | undefined {
+  const path = named ?? usual;
+  const what = `daemon configuration ${path}`;
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new StartError(1, `Cannot read ${what}: ${(error as Error).message}`);
+  }
+  return parseDaemonConfig(RawObject.parse(decodeUtf8(bytes, what), what), what);
+}
+
+/**
+ * @param config the daemon's file, if there is one
+ * @throws StartError 3 for a connection limit that lets nobody in
+ */
+export function settingsOf(options: Options, config: DaemonConfig | undefined): Settings {
+  const { connectionLimit = DEFAULT_MAX_OPERATIONS, socketDir, cniDir, log, overlay, notes } = config ?? NO_FILE;
+  if (connectionLimit < 1) {
+    throw new StartError(3, `Cannot start: "connectionLimit" must be a whole number from 1, got ${connectionLimit}`);
+  }
+  // Not only the file's: without the daemon, pods may have been attached before this file was written.
+  const stateDirectories = new Set([options.cniDir ?? DEFAULT_CNI_DIR, ...(cniDir === '' ? [] : [cniDir])]);
+  return {
+    socketDir: options.socketDir ?? (socketDir || DEFAULT_SOCKET_DIR),
+    stateDirectories: [...stateDirectories],
+    maxOperations: options.maxOperations ?? connectionLimit,
+    log,
+    logLevel: options.logLevel ?? targetOf(log, 'info').level,
+    overlay,
+    notes,
+  };
+}

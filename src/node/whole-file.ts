@@ -1,0 +1,45 @@
+/** Files that others read at any time: they find the old content or the new one, never half of it, nor after a crash. */
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { CniCode, CniError } from '../cni/errors.ts';
+
+async function writeSynced(path: string, text: string, mode: number): Promise<void> {
+  await rm(path, { force: true }); // of a process that was killed
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.chmod(mode); // whatever the umask
+    await file.writeFile(text);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Until then the new name is in memory only. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
+ * Put `text` in the place of the file at `path`, on disk when the promise settles.
+ *
+ * The draft beside it, `.<name>.tmp`, has no extension that a container runtime reads.
+ * @throws CniError 5; the file is then as it was
+ */
+export async function writeWholeFile(path: string, text: string, mode: number): Promise<void> {
+  const folder = dirname(path);
+  const draft = join(folder, `.${basename(path)}.tmp`);
+  try {
+    await writeSynced(draft, text, mode);
+    await rename(draft, path);
+    await syncFolder(folder);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw new CniError(CniCode.ioFailure, `Cannot write ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The daemon's own file, as Multus has it (daemon-config.json): settings of the server, settings for generating
+ * 00-multus.conf, and keys for every request of the node. Keys match case-insensitively, unknown keys are ignored.
+ */
+import { isAbsolute } from 'node:path';
+import { RawObject } from '../cni/raw-json.ts';
+import { ConfigKeys } from './config-keys.ts';
+import { type LogSettings, parseLogSettings } from './log-settings.ts';
+import { parseMultusConfig } from './multus-config.ts';
+import { type Overlay, overlayOf } from './overlay.ts';
+
+/** Read when it is there and no other is named. */
+export const DEFAULT_DAEMON_CONFIG = '/etc/cni/net.d/multus.d/daemon-config.json';
+
+export interface DaemonConfig {
+  /** The whole file: the generator copies some of its keys. */
+  source: RawObject;
+  /** Folder of the socket, as the daemon sees it. '' when unset. */
+  socketDir: string;
+  /** Operations at a time; Multus ends with exit code 3 when it is less than 1. */
+  connectionLimit: number | undefined;
+  log: LogSettings;
+  /** State directory of every request. '' when unset. */
+  cniDir: string;
+  overlay: Overlay;
+
+  /** Of the generated file. '' when unset, which Multus refuses when it generates one. */
+  cniVersion: string;
+  /** File that the default network's own daemon makes once it is ready. '' when unset. */
+  readinessIndicatorFile: string;
+  /** Where 00-multus.conf is written. */
+  cniConfigDir: string;
+  /** "auto" = generate it; an absolute path = copy that file. */
+  multusConfigFile: string;
+  /** Folder of the default network's configuration. '' when unset. */
+  multusAutoconfigDir: string;
+  /** Its file name. '' = the first one in the folder. */
+  multusMasterCNI: string;
+  /** The default network's configuration is given `cniVersion`. */
+  forceCNIVersion: boolean;
+  /** The generated file takes the default network's name. */
+  overrideNetworkName: boolean;
+
+  /** Keys that are set and have no effect here, each with the reason; to be logged. */
+  notes: string[];
+}
+
+function connectionLimitOf(keys: ConfigKeys, source: RawObject): number | undefined {
+  const value = source.value('connectionLimit') ?? undefined;
+  if (value === undefined || (typeof value === 'number' && Number.isSafeInteger(value))) return value;
+  throw keys.refuse('connectionLimit', 'a whole number from 1', value);
+}
+
+function multusConfigFileOf(keys: ConfigKeys): string {
+  const value = keys.text('multusConfigFile', 'auto');
+  if (value !== 'auto' && !isAbsolute(value)) {
+    throw keys.refuse('multusConfigFile', '"auto" or an absolute path', value);
+  }
+  return value;
+}
+
+function isPerNodeCertificateEnabled(source: RawObject, what: string): boolean {
+  const inner = `${what}, key "perNodeCertificate"`;
+  const value = source.object('perNodeCertificate', inner);
+  if (value === undefined) return false;
+  const keys = new ConfigKeys(value, inner);
+  for (const key of ['bootstrapKubeconfig', 'certDir', 'certDuration']) keys.text(key, '');
+  return keys.flag('enabled', false);
+}
+
+function notesOf(keys: ConfigKeys, source: RawObject): string[] {
+  const reasons = {
+    chrootDir: 'plugins run where the container runtime runs them, not in the file system of the daemon',
+    metricsPort: 'this version serves no metrics; nothing listens on a port',
+    enablePprof: 'there is no profiling endpoint; nothing listens on a port',
+    perNodeCertificate: 'this version asks for no certificate of its own',
+  };
+  const isSet = {
+    chrootDir: keys.path('chrootDir', '') !== '',
+    metricsPort: keys.number('metricsPort', 0, 0) !== 0,
+    enablePprof: keys.flag('enablePprof', false),
+    perNodeCertificate: isPerNodeCertificateEnabled(source, keys.what),
+  };
+  const set = (Object.keys(reasons) as (keyof typeof reasons)[]).filter((key) => isSet[key]);
+  return set.map((key) => `"${key}" has no effect: ${reasons[key]}`);
+}
+
+/** What every request would be refused for is told when the daemon starts. */
+function checkOverlay(overlay: Overlay, what: string): void {
+  parseMultusConfig(RawObject.parse('{"kubeconfig":"/"}', what).with(overlay), what);
+}
+
+/**
+ * @param what names the file in errors, e.g. 'daemon configuration /etc/…/daemon-config.json'
+ * @throws CniError 6 or 7 naming file, key, value and what is wanted
+ */
+export function parseDaemonConfig(source: RawObject, what: string): DaemonConfig {
+  const keys = new ConfigKeys(source, what);
+  const multusConfigFile = multusConfigFileOf(keys);
+  const overlay = overlayOf(source, multusConfigFile === 'auto');
+  checkOverlay(overlay, what);
+  return {
+    source,
+    socketDir: keys.path('socketDir', ''),
+    connectionLimit: connectionLimitOf(keys, source),
+    log: parseLogSettings(keys),
+    cniDir: keys.path('cniDir', ''),
+    overlay,
+    cniVersion: keys.text('cniVersion', ''),
+    readinessIndicatorFile: keys.path('readinessindicatorfile', ''),
+    cniConfigDir: keys.path('cniConfigDir', '/etc/cni/net.d'),
+    multusConfigFile,
+    multusAutoconfigDir: keys.path('multusAutoconfigDir', ''),
+    multusMasterCNI: keys.text('multusMasterCNI', ''),
+    forceCNIVersion: keys.flag('forceCNIVersion', false),
+    overrideNetworkName: keys.flag('overrideNetworkName', false),
+    notes: notesOf(keys, source),
+  };
+}
