@@ -1,5 +1,6 @@
 // Namespaces, links, addresses, routes and VFs for JavaScript: check the arguments, schedule,
 // convert. The contract is the Native interface in src/node/native.ts.
+#include <linux/rtnetlink.h>
 #include <napi.h>
 
 #include <string>
@@ -264,6 +265,25 @@ Napi::Value DeleteDefaultRoutesJs(const Napi::CallbackInfo& info) {
              [family](Rtnetlink& socket) { return DeleteDefaultRoutes(socket, family); });
 }
 
+Napi::Value SetRouteMetricJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const Napi::Object object = arguments.Object(1, "route");
+  const Route route{
+      .family = arguments.Family(object, "family"),
+      .dst = arguments.String(object, "dst"),
+      .gateway = arguments.String(object, "gateway"),
+      .index = static_cast<int>(arguments.Integer(object, "index", 0, Arguments::kMaxInt)),
+      .table = RT_TABLE_MAIN,
+      .priority =
+          static_cast<std::uint32_t>(arguments.Integer(object, "priority", 0, Arguments::kMaxU32))};
+  const auto metric =
+      static_cast<std::uint32_t>(arguments.Integer(2, "metric", 1, Arguments::kMaxU32));
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd,
+             [route, metric](Rtnetlink& socket) { return SetRouteMetric(socket, route, metric); });
+}
+
 Napi::Value GetVfsJs(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const int fd = arguments.Socket();
@@ -294,6 +314,7 @@ void InitNetlinkArea(Napi::Env env, Napi::Object exports) {
   exports.Set("addRoute", Napi::Function::New<AddRouteJs>(env, "addRoute"));
   exports.Set("deleteDefaultRoutes",
               Napi::Function::New<DeleteDefaultRoutesJs>(env, "deleteDefaultRoutes"));
+  exports.Set("setRouteMetric", Napi::Function::New<SetRouteMetricJs>(env, "setRouteMetric"));
   exports.Set("getVfs", Napi::Function::New<GetVfsJs>(env, "getVfs"));
 }
 

@@ -17,12 +17,16 @@ namespace {
 constexpr const char* kNewRoute = "RTM_NEWROUTE";
 constexpr const char* kDeleteRoute = "RTM_DELROUTE";
 
+Result<Buffer> DumpFamily(Rtnetlink& socket, int family) {
+  MessageBuilder request(RTM_GETROUTE, NLM_F_DUMP);
+  request.Fixed(rtmsg{.rtm_family = static_cast<unsigned char>(family)});
+  return socket.Dump(request, "RTM_GETROUTE");
+}
+
 /// One family's main table. Filtered here: asked to filter by a table that is not there yet, as in
 /// a new namespace, the kernel fails.
 Result<std::vector<Route>> ListFamily(Rtnetlink& socket, int family) {
-  MessageBuilder request(RTM_GETROUTE, NLM_F_DUMP);
-  request.Fixed(rtmsg{.rtm_family = static_cast<unsigned char>(family)});
-  auto reply = socket.Dump(request, "RTM_GETROUTE");
+  auto reply = DumpFamily(socket, family);
   if (!reply.ok()) return std::move(reply.error());
   std::vector<Route> routes;
   MessageCursor cursor(reply.value());
@@ -127,6 +131,51 @@ bool IsDeletableDefault(const Route& route) {
   return is_default && (route.type != RTN_UNREACHABLE || route.protocol != RTPROT_KERNEL);
 }
 
+bool IsSameHop(const Route& a, const Route& b) {
+  return a.family == b.family && a.dst == b.dst && a.gateway == b.gateway && a.index == b.index &&
+         a.table == b.table && a.priority == b.priority;
+}
+
+/// A request for the route of a dump with another metric. Copied, not built from what we know of
+/// it: MTU, flags and whatever else the route has must stay. `hop` is the only one that is kept.
+MessageBuilder WithMetric(const Message& message, const Route& hop, std::uint16_t type,
+                          std::uint16_t flags, std::uint32_t metric) {
+  rtmsg info = ReadAs<rtmsg>(message.body).value_or(rtmsg{});
+  info.rtm_flags &= RTNH_F_ONLINK;  // The others are the kernel's own, which it refuses.
+  MessageBuilder request(type, flags);
+  request.Fixed(info);
+  AttributeCursor cursor(message.body.subspan(sizeof(rtmsg)));
+  while (const auto attribute = cursor.Next()) {
+    switch (attribute->type) {
+      case RTA_PRIORITY:
+      case RTA_CACHEINFO:
+      case RTA_MULTIPATH:
+        break;
+      default:
+        request.Add(attribute->type, attribute->payload);
+        break;
+    }
+  }
+  if (hop.multipath) {
+    request.AddU32(RTA_OIF, static_cast<std::uint32_t>(hop.index));
+    if (const auto gateway = ParseIp(hop.gateway)) AddGateway(request, hop.family, *gateway);
+  }
+  request.AddU32(RTA_PRIORITY, metric);
+  return request;
+}
+
+/// Add it with the new metric, then delete it with the old one: a refused addition changes nothing.
+Result<Unit> MoveHop(Rtnetlink& socket, const Message& message, const Route& hop,
+                     std::uint32_t metric) {
+  MessageBuilder add =
+      WithMetric(message, hop, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, metric);
+  auto added = socket.Change(add, kNewRoute);
+  if (!added.ok()) return added;
+  // With metric 0 an IPv4 deletion matches any; the kernel takes the lowest, which is the old one.
+  MessageBuilder remove = WithMetric(message, hop, RTM_DELROUTE, NLM_F_ACK, hop.priority);
+  return socket.Change(remove, kDeleteRoute);
+}
+
 }  // namespace
 
 Result<std::vector<Route>> ListRoutes(Rtnetlink& socket) {
@@ -169,6 +218,30 @@ Result<std::vector<Route>> DeleteDefaultRoutes(Rtnetlink& socket, int family) {
     deleted.push_back(std::move(route));
   }
   return deleted;
+}
+
+Result<Unit> SetRouteMetric(Rtnetlink& socket, const Route& route, std::uint32_t metric) {
+  const auto describe = [&](Error error) {
+    const std::string words = route.dst + " via " + route.gateway;
+    error.detail = error.detail.empty() ? words : words + ": " + error.detail;
+    return DescribeLinkError(socket, route.index, std::move(error));
+  };
+  auto reply = DumpFamily(socket, route.family);
+  if (!reply.ok()) return std::move(reply.error());
+  MessageCursor cursor(reply.value());
+  while (const auto message = cursor.Next()) {
+    for (const Route& hop : ParseRoute(*message)) {
+      if (!IsSameHop(hop, route)) continue;
+      // IPv4 has no way to take one hop out of a route; no plugin can report such a one.
+      if (hop.multipath && hop.family == AF_INET) {
+        return describe(Error{.code = EOPNOTSUPP, .syscall = kNewRoute, .detail = "several hops"});
+      }
+      auto moved = MoveHop(socket, *message, hop, metric);
+      if (!moved.ok()) return describe(std::move(moved.error()));
+      return moved;
+    }
+  }
+  return describe(Error{.code = ESRCH, .syscall = kNewRoute});
 }
 
 }  // namespace multus

@@ -58,4 +58,9 @@ Result<Unit> AddRoute(Rtnetlink& socket, const RouteSpec& spec);
 /// that is gone already is no error. On an error, those before it are deleted.
 Result<std::vector<Route>> DeleteDefaultRoutes(Rtnetlink& socket, int family);
 
+/// Give a route of the main table another metric; everything else of it stays. `route` is one of
+/// ListRoutes(); of an IPv6 route with several hops only that hop moves. EEXIST when there is such
+/// a route with that metric, ESRCH when `route` is gone, EOPNOTSUPP for a hop of an IPv4 route.
+Result<Unit> SetRouteMetric(Rtnetlink& socket, const Route& route, std::uint32_t metric);
+
 }  // namespace multus

@@ -33,12 +33,18 @@ std::vector<Route> Find(std::string_view hex, const std::string& dst) {
 class RouteKernel : public FakeKernel {
  public:
   Buffer routes;
-  std::vector<int> errors;  ///< Of the deletions in turn; success after the last.
+  std::vector<int> errors;             ///< Of the changes in turn; success after the last.
+  std::vector<std::uint32_t> metrics;  ///< That the changes name, in turn.
+  std::vector<unsigned> flags;         ///< rtm_flags of the changes, in turn.
 
  protected:
   int Apply(const Message& message) override {
     const auto info = ReadAs<rtmsg>(message.body).value_or(rtmsg{});
     const Bytes attributes = message.body.subspan(sizeof(rtmsg));
+    const auto metric =
+        ReadAs<std::uint32_t>(FindAttribute(attributes, RTA_PRIORITY).value_or(Bytes{}));
+    metrics.push_back(metric.value_or(0));
+    flags.push_back(info.rtm_flags);
     log.push_back(std::to_string(info.rtm_dst_len) +
                   (FindAttribute(attributes, RTA_GATEWAY) ? " by hop" : " whole"));
     return log.size() <= errors.size() ? errors[log.size() - 1] : 0;
@@ -174,6 +180,43 @@ TEST(DeleteDefaultRoutesReportsRefusal) {
   kernel.routes = FromHex(kRouteDump4);
   kernel.errors = {EPERM};
   EXPECT_EQ(DeleteDefaultRoutes(kernel, AF_INET).error().code, EPERM);
+}
+
+TEST(SetRouteMetricAddsBeforeItDeletes) {
+  RouteKernel kernel;
+  kernel.routes = FromHex(kRouteDump4);
+  const auto routes = Find(kRouteDump4, "0.0.0.0/0");
+  ASSERT(SetRouteMetric(kernel, routes.at(0), 300).ok());
+  EXPECT(kernel.metrics == (std::vector<std::uint32_t>{300, 100}));
+  kernel.metrics.clear();
+  kernel.errors = {0, 0, EEXIST};
+  EXPECT_EQ(SetRouteMetric(kernel, routes.at(0), 300).error().code, EEXIST);
+  EXPECT(kernel.metrics == std::vector<std::uint32_t>{300});  // Nothing is deleted then.
+}
+
+TEST(SetRouteMetricDropsFlagsThatTheKernelWouldRefuse) {
+  RouteKernel kernel;
+  MessageBuilder builder(RTM_NEWROUTE, 0);
+  builder.Fixed(rtmsg{.rtm_family = AF_INET,
+                      .rtm_table = RT_TABLE_MAIN,
+                      .rtm_type = RTN_UNICAST,
+                      .rtm_flags = RTNH_F_ONLINK | RTNH_F_LINKDOWN});
+  builder.AddU32(RTA_OIF, 4);
+  kernel.routes = Finished(builder);
+  const auto routes = ParseRoute(FirstMessage(kernel.routes));
+  ASSERT(SetRouteMetric(kernel, routes.at(0), 7).ok());
+  EXPECT(kernel.flags == (std::vector<unsigned>{RTNH_F_ONLINK, RTNH_F_ONLINK}));
+}
+
+TEST(SetRouteMetricRefusesVanishedRouteAndIpv4Hop) {
+  RouteKernel kernel;
+  kernel.routes = MultipathDefault();
+  const auto hops = ParseRoute(FirstMessage(kernel.routes));
+  EXPECT_EQ(SetRouteMetric(kernel, hops.at(0), 7).error().code, EOPNOTSUPP);
+  Route gone = hops.at(0);
+  gone.gateway = "10.1.0.1";
+  EXPECT_EQ(SetRouteMetric(kernel, gone, 7).error().code, ESRCH);
+  EXPECT(kernel.log.empty());
 }
 
 TEST(AddRouteRefusesBadText) {

@@ -4,6 +4,7 @@ import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
 import { addChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
+import { keepDefaultNetworkFirst } from './default-network-first.ts';
 import { applyDefaultRoutes, withPlannedRoutes } from './default-routes.ts';
 import { detachAll, invocationOf } from './detach.ts';
 import { placeDeviceInfo } from './device-info-files.ts';
@@ -129,6 +130,13 @@ async function rollBack(operation: Operation, record: JournalRecord, journal: Jo
   return errors;
 }
 
+async function settleDefaultRoutes(operation: Operation, record: JournalRecord, netns: Netns): Promise<void> {
+  await applyDefaultRoutes(netns, record.defaultRoutes);
+  for (const yielded of await keepDefaultNetworkFirst(netns, record.attachments, record.defaultRoutes)) {
+    operation.log.info(yielded, 'default route comes after that of the default network');
+  }
+}
+
 async function attachAll(
   operation: Operation,
   record: JournalRecord,
@@ -147,7 +155,7 @@ async function attachAll(
       written = written.then(() => journal.write(record)); // on disk while the next delegate runs
       written.catch(() => undefined); // awaited below
     }
-    await applyDefaultRoutes(netns, record.defaultRoutes);
+    await settleDefaultRoutes(operation, record, netns);
     record.complete = true;
     await written;
     await journal.write(record);

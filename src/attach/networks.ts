@@ -1,6 +1,6 @@
 /** From names to configurations: the networks of the node, and those that a pod selected. */
 import { dirname, join } from 'node:path';
-import { findConfByName, loadConfPath, loadPluginFolder } from '../cluster/conf-files.ts';
+import { BY_FILE_NAME, findConfByName, LISTS_FIRST, loadConfPath, loadPluginFolder } from '../cluster/conf-files.ts';
 import type { ClusterSource, DefinitionRecord } from '../cluster/source.ts';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
@@ -50,7 +50,7 @@ function definedNetwork(
   const label = `${namespace}/${name}`;
   const network =
     config.trim() === ''
-      ? findConfByName(confDir, name)
+      ? findConfByName(confDir, name, LISTS_FIRST)
       : parseNetworkConfig(config, `network attachment definition ${label}`, { name });
   return { label, config: network, requests, resourceName: annotations[RESOURCE_ANNOTATION] ?? '' };
 }
@@ -87,7 +87,7 @@ async function namedNetwork(key: string, name: string, { config, source }: Sourc
   if (lookup?.outcome === 'unknown') {
     throw new CniError(CniCode.tryAgainLater, `Cannot find ${key} "${name}": ${lookup.reason}`);
   }
-  return nodeNetwork(findConfByName(config.confDir, name));
+  return nodeNetwork(findConfByName(config.confDir, name, LISTS_FIRST));
 }
 
 /** `clusterNetwork` or one of `defaultNetworks`: a name, a file, or a folder whose first file counts. */
@@ -97,7 +97,7 @@ async function nodeReference(key: string, reference: string, sources: Sources): 
 
 /** Configurations of the node by their names, as the TKE fork finds them. */
 function tkeNetworks(selections: readonly NetworkSelection[], { confDir }: MultusConfig): ResolvedNetwork[] {
-  return selections.map((selection) => nodeNetwork(findConfByName(confDir, selection.name), selection));
+  return selections.map((selection) => nodeNetwork(findConfByName(confDir, selection.name, BY_FILE_NAME), selection));
 }
 
 function tkeDefaults(config: MultusConfig): ResolvedNetwork[] {

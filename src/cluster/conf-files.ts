@@ -102,16 +102,23 @@ export function loadConfPath(path: string): NetworkConfig {
   return loadConfFile(first);
 }
 
+/** Kinds of files in the order in which they are searched, each by file name. */
+type ConfOrder = readonly (readonly string[])[];
+/** NPWG section 3.4.1. */
+export const LISTS_FIRST: ConfOrder = [['.conflist'], ['.conf', '.json']];
+/** As the TKE fork searches: two files of one network must not change places on a node of its. */
+export const BY_FILE_NAME: ConfOrder = [EXTENSIONS];
+
 /**
- * Find a network by its `name` in a folder, conflists before confs (NPWG section 3.4.1).
+ * Find a network by its `name` in a folder.
  * A file that cannot be used is passed over, and named when nothing is found.
  * @throws CniError 7 when no file has that name.
  */
-export function findConfByName(directory: string, name: string): NetworkConfig {
+export function findConfByName(directory: string, name: string, order: ConfOrder): NetworkConfig {
   const problems: string[] = [];
   let files: string[] = [];
   try {
-    files = [...confFiles(directory, ['.conflist']), ...confFiles(directory, ['.conf', '.json'])];
+    files = order.flatMap((extensions) => confFiles(directory, extensions));
   } catch (error) {
     problems.push((error as Error).message);
   }

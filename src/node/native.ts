@@ -183,6 +183,8 @@ export interface Native {
   addRoute(socket: number, route: NativeRouteSpec): Promise<void>;
   /** Delete all default routes of a family from the main table; resolves with those deleted. */
   deleteDefaultRoutes(socket: number, family: 4 | 6): Promise<NativeRoute[]>;
+  /** Give a route of `listRoutes` another metric, from 1; everything else of it stays. */
+  setRouteMetric(socket: number, route: NativeRoute, metric: number): Promise<void>;
   /** VFs of a PF by one RTM_GETLINK (mask VF | SKIP_STATS). */
   getVfs(socket: number, index: number): Promise<NativeVfList>;
 

@@ -120,6 +120,10 @@ export class Netns {
     return this.ask((socket) => native().deleteDefaultRoutes(socket, family));
   }
 
+  setRouteMetric(route: NativeRoute, metric: number): Promise<void> {
+    return this.ask((socket) => native().setRouteMetric(socket, route, metric));
+  }
+
   private ask<T>(request: (socket: number) => Promise<T>): Promise<T> {
     const answer = this.last.then(() => request(this.socket));
     this.last = answer.catch(() => undefined);

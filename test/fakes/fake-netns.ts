@@ -90,6 +90,15 @@ export class FakeNetns {
     return gone;
   }
 
+  async setRouteMetric({ dst, gateway, index }: NativeRoute, metric: number): Promise<void> {
+    this.change(`metric ${metric} of ${dst} via ${gateway} dev ${index}`);
+    const route = this.snapshotValue.routes.find(
+      (one) => one.dst === dst && one.gateway === gateway && one.index === index,
+    );
+    if (route === undefined) throw new Error('ESRCH');
+    route.priority = metric;
+  }
+
   close(): void {
     this.changes.push('close');
   }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Lab } from './lab.ts';
 
-/** What a fake does for each command, in shell; its stdin is read already. */
+/** What a fake does for each command, in shell; its stdin is in file $STDIN. */
 export interface Behaviour {
   ADD?: string;
   DEL?: string;
@@ -24,6 +24,9 @@ export interface Execution {
 
 /** Shell: a successful ADD that claims nothing. */
 export const EMPTY_RESULT = `echo '{"cniVersion":"1.0.0"}'`;
+
+/** Shell: answer with what came before in the chain. */
+export const PASS_ON = `${process.execPath} -p 'JSON.stringify(JSON.parse(fs.readFileSync(process.argv[1])).prevResult)' $STDIN`;
 
 export interface LinkClaim {
   name?: string;
@@ -91,7 +94,8 @@ export class Fakes {
       name,
       `#!/bin/sh
 cat /proc/$$/environ > ${record}.env
-cat > ${record}.stdin
+STDIN=${record}.stdin
+cat > $STDIN
 echo "$CNI_COMMAND ${name} $$" >> ${this.folder}/list
 case $CNI_COMMAND in
 ${cases.join('\n')}

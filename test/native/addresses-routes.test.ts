@@ -161,6 +161,50 @@ kernelTest('a deleted default route can be put back as it was', async (netns) =>
   assert.equal(again, route);
 });
 
+kernelTest('setRouteMetric() changes the metric and nothing else, in both families', async (netns) => {
+  addAddressedVeth(netns);
+  netns.ip('route add default via 192.0.2.1 dev eth0 onlink mtu 1300 src 10.1.0.2 proto static');
+  netns.ip('-6 route add default via fd00::1 dev eth0 mtu 1300 pref high');
+  for (const [family, metric] of [
+    ['4', 100],
+    ['6', 1124],
+  ] as const) {
+    const shown = () => netns.ipJson(`-${family} route show default`);
+    const [before] = shown();
+    const route = (await native().listRoutes(netns.socket)).find(
+      (one) => String(one.family) === family && one.dst.endsWith('/0'),
+    );
+    assert.ok(route);
+    await native().setRouteMetric(netns.socket, route, metric);
+    assert.equal(shown(), [{ ...before, metric }]);
+    assert.is((await failureOf(() => native().setRouteMetric(netns.socket, route, 7))).code, 'ESRCH');
+  }
+});
+
+kernelTest(
+  'setRouteMetric() moves the route that is meant, also where another link has one of its metric',
+  async (netns) => {
+    addAddressedVeth(netns);
+    netns.addVeth('net1', 'peer1');
+    netns.ip('addr add 10.2.0.2/24 dev net1');
+    netns.ip('addr add fd02::2/64 dev net1 nodad');
+    // As the reference plugins add theirs: before the others of IPv4, beside the others of IPv6.
+    netns.ip('route add default via 10.1.0.1 dev eth0');
+    netns.ip('route prepend default via 10.2.0.1 dev net1');
+    netns.ip('-6 route add default via fd00::1 dev eth0');
+    netns.ip('-6 route append default via fd02::1 dev net1');
+    const defaults = async () => (await native().listRoutes(netns.socket)).filter(({ dst }) => dst.endsWith('/0'));
+    for (const route of await defaults()) {
+      if (/^(10\.2|fd02)/.test(route.gateway)) await native().setRouteMetric(netns.socket, route, 2000);
+    }
+    assert.equal(
+      (await defaults()).map(({ gateway, priority }) => `${gateway} ${priority}`),
+      ['10.1.0.1 0', '10.2.0.1 2000', 'fd00::1 1024', 'fd02::1 2000'],
+    );
+    assert.match(netns.ip('route get 192.0.2.1'), 'via 10.1.0.1 dev eth0');
+  },
+);
+
 kernelTest('snapshot() is the three lists', async (netns) => {
   addAddressedVeth(netns);
   const snapshot = await native().snapshot(netns.socket);

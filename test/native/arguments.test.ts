@@ -39,6 +39,8 @@ const wrong: [string, () => unknown, string][] = [
   ['addRoute', () => addon.addRoute(3, { family: 6, dst: '::/0' }), 'index'],
   ['addRoute', () => addon.addRoute(3, { family: 6, dst: '::/0', index: 1, mtu: 'x' }), 'mtu'],
   ['deleteDefaultRoutes', () => addon.deleteDefaultRoutes(3, 10), 'family'],
+  ['setRouteMetric', () => addon.setRouteMetric(3, 'default', 100), 'route'],
+  ['setRouteMetric', () => addon.setRouteMetric(3, { family: 4, dst: '0.0.0.0/0', index: 1 }, 100), 'gateway'],
   ['getVfs', () => addon.getVfs(3, -1), 'index'],
 ];
 

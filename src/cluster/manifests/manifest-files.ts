@@ -1,11 +1,11 @@
 /** Reads a folder of ordinary Kubernetes YAML and keeps the objects in it that tell about networks and their devices. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import { describe } from '../../cni/quote.ts';
 import { field, mappingAt, textAt } from '../object-fields.ts';
 import { podClaims, resourceClaim, resourceSlice } from '../resource-objects.ts';
 import type { DefinitionRecord, PodRecord, ResourceClaimRecord, ResourceSliceRecord } from '../source.ts';
+import { readYaml } from './kubectl-yaml.ts';
 
 /** What the folder holds; `problems` are files and objects that could not be used, a line each. */
 export interface Manifests {
@@ -96,11 +96,7 @@ function addObject(object: unknown, where: string, into: Manifests): void {
 
 function addFile(path: string, into: Manifests): void {
   try {
-    for (const document of parseAllDocuments(readFileSync(path, 'utf8'))) {
-      const error = document.errors[0];
-      if (error !== undefined) throw error;
-      addObject(document.toJS(), path, into);
-    }
+    for (const document of readYaml(readFileSync(path, 'utf8'))) addObject(document.toJS(), path, into);
   } catch (error) {
     into.problems.push(`${path}: ${(error as Error).message.split('\n')[0]}`);
   }

@@ -1,7 +1,13 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { findConfByName, loadConfFile, loadConfPath } from '../../../src/cluster/conf-files.ts';
+import {
+  BY_FILE_NAME,
+  findConfByName,
+  LISTS_FIRST,
+  loadConfFile,
+  loadConfPath,
+} from '../../../src/cluster/conf-files.ts';
 import { parseNetworkConfig } from '../../../src/cni/config.ts';
 import { refusal } from '../cni/refusal.ts';
 import { folderFor } from '../folder.ts';
@@ -68,11 +74,11 @@ test('refuses a list when a plugin of its folder is wrong: half a chain is anoth
 test('names what it could not use when no file has the name', () => {
   folder.write('a.conf', '{"name":"a","type":"x"}');
   folder.write('bad.conf', '{');
-  const { code, message, details } = refusal(() => findConfByName(folder.path, 'b'));
+  const { code, message, details } = refusal(() => findConfByName(folder.path, 'b', LISTS_FIRST));
   assert.is(code, 7);
   assert.is(message, `Cannot find network "b": no configuration file in ${folder.path} has that name`);
   assert.match(details, `Cannot parse CNI configuration file ${folder.at('bad.conf')}: `);
-  assert.match(refusal(() => findConfByName(folder.at('absent'), 'b')).details, 'ENOENT');
+  assert.match(refusal(() => findConfByName(folder.at('absent'), 'b', LISTS_FIRST)).details, 'ENOENT');
 });
 
 test('reads conf and conflist by content, whatever the file is called', () => {
@@ -98,8 +104,16 @@ test('finds a network by its name, a conflist before a conf, passing over files 
   folder.write('10.conf', '{"name":"a","type":"conf"}');
   folder.write('90.conflist', '{"name":"a","plugins":[{"type":"list"}]}');
   folder.write('20.json', '{"name":"b","type":"json"}');
-  assert.equal(types(findConfByName(folder.path, 'a')), ['list']);
-  assert.equal(types(findConfByName(folder.path, 'b')), ['json']);
+  assert.equal(types(findConfByName(folder.path, 'a', LISTS_FIRST)), ['list']);
+  assert.equal(types(findConfByName(folder.path, 'b', LISTS_FIRST)), ['json']);
+});
+
+test('finds a network by file names alone where the TKE fork did: a pod would change its network with the upgrade', () => {
+  folder.write('10.conf', '{"name":"a","type":"conf"}');
+  folder.write('90.conflist', '{"name":"a","plugins":[{"type":"list"}]}');
+  assert.equal(types(findConfByName(folder.path, 'a', BY_FILE_NAME)), ['conf']);
+  folder.write('05.json', '{"name":"a","type":"json"}');
+  assert.equal(types(findConfByName(folder.path, 'a', BY_FILE_NAME)), ['json']);
 });
 
 test("appends the plugins of the list's folder, in name order, behind its own", () => {

@@ -125,7 +125,7 @@ test('says which field is wrong', () => {
   assert.is(slice({ devices: [{}] }), 'spec.devices[0].name is missing');
   assert.is(
     slice({ devices: [{ name: 'a', attributes: [] }] }),
-    'spec.devices[0].attributes must be a mapping, got []',
+    'spec.devices[0].attributes must be a mapping, got an array',
   );
 });
 

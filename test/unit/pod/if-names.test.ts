@@ -68,4 +68,48 @@ test('never gives a name twice, keeps every requested one, and only ever refuses
   );
 });
 
+/** Requested names of TKE's networks and of those behind them. */
+const tkePods = fc.record({
+  base: fc.array(
+    fc.oneof(
+      fc.constantFrom('', '', 'eth0', 'eth1', 'eth2', 'eth07', 'eth9999999999', 'net1', 'net5', 'n1', 'e', 'north'),
+      fc.nat(12).map((number) => `eth${number}`),
+    ),
+    { minLength: 1, maxLength: 8 },
+  ),
+  additional: fc.array(fc.constantFrom('', 'eth0', 'eth1', 'eth2', 'net1', 'net2', 'net3', 'lan'), { maxLength: 4 }),
+  first: fc.constantFrom('eth0', 'eth1', 'net1', 'ens3'),
+});
+
+test('TKE: never gives a name twice, drops none, keeps every requested one, and refuses only what cannot be', () => {
+  const requests = (names: readonly string[]) => names.map((ifName, i) => ({ network: `n${i}`, ifName }));
+  fc.assert(
+    fc.property(tkePods, ({ base, additional, first }) => {
+      const asked = [...base, ...additional];
+      const nobody = !base.includes(first) && !base.includes('');
+      const others = base.includes(first) ? asked : [...asked, first];
+      const named = others.filter((name) => name !== '');
+      const impossible = nobody || new Set(named).size < named.length;
+      try {
+        const input = { dialect: 'tke', base: requests(base), additional: requests(additional), first } as const;
+        const { names, defaultPosition } = assignIfNames(input);
+        assert.not(impossible, 'it must be refused');
+        assert.is(names.length, asked.length);
+        assert.is(new Set(names).size, names.length);
+        assert.is(names[defaultPosition], first);
+        assert.ok(defaultPosition < base.length);
+        asked.forEach((one, i) => {
+          if (one !== '') assert.is(names[i], one);
+          else if (i !== defaultPosition) assert.match(names[i] ?? '', i < base.length ? /^eth\d+$/ : /^net\d+$/);
+          assert.ok((names[i] ?? '').length <= 15);
+        });
+      } catch (error) {
+        if (!(error instanceof CniError)) throw error;
+        assert.ok(impossible, error.message);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test.run();
