@@ -5,15 +5,17 @@ import { Netns, sameNetns } from '../node/netns.ts';
 import { attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
 import { withPlannedRoutes } from './default-routes.ts';
 import { detachAll } from './detach.ts';
-import { Journal } from './journal.ts';
+import { ForeignRecord } from './foreign-state.ts';
+import { type Journal, journalOf } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newRecord, resolvePlan } from './make-plan.ts';
 import { lockRequest, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { publishStatus } from './pod-status.ts';
 import { awaitReadiness } from './readiness.ts';
+import { openRecordNetns } from './record-netns.ts';
 import { settleDefaultRoutes } from './settle-routes.ts';
-import { openRecordNetns, undoneFailure, undoRecord } from './undo-record.ts';
+import { undoneFailure, undoRecord } from './undo-record.ts';
 
 /** @param answer the default network's result, once it is there */
 async function attachOne(
@@ -92,8 +94,14 @@ async function attachAll(
  * namespace or of this very request run anew, undone first.
  */
 async function clearEarlierAttempt(operation: Operation, journal: Journal, netns: Netns): Promise<void> {
-  const record = journal.read(operation.request.containerId);
+  const record = journal.find(operation.request.containerId);
   if (record === undefined) return;
+  if (record instanceof ForeignRecord) {
+    throw new CniError(
+      CniCode.alreadyAttached,
+      `Cannot ADD container ${record.containerId}: ${record.program} attached it, at ${record.createdAt}; DEL it first`,
+    );
+  }
   const recorded = openRecordNetns(record);
   const alive = recorded !== undefined && sameNetns(recorded.identity, netns.identity);
   recorded?.close();
@@ -128,7 +136,7 @@ export async function add(operation: Operation): Promise<string> {
   try {
     await awaitReadiness(operation);
     const plan = await resolvePlan(operation);
-    const journal = new Journal(config.cniDir);
+    const journal = journalOf(config);
     return await withContainerLock(request.containerId, lockRequest(operation), async () => {
       await clearEarlierAttempt(operation, journal, netns);
       const record = newRecord(operation, plan, netns);

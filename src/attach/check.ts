@@ -4,12 +4,15 @@ import { type CniResult, convertResult } from '../cni/result.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { checkChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
+import { adopt } from './adopt.ts';
 import { differingDefaultRoutes } from './default-routes.ts';
 import { invocationOf } from './detach.ts';
-import { Journal } from './journal.ts';
-import { isRecordOf, type JournalAttachment, type JournalRecord } from './journal-record.ts';
+import { ForeignRecord } from './foreign-state.ts';
+import { journalOf } from './journal.ts';
+import { hasRuntimeAdd, isRecordOf, type JournalAttachment, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { delegateBudget, lockRequest, type Operation } from './operation.ts';
+import { adopterOf, delegateBudget, lockRequest, type Operation } from './operation.ts';
+import { netnsOfForeign } from './record-netns.ts';
 import { resultInPod } from './result-in-pod.ts';
 import { settleLink } from './settle-link.ts';
 
@@ -43,6 +46,12 @@ export async function checkAttachment(
     const reason = lastError === '' ? '' : `: ${lastError}`;
     throw new CniError(CniCode.verificationFailed, `Network "${network}" is ${state}, not attached${reason}`);
   }
+  if (result === '') {
+    throw new CniError(
+      CniCode.verificationFailed,
+      `Cannot CHECK network "${network}" on ${attachment.ifName}: another program attached it, and its result was not kept`,
+    );
+  }
   const expected = resultInPod(record, attachment);
   if (!attachment.auxiliary) await checkLink(operation, attachment, expected, netns);
   if (attachment.disableCheck || compareVersions(cniVersion, '0.4.0') < 0) return;
@@ -62,6 +71,18 @@ function promised({ complete, attachments }: JournalRecord): JournalAttachment[]
   return complete && attached.length > 0 ? attached : attachments;
 }
 
+/** @throws CniError 105 when another program attached the container and did not keep what it attached */
+async function recordOf(operation: Operation, netns: Netns): Promise<JournalRecord | undefined> {
+  const { request, config } = operation;
+  const found = journalOf(config).find(request.containerId);
+  if (!(found instanceof ForeignRecord)) return found;
+  const container = { ...request, netns: await netnsOfForeign(found, netns.path) };
+  const { record, lost } = adopt(found, adopterOf(operation), container);
+  if (lost.length === 0) return record;
+  const problem = `${found.program} attached it, and what is not known any more: ${lost.join('; ')}`;
+  throw new CniError(CniCode.stateFailure, `Cannot CHECK container ${found.containerId}: ${problem}`);
+}
+
 /** The routes that ADD set, by the mode of the fact `routes` as those of plugins. @throws CniError 102 */
 async function checkDefaultRoutes({ config, log }: Operation, record: JournalRecord, netns: Netns): Promise<void> {
   const mode = config.verify.routes;
@@ -74,13 +95,13 @@ async function checkDefaultRoutes({ config, log }: Operation, record: JournalRec
 
 /** @throws CniError 3 when the container is not attached, 102 when a fact differs, or a delegate's own */
 export async function check(operation: Operation): Promise<void> {
-  const { request, config } = operation;
+  const { request } = operation;
   const netns = Netns.open(request.netns);
   try {
     await withContainerLock(request.containerId, lockRequest(operation), async () => {
-      const record = new Journal(config.cniDir).read(request.containerId);
-      const isOurs = record !== undefined && isRecordOf(record, request) && sameNetns(record.netns, netns.identity);
-      if (!isOurs) {
+      const record = await recordOf(operation, netns);
+      const isOurs = record !== undefined && isRecordOf(record, request) && hasRuntimeAdd(record);
+      if (!isOurs || !sameNetns(record.netns, netns.identity)) {
         throw new CniError(
           CniCode.unknownContainer,
           `Cannot CHECK container ${request.containerId}: it was not attached in namespace ${netns.path}`,

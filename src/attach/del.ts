@@ -1,45 +1,61 @@
-/** DEL: by the journal, with the bytes of ADD, in reverse; idempotent; a missing namespace is normal. */
+/**
+ * DEL: by the journal or by what Multus left, with the bytes of ADD, in reverse; idempotent; a missing namespace is
+ * normal.
+ */
 import { podLabel } from '../pod/identity.ts';
-import { delWithoutRecord } from './damaged-record.ts';
-import { Journal } from './journal.ts';
-import { DamagedRecordError, hasRuntimeAdd, isRecordOf, type JournalRecord } from './journal-record.ts';
+import { adopt } from './adopt.ts';
+import { releaseDefaultNetwork } from './damaged-record.ts';
+import { ForeignRecord } from './foreign-state.ts';
+import { type Journal, journalOf } from './journal.ts';
+import { DamagedRecordError, isRecordOf } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { lockRequest, type Operation } from './operation.ts';
+import { adopterOf, lockRequest, type Operation } from './operation.ts';
 import { clearStatus } from './pod-status.ts';
+import { netnsOfForeign } from './record-netns.ts';
+import { undoForeign } from './undo-foreign.ts';
 import { joinedErrors, undoRecord } from './undo-record.ts';
 
-function readRecord(journal: Journal, containerId: string): JournalRecord | DamagedRecordError | undefined {
+/** Nothing says what the status of the container's pod is, so that only the request can. */
+function clearStatusOfRequest(operation: Operation): Promise<void> {
+  const { containerId, args } = operation.request;
+  return clearStatus({ containerId, pod: podLabel(args), source: operation.config }, operation);
+}
+
+/** @returns errors of delegates; their attachments are kept for the next try */
+async function delContainer(operation: Operation, journal: Journal): Promise<Error[]> {
+  const { request, log, openSource } = operation;
+  const { containerId, trace } = request;
+  const options = { trace, signal: operation.budget, log, openSource };
   try {
-    return journal.read(containerId);
+    const found = journal.find(containerId);
+    if (found instanceof ForeignRecord) {
+      const container = { ...request, netns: await netnsOfForeign(found, request.netns) };
+      const adopted = adopt(found, adopterOf(operation), container);
+      const runner = operation.runner(adopted.record.path);
+      return await undoForeign(found, adopted, journal, { ...options, runner });
+    }
+    if (found !== undefined && isRecordOf(found, request)) {
+      return await undoRecord(found, journal, { ...options, runner: operation.runner(found.path) });
+    }
+    if (found === undefined) {
+      await clearStatusOfRequest(operation);
+      journal.remove(containerId); // what a write that was cut off may have left
+    }
+    log.debug({}, 'nothing is attached');
   } catch (error) {
-    if (error instanceof DamagedRecordError) return error;
-    throw error;
+    if (!(error instanceof DamagedRecordError)) throw error;
+    const aside = journal.setAside(containerId);
+    log.error({ error: error.message, aside }, 'the journal file is damaged: releasing the default network only');
+    await clearStatusOfRequest(operation);
+    await releaseDefaultNetwork(operation);
   }
+  return [];
 }
 
 /** @throws CniError when a delegate fails; its attachment is kept for the next try. */
 export async function del(operation: Operation): Promise<void> {
-  const { request, config } = operation;
-  const journal = new Journal(config.cniDir);
-  await withContainerLock(request.containerId, lockRequest(operation), async () => {
-    const record = readRecord(journal, request.containerId);
-    if (record === undefined || record instanceof DamagedRecordError) {
-      const { containerId, args } = request;
-      await clearStatus({ containerId, pod: podLabel(args), source: config }, operation);
-    }
-    if (record instanceof DamagedRecordError) return delWithoutRecord(operation, journal, record);
-    if (record === undefined) journal.remove(request.containerId); // what a write that was cut off may have left
-    // What was plugged into a container that we did not attach goes with it, whichever network its runtime names.
-    if (record === undefined || (hasRuntimeAdd(record) && !isRecordOf(record, request))) {
-      return operation.log.debug({}, 'nothing is attached');
-    }
-    const errors = await undoRecord(record, journal, {
-      runner: operation.runner(record.path),
-      trace: request.trace,
-      signal: operation.budget,
-      log: operation.log,
-      openSource: operation.openSource,
-    });
+  await withContainerLock(operation.request.containerId, lockRequest(operation), async () => {
+    const errors = await delContainer(operation, journalOf(operation.config));
     if (errors.length > 0) throw joinedErrors(errors);
   });
 }

@@ -1,11 +1,10 @@
 /** Undo attachments by the journal: for DEL, for the rollback of an ADD, for GC and the reconciler. */
 import { CniCode, CniError } from '../cni/errors.ts';
-import { compareVersions } from '../cni/versions.ts';
 import { type ChainInvocation, delChain } from '../delegate/run-chain.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import type { Netns } from '../node/netns.ts';
 import { dropDeviceInfo } from './device-info-files.ts';
-import type { JournalAttachment, JournalRecord } from './journal-record.ts';
+import { type JournalAttachment, type JournalRecord, resultForDel } from './journal-record.ts';
 import type { Log } from './operation.ts';
 
 export interface DetachOptions {
@@ -68,10 +67,9 @@ async function removeLeftover(netns: Netns, attachment: JournalAttachment, log: 
 async function detachOne(record: JournalRecord, attachment: JournalAttachment, options: DetachOptions): Promise<void> {
   const { netns, runner, signal, log, trace } = options;
   if (netns !== undefined) await giveBackName(netns, attachment, log);
-  const knowsPrevResult = compareVersions(attachment.cniVersion, '0.4.0') >= 0;
-  const prevResult = knowsPrevResult && attachment.result !== '' ? attachment.result : undefined;
   const invocation = invocationOf(record, attachment, netns === undefined ? '' : netns.path, trace);
-  await delChain(attachment.steps, invocation, prevResult, { runner, signal, deadlineMs: record.delegateTimeoutMs });
+  const limits = { runner, signal, deadlineMs: record.delegateTimeoutMs };
+  await delChain(attachment.steps, invocation, resultForDel(attachment), limits);
   if (netns !== undefined) await removeLeftover(netns, attachment, log);
 }
 

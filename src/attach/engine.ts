@@ -10,7 +10,7 @@ import { del } from './del.ts';
 import { gc } from './gc.ts';
 import { hotplug } from './hotplug.ts';
 import type { HotplugRequest } from './hotplug-request.ts';
-import { type Operation, type OperationContext, withinBudget } from './operation.ts';
+import { type Adopter, adopterOf, type Operation, type OperationContext, withinBudget } from './operation.ts';
 import { status } from './status.ts';
 
 /** Every runtime reads an error of this version. */
@@ -44,14 +44,18 @@ async function operate(operation: Operation): Promise<string> {
   }
 }
 
-/** Run a request that was understood, within its budget. */
+/**
+ * Run a request that was understood, within its budget.
+ * @param adopter what the request says of its state directory, if it says anything
+ */
 function within<Request extends CniRequest>(
   request: Request,
   config: MultusConfig,
+  adopter: Adopter | undefined,
   context: OperationContext,
   work: (operation: Operation & { request: Request }) => Promise<string>,
 ): Promise<string> {
-  context.onStateDirectory?.(config.cniDir);
+  context.onStateDirectory?.(config.cniDir, adopter);
   const deadline = performance.now() + config.requestTimeoutMs;
   return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
     work({ ...context, request, config, budget, deadline }),
@@ -62,8 +66,10 @@ async function run(request: CniRequest, context: OperationContext): Promise<stri
   // VERSION comes before the runtime knows what we can read: its stdin need not be a configuration.
   if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
   const config = request.command === 'DEL' ? parseConfigForDel(request.config) : parseMultusConfig(request.config);
+  // DEL reads as little of the configuration as it can: what it read may not be the whole.
+  const adopter = request.command === 'DEL' ? undefined : adopterOf({ config, request });
   if (request.command === 'ADD') for (const note of config.notes) context.log.warn({ note }, 'configuration');
-  return within(request, config, context, operate);
+  return within(request, config, adopter, context, operate);
 }
 
 /** A request that was understood so far that it can be queued: what a door decides by. */
@@ -123,5 +129,5 @@ export function answerHotplug(
   config: MultusConfig,
   context: OperationContext,
 ): Promise<Answer> {
-  return answered(request, context, () => within(request, config, context, hotplug));
+  return answered(request, context, () => within(request, config, undefined, context, hotplug));
 }

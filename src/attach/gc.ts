@@ -8,13 +8,13 @@ import { pluginStdin, type ValidAttachment } from '../cni/stdin.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { runPlugin } from '../delegate/run-plugin.ts';
 import type { Network } from '../pod/plan.ts';
-import { Journal } from './journal.ts';
-import { hasRuntimeAdd, type JournalRecord } from './journal-record.ts';
+import { type Collection, collectInvalid } from './collect-invalid.ts';
+import { journalOf } from './journal.ts';
+import { hasRuntimeAdd, type JournalAttachment } from './journal-record.ts';
 import { withNodeLock } from './locks.ts';
 import { nodeNetworks } from './networks.ts';
 import { delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
 import { awaitReadiness } from './readiness.ts';
-import { undoRecord } from './undo-record.ts';
 
 const KEY = 'cni.dev/valid-attachments';
 
@@ -31,56 +31,29 @@ function validAttachments(operation: Operation): ValidAttachment[] {
   });
 }
 
-/** The runtime knows a container by the attachment that it made itself: all of the container's are valid then. */
-function isValid(record: JournalRecord, valid: readonly ValidAttachment[]): boolean {
-  return valid.some(({ containerID, ifname }) => containerID === record.containerId && ifname === record.ifName);
-}
-
-async function detachInvalid(operation: Operation, journal: Journal, valid: readonly ValidAttachment[]) {
-  const errors: Error[] = [];
-  const kept: JournalRecord[] = [];
-  const unreadable = new Set<string>();
-  for (const containerId of journal.list()) {
-    try {
-      const record = journal.read(containerId);
-      if (record === undefined) continue;
-      // Another multus network may share the directory: its attachments are none of this GC's. What was plugged into
-      // a container that we did not attach is nobody's: it goes with DEL, or with its namespace.
-      if (record.name !== operation.request.name || isValid(record, valid)) {
-        kept.push(record);
-        continue;
-      }
-      operation.log.info({ container: containerId, attachments: record.attachments.length }, 'collecting');
-      const { log, budget: signal, request, openSource } = operation;
-      const runner = operation.runner(record.path);
-      errors.push(...(await undoRecord(record, journal, { runner, trace: request.trace, signal, log, openSource })));
-      if (record.attachments.length > 0) kept.push(record);
-    } catch (error) {
-      errors.push(error as Error); // one damaged file must not keep the others from being collected
-      unreadable.add(containerId);
-    }
-  }
-  return { errors, kept, unreadable };
-}
-
 /**
- * One entry per network name: its configuration, and the union of its valid attachments over all containers.
+ * One entry per network name: its configuration, and the union of its valid attachments over all containers. Networks
+ * of containers that were collected just now have none left, and are told so.
  * @param strangers attachments of the runtime that are in no record: from before us, to the default networks
  */
-function networksInUse(
-  kept: readonly JournalRecord[],
+function networksToTell(
+  { kept, collected }: Collection,
   defaults: readonly Network[],
   strangers: readonly ValidAttachment[],
 ): Map<string, { network: Network; valid: ValidAttachment[] }> {
   const networks = new Map(defaults.map((network) => [network.config.name, { network, valid: [...strangers] }]));
+  const entryOf = ({ configName, network: label, source }: JournalAttachment) => {
+    const config = parseNetworkConfig(source, `journalled configuration of network "${label}"`, { name: configName });
+    const entry = networks.get(configName) ?? { network: { label, config }, valid: [] };
+    networks.set(configName, entry);
+    return entry;
+  };
   for (const { containerId, attachments } of kept) {
-    for (const { configName, network: label, source, ifName } of attachments) {
-      const config = parseNetworkConfig(source, `journalled configuration of network "${label}"`, { name: configName });
-      const entry = networks.get(configName) ?? { network: { label, config }, valid: [] };
-      entry.valid.push({ containerID: containerId, ifname: ifName });
-      networks.set(configName, entry);
+    for (const attachment of attachments) {
+      entryOf(attachment).valid.push({ containerID: containerId, ifname: attachment.ifName });
     }
   }
+  for (const attachment of collected) entryOf(attachment);
   return networks;
 }
 
@@ -112,18 +85,18 @@ async function collectNetwork(
 /** Goes on past failures. @throws CniError of the first failure */
 export async function gc(operation: Operation): Promise<void> {
   const valid = validAttachments(operation);
-  const { cniDir } = operation.config;
   await awaitReadiness(operation);
   await withNodeLock(lockRequest(operation), async () => {
-    const journal = new Journal(cniDir);
-    const { errors, kept, unreadable } = await detachInvalid(operation, journal, valid);
+    const journal = journalOf(operation.config);
+    const collection = await collectInvalid(operation, journal, valid);
+    const { errors, kept, unreadable } = collection;
     // What a living container has attached is in its record only: without it plugins would free what is in use.
     if (!valid.some(({ containerID }) => unreadable.has(containerID))) {
       const strangers = valid.filter(
         ({ containerID }) => !kept.some((one) => one.containerId === containerID && hasRuntimeAdd(one)),
       );
       const defaults = await nodeNetworks(operation.config, operation.openSource(operation.config));
-      for (const { network, valid: ours } of networksInUse(kept, defaults, strangers).values()) {
+      for (const { network, valid: ours } of networksToTell(collection, defaults, strangers).values()) {
         await collectNetwork(operation, network, ours).catch((error: Error) => errors.push(error));
       }
     }

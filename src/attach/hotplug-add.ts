@@ -5,9 +5,10 @@ import { Netns } from '../node/netns.ts';
 import { type PlannedAttachment, planDefaultRoutes } from '../pod/plan.ts';
 import { attachNetwork, requireFreeName } from './attach-network.ts';
 import { withPlannedRoutes } from './default-routes.ts';
+import { ForeignRecord } from './foreign-state.ts';
 import { type Hotplug, planHotplug } from './hotplug-plan.ts';
 import { hotplugLock, recordToJoin } from './hotplug-record.ts';
-import { Journal } from './journal.ts';
+import { type Journal, journalOf } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newAttachment } from './make-plan.ts';
@@ -52,21 +53,26 @@ async function clearLeftover(hotplug: Hotplug, record: JournalRecord, journal: J
   hotplug.log.warn({ network: earlier.network, ifName, error: earlier.lastError }, 'forgot what never was attached');
 }
 
-/** @returns the result in the pod */
-async function join(
-  hotplug: Hotplug,
-  record: JournalRecord,
-  journal: Journal,
-  planned: PlannedAttachment,
-  netns: Netns,
-): Promise<string> {
-  const before = await requireFreeName(netns, planned);
+/** Write down what is about to be done, also to the pod's routes: whoever undoes it puts them right. */
+async function announce(record: JournalRecord, planned: PlannedAttachment, journal: Journal) {
   const attachment = newAttachment(planned);
   record.attachments.push(attachment);
   record.defaultRoutes = planDefaultRoutes(
     record.attachments.filter((one) => one === attachment || one.state === 'attached'),
   );
-  await journal.write(record); // the routes, too: whoever undoes this puts them right
+  await journal.write(record);
+  return attachment;
+}
+
+/** @returns the result in the pod */
+async function join(
+  hotplug: Hotplug,
+  record: JournalRecord,
+  journal: Journal,
+  attachment: JournalAttachment,
+  netns: Netns,
+  before: ReadonlySet<number>,
+): Promise<string> {
   try {
     const result = await attachNetwork(hotplug, record, attachment, netns, before);
     await settleDefaultRoutes(record, netns, hotplug.log);
@@ -89,11 +95,16 @@ export async function hotplugAdd(hotplug: Hotplug): Promise<string> {
   const { request, config } = hotplug;
   const netns = Netns.open(request.netns);
   try {
-    const journal = new Journal(config.cniDir);
+    const journal = journalOf(config);
     return await withContainerLock(request.containerId, hotplugLock(hotplug), async () => {
-      const record = recordToJoin(hotplug, journal, netns);
+      const found = journal.find(request.containerId);
+      const record = await recordToJoin(hotplug, found, netns);
       await clearLeftover(hotplug, record, journal);
-      return join(hotplug, record, journal, await planHotplug(hotplug, record), netns);
+      const planned = await planHotplug(hotplug, record);
+      const before = await requireFreeName(netns, planned);
+      const attachment = await announce(record, planned, journal);
+      if (found instanceof ForeignRecord) found.remove(journal.path(request.containerId)); // the record is ours now
+      return join(hotplug, record, journal, attachment, netns, before);
     });
   } finally {
     netns.close();

@@ -5,11 +5,12 @@
 import { CniCode, CniError } from '../cni/errors.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import { checkAttachment } from './check.ts';
+import { ForeignRecord } from './foreign-state.ts';
 import { hotplugAdd } from './hotplug-add.ts';
 import { hotplugDel } from './hotplug-del.ts';
 import { type Hotplug, hotplugNetwork } from './hotplug-plan.ts';
-import { hotplugLock, requireSamePod } from './hotplug-record.ts';
-import { Journal } from './journal.ts';
+import { adoptFor, hotplugLock, requireSamePod } from './hotplug-record.ts';
+import { journalOf } from './journal.ts';
 import { withContainerLock } from './locks.ts';
 import { networkStatus } from './status.ts';
 
@@ -19,7 +20,8 @@ async function hotplugCheck(hotplug: Hotplug): Promise<void> {
   const netns = Netns.open(path);
   try {
     await withContainerLock(containerId, hotplugLock(hotplug), async () => {
-      const record = new Journal(hotplug.config.cniDir).read(containerId);
+      const found = journalOf(hotplug.config).find(containerId);
+      const record = found instanceof ForeignRecord ? (await adoptFor(hotplug, found)).record : found;
       const attachment = record?.attachments.find((one) => one.ifName === ifName);
       if (record === undefined || attachment === undefined || !sameNetns(record.netns, netns.identity)) {
         throw new CniError(

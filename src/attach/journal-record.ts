@@ -10,8 +10,10 @@ import type { SourceSettings } from '../cluster/sources.ts';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
+import { compareVersions } from '../cni/versions.ts';
+import { stdinForDel } from '../delegate/run-chain.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
-import type { Device, FamilyRoutes, PlannedAttachment } from '../pod/plan.ts';
+import type { FamilyRoutes, PlannedAttachment } from '../pod/plan.ts';
 import type { DelegateLink } from './settle-link.ts';
 
 /**
@@ -35,8 +37,8 @@ export interface JournalAttachment extends PlannedAttachment {
 export interface JournalRecord {
   containerId: string;
   /**
-   * `name` of the multus configuration: with container and interface the key of an attachment in CNI. '' when the record
-   * has no ADD of a runtime, but only what was plugged into the container while it ran.
+   * `name` of the multus configuration: with container and interface the key of an attachment in CNI. '' when it is not
+   * known: the record was made when something was plugged into a container that another program had attached.
    */
   name: string;
   /** The shim's number of the request: the same request, run anew by the other door, has the same. */
@@ -63,14 +65,19 @@ export interface JournalRecord {
   attachments: JournalAttachment[];
 }
 
-/** Does the record have a runtime's ADD? Without one, the default network of the container is not in it. */
-export function hasRuntimeAdd(record: JournalRecord): boolean {
-  return record.name !== '';
+/** Is the container's ADD in the record, not only what was plugged in later? */
+export function hasRuntimeAdd({ name, attachments }: JournalRecord): boolean {
+  return name !== '' || attachments.some(({ isDefault }) => isDefault);
 }
 
 /** Is the record of this request's attachment? Another network or interface of the container is not ours to touch. */
 export function isRecordOf(record: JournalRecord, request: { name: string; ifName: string }): boolean {
-  return record.name === request.name && record.ifName === request.ifName;
+  return record.name === '' || (record.name === request.name && record.ifName === request.ifName);
+}
+
+/** What plugins get as prevResult for DEL; undefined where there is none, or their version does not know it. */
+export function resultForDel({ cniVersion, result }: JournalAttachment): string | undefined {
+  return compareVersions(cniVersion, '0.4.0') >= 0 && result !== '' ? result : undefined;
 }
 
 const SCHEMA = 1;
@@ -93,12 +100,16 @@ function ipamType(config: RawObject): { type?: string } {
   return typeof type === 'string' ? { type } : {};
 }
 
-/** The configuration as Multus keeps it: with the device in it, as its plugins got it. */
-function withDevice({ source, isList, plugins }: NetworkConfig, device: Device | undefined): string {
-  if (device === undefined) return source.text;
-  const edits = { deviceID: JSON.stringify(device.id), pciBusID: JSON.stringify(device.id) };
-  if (!isList) return source.with(edits).text;
-  return source.with({ plugins: `[${plugins.map(({ config }) => config.with(edits).text).join(',')}]` }).text;
+/**
+ * The configuration that Multus runs for DEL: with the arguments and the result of ADD in it, since Multus itself knows
+ * neither port mappings, bandwidth, `cni-args` nor what is not in libcni's cache. A plugin that never started keeps
+ * its own text.
+ */
+function bytesForMultus(network: NetworkConfig, attachment: JournalAttachment): string {
+  const stdins = network.plugins.map(({ config }, i) =>
+    stdinForDel(attachment.steps[i]?.stdin ?? config.text, resultForDel(attachment)),
+  );
+  return network.isList ? network.source.with({ plugins: `[${stdins.join(',')}]` }).text : (stdins[0] ?? '');
 }
 
 /** The part of a delegate that Multus reads to delete it. */
@@ -120,7 +131,7 @@ function multusFields(attachment: JournalAttachment): Record<string, unknown> {
     ...(attachment.requestedMac === '' ? {} : { macRequest: attachment.requestedMac }),
     ...(attachment.requestedIps.length === 0 ? {} : { ipRequest: attachment.requestedIps }),
     ...(device === undefined ? {} : { deviceID: device.id, resourceName: device.resourceName }),
-    Bytes: Buffer.from(withDevice(network, device)).toString('base64'),
+    Bytes: Buffer.from(bytesForMultus(network, attachment)).toString('base64'),
   };
 }
 
@@ -145,8 +156,8 @@ function problemText(path: string, problem: string): string {
 
 /**
  * Read a file's text.
- * @throws DamagedRecordError (105) when it is not JSON or its checksum is wrong; CniError 105 when another program or
- *   a later version wrote it.
+ * @throws DamagedRecordError (105) when it is not JSON, no record or its checksum is wrong; CniError 105 when a later
+ *   version wrote it.
  */
 export function parseRecord(text: string, path: string): JournalRecord {
   let entries: unknown;
@@ -159,8 +170,8 @@ export function parseRecord(text: string, path: string): JournalRecord {
   const own = (Array.isArray(entries) ? entries : []).map((entry) => entry?.multusNative);
   const head = own[0] ?? undefined;
   if (head === undefined) {
-    const problem = 'it was not written by multus-native; use the program that wrote it';
-    throw new CniError(CniCode.stateFailure, problemText(path, problem));
+    const problem = 'it names no attachment of multus-native or of Multus';
+    throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem));
   }
   if (head.schema !== SCHEMA) {
     const problem = `its schema is ${head.schema}, this version knows ${SCHEMA}; use the version that wrote it`;

@@ -1,12 +1,20 @@
-/** The journal on disk: `<cniDir>/<containerID>`, one file per container, always whole. */
+/**
+ * The journal on disk: `<cniDir>/<containerID>`, one file per container, always whole. What Multus left there is found
+ * under the same names.
+ */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isIP } from 'node:net';
+import { dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
-import { formatRecord, type JournalRecord, parseRecord } from './journal-record.ts';
+import type { MultusConfig } from '../pod/multus-config.ts';
+import { type ForeignFile, parseForeignRecord } from './foreign-record.ts';
+import { ForeignRecord } from './foreign-state.ts';
+import { DamagedRecordError, formatRecord, type JournalRecord, parseRecord } from './journal-record.ts';
+import { readCachedAttachments } from './libcni-cache.ts';
 
-/** Multus keeps a folder of this name in the same directory. */
-const RESERVED_NAMES = ['results'];
+/** Multus keeps libcni's result cache in a folder of this name in the same directory. */
+const RESULTS = 'results';
 
 function stateError(action: string, path: string, error: unknown): CniError {
   return new CniError(CniCode.stateFailure, `Cannot ${action} journal file ${path}: ${(error as Error).message}`, {
@@ -14,16 +22,50 @@ function stateError(action: string, path: string, error: unknown): CniError {
   });
 }
 
+/** undefined when there is no such file. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw stateError('read', path, error);
+  }
+}
+
+/**
+ * Not a record: host-local keeps the addresses of a network called "multus" where the TKE fork keeps its state, one
+ * file per address.
+ */
+function isReservation(directory: string, name: string): boolean {
+  if (isIP(name) === 0 && name !== 'lock' && !name.startsWith('last_reserved_ip.')) return false;
+  return !(readIfThere(join(directory, name)) ?? '').startsWith('[');
+}
+
+/** Names of the records' files. */
+function recordsIn(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && !isReservation(directory, entry.name))
+      .map((entry) => entry.name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw stateError('list', directory, error);
+  }
+}
+
 /** The journal of one state directory. Every method that touches a container wants its lock held. */
 export class Journal {
   readonly directory: string;
+  private readonly legacyDirectory: string;
 
-  constructor(directory: string) {
+  /** @param legacyDirectory where the TKE fork kept its state when that is another directory, else '' */
+  constructor(directory: string, legacyDirectory = '') {
     this.directory = directory;
+    this.legacyDirectory = legacyDirectory;
   }
 
   path(containerId: string): string {
-    if (RESERVED_NAMES.includes(containerId)) {
+    if (containerId === RESULTS) {
       throw new CniError(
         CniCode.invalidEnvironment,
         `Cannot use CNI_CONTAINERID "${containerId}": it is the name of a folder in ${this.directory}`,
@@ -32,17 +74,49 @@ export class Journal {
     return join(this.directory, containerId);
   }
 
-  /** undefined when there is none. @throws CniError 105 when it cannot be read or used. */
-  read(containerId: string): JournalRecord | undefined {
-    const path = this.path(containerId);
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw stateError('read', path, error);
+  /** The file of a container: ours, else the one in the legacy directory. */
+  private locate(containerId: string): { path: string; text: string } | undefined {
+    const own = this.path(containerId);
+    const legacy = this.legacyDirectory === '' ? [] : [join(this.legacyDirectory, containerId)];
+    for (const path of [own, ...legacy]) {
+      const text = readIfThere(path);
+      if (text !== undefined) return { path, text };
     }
-    return parseRecord(text, path);
+    return undefined;
+  }
+
+  /**
+   * What is known of a container, whoever attached it; undefined when nothing is.
+   * @throws CniError 105 when it cannot be read or used; DamagedRecordError when that will never be otherwise
+   */
+  find(containerId: string): JournalRecord | ForeignRecord | undefined {
+    const found = this.locate(containerId);
+    if (found === undefined) return this.findCached(containerId);
+    const { path, text } = found;
+    try {
+      const file = parseForeignRecord(text, path);
+      return file === undefined ? parseRecord(text, path) : this.findCached(containerId, { path, file });
+    } catch (error) {
+      // A damaged file does not hide what libcni kept beside it.
+      const problems = error instanceof DamagedRecordError ? [error.message] : undefined;
+      const rest = problems && this.findCached(containerId, { path, file: { isTke: false, delegates: [], problems } });
+      if (rest === undefined || rest.cached.length === 0) throw error;
+      return rest;
+    }
+  }
+
+  /** What libcni kept of a container, and its file where there is one; undefined when there is neither. */
+  private findCached(containerId: string, file?: { path: string; file: ForeignFile }): ForeignRecord | undefined {
+    const cached = readCachedAttachments(join(this.directory, RESULTS), containerId);
+    if (file !== undefined) return new ForeignRecord(containerId, cached, file);
+    return cached.length === 0 ? undefined : new ForeignRecord(containerId, cached);
+  }
+
+  /** Our own record of a container. @throws as find, and CniError 105 when another program attached it */
+  read(containerId: string): JournalRecord | undefined {
+    const found = this.find(containerId);
+    if (!(found instanceof ForeignRecord)) return found;
+    throw new CniError(CniCode.stateFailure, `Cannot use container ${containerId}: ${found.program} attached it`);
   }
 
   /** Write a record so that it is on disk, whole, when the promise settles. @throws CniError 105 */
@@ -76,10 +150,11 @@ export class Journal {
     }
   }
 
-  /** Put a damaged file out of the way, under a name that no container has. @returns its new path */
-  setAside(containerId: string): string {
-    const path = this.path(containerId);
-    const aside = join(this.directory, `.damaged-${containerId}-${Date.now()}`);
+  /** Put a damaged file out of the way, under a name that no container has. @returns its new path, if there was one */
+  setAside(containerId: string): string | undefined {
+    const path = this.locate(containerId)?.path;
+    if (path === undefined) return undefined;
+    const aside = join(dirname(path), `.damaged-${containerId}-${Date.now()}`);
     try {
       renameSync(path, aside);
       return aside;
@@ -88,16 +163,15 @@ export class Journal {
     }
   }
 
-  /** Container IDs with a file, by name. */
+  /** IDs of the containers of which anything is known, by name. */
   list(): string[] {
-    try {
-      return readdirSync(this.directory, { withFileTypes: true })
-        .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
-        .map((entry) => entry.name)
-        .sort();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw stateError('list', this.directory, error);
-    }
+    const legacy = this.legacyDirectory === '' ? [] : recordsIn(this.legacyDirectory);
+    const cached = readCachedAttachments(join(this.directory, RESULTS)).map(({ containerId }) => containerId);
+    return [...new Set([...recordsIn(this.directory), ...legacy, ...cached])].sort();
   }
+}
+
+/** The journal that a configuration names. */
+export function journalOf({ cniDir, legacyCniDir }: MultusConfig): Journal {
+  return new Journal(cniDir, legacyCniDir);
 }

@@ -15,6 +15,15 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+/** What another program's files do not say: it comes from a request for the same state directory. */
+export interface Adopter {
+  config: MultusConfig;
+  /** `name` of the multus configuration. */
+  name: string;
+  /** binDir, then CNI_PATH. */
+  path: string[];
+}
+
 /** What a door (daemon, standalone program) gives with a request. */
 export interface OperationContext {
   door: Door;
@@ -24,8 +33,11 @@ export interface OperationContext {
   runner: (searchPath: readonly string[]) => DelegateRunner;
   openSource: OpenSource;
   log: Log;
-  /** Told of the configuration's state directory before anything is written to it. */
-  onStateDirectory?: (cniDir: string) => void;
+  /**
+   * Told of a request's state directory before anything is written to it, and of the configuration where that is
+   * certain to be whole.
+   */
+  onStateDirectory?: (cniDir: string, adopter: Adopter | undefined) => void;
   /** Aborted when the caller is gone or a DEL ends this operation. */
   signal: AbortSignal;
   /** Fails when the caller is gone, also where `signal` will tell that only later. */
@@ -85,6 +97,10 @@ export function lockRequest({ config, request, door, budget, confirm }: Operatio
 }
 
 /** Where plugins are looked for: binDir, then CNI_PATH. Also the CNI_PATH that delegates get. */
-export function searchPath(operation: Operation): string[] {
+export function searchPath(operation: Pick<Operation, 'config' | 'request'>): string[] {
   return [...new Set([operation.config.binDir, ...operation.request.path])];
+}
+
+export function adopterOf(operation: Pick<Operation, 'config' | 'request'>): Adopter {
+  return { config: operation.config, name: operation.request.name, path: searchPath(operation) };
 }

@@ -6,14 +6,20 @@ import type { OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { bootId } from '../node/boot-id.ts';
+import { adopt } from './adopt.ts';
+import { ForeignRecord } from './foreign-state.ts';
 import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
-import { isNetnsGone, undoRecord } from './undo-record.ts';
+import { type Adopter, type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
+import { isForeignNetnsGone, isNetnsGone, NO_NETNS } from './record-netns.ts';
+import { undoForeign } from './undo-foreign.ts';
+import { undoRecord } from './undo-record.ts';
 
 export interface ReconcileOptions {
   cniDir: string;
+  /** What is needed for containers that Multus attached; undefined when no request has said it yet. */
+  adopter?: Adopter | undefined;
   runner: (searchPath: readonly string[]) => DelegateRunner;
   openSource: OpenSource;
   log: Log;
@@ -23,8 +29,20 @@ export interface ReconcileOptions {
 /** How long an operation on a container may hold it up. */
 const LOCK_WAIT_MS = 100;
 
-/** Why attachments of a record must go, and which; undefined when it is in order. */
-function reasonToDetach(record: JournalRecord): { reason: string; attachments: JournalAttachment[] } | undefined {
+/** What must go, and why; of another program's record it is all of it. */
+interface Finding {
+  reason: string;
+  attachments: JournalAttachment[];
+}
+
+/**
+ * Why attachments of a record must go, and which; undefined when it is in order. What another program attached is its own
+ * affair, or a DEL's, until its namespace is gone.
+ */
+function reasonToDetach(record: JournalRecord | ForeignRecord): Finding | undefined {
+  if (record instanceof ForeignRecord) {
+    return isForeignNetnsGone(record) ? { reason: 'its network namespace is gone', attachments: [] } : undefined;
+  }
   const { attachments } = record;
   if (record.bootId !== bootId()) return { reason: 'the node was rebooted since', attachments };
   if (!record.complete) return { reason: 'its ADD never ended', attachments };
@@ -54,17 +72,30 @@ export class RetryTimes {
 }
 
 async function reconcileOne(containerId: string, journal: Journal, options: ReconcileOptions): Promise<Error[]> {
-  const { cniDir, log } = options;
+  const { cniDir, adopter, log } = options;
   // An operation that is under way will see to it: its lock is not waited for.
   const noWait = AbortSignal.any([options.signal, AbortSignal.timeout(LOCK_WAIT_MS)]);
   return withinBudget(options.signal, UNDO_BUDGET_MS, `undoing container ${containerId}`, (signal) =>
     withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal: noWait }, async () => {
-      const record = journal.read(containerId); // anew: under the lock nobody changes it any more
+      const record = journal.find(containerId); // anew: under the lock nobody changes it any more
       const found = record === undefined ? undefined : reasonToDetach(record);
       if (record === undefined || found === undefined) return [];
-      log.warn({ container: containerId, pod: record.pod, reason: found.reason }, 'detaching');
-      const undoing = { runner: options.runner(record.path), trace: {}, signal, log, openSource: options.openSource };
-      return undoRecord(record, journal, undoing, found.attachments);
+      const { runner, openSource } = options;
+      if (!(record instanceof ForeignRecord)) {
+        log.warn({ container: containerId, pod: record.pod, reason: found.reason }, 'detaching');
+        const undoing = { runner: runner(record.path), trace: {}, signal, log, openSource };
+        return undoRecord(record, journal, undoing, found.attachments);
+      }
+      if (adopter === undefined) return [];
+      log.warn({ container: containerId, reason: found.reason }, 'detaching');
+      const adopted = adopt(record, adopter, { netns: NO_NETNS });
+      return undoForeign(record, adopted, journal, {
+        runner: runner(adopter.path),
+        trace: {},
+        signal,
+        log,
+        openSource,
+      });
     }),
   );
 }
@@ -80,10 +111,10 @@ function listContainers(journal: Journal, log: Log): string[] {
 
 /** Go through the journal once. Never throws: what fails is logged and tried again later. */
 export async function reconcile(options: ReconcileOptions, retries: RetryTimes): Promise<void> {
-  const journal = new Journal(options.cniDir);
+  const journal = new Journal(options.cniDir, options.adopter?.config.legacyCniDir);
   for (const containerId of listContainers(journal, options.log).filter((id) => retries.due(id))) {
     try {
-      const record = journal.read(containerId);
+      const record = journal.find(containerId);
       if (record === undefined || reasonToDetach(record) === undefined) continue;
       const errors = await reconcileOne(containerId, journal, options);
       if (errors.length > 0) retries.failed(containerId);

@@ -1,63 +1,14 @@
 /** Detach what the journal has of one container, all of it or a part, and keep or remove its record accordingly. */
-import { statSync } from 'node:fs';
-import { parse } from 'node:path';
 import type { OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
-import { bootId } from '../node/boot-id.ts';
-import { Netns, sameNetns } from '../node/netns.ts';
+import type { Netns } from '../node/netns.ts';
 import { type DetachOptions, detachAll } from './detach.ts';
 import type { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import type { Log } from './operation.ts';
 import { clearStatus, republishStatus } from './pod-status.ts';
+import { openRecordNetns } from './record-netns.ts';
 import { replanDefaultRoutes } from './replan-routes.ts';
-
-/** System errors that say what lies at the path; any other (EMFILE, EACCES, …) says nothing of the namespace. */
-const TELLING = ['ENOENT', 'ENOTDIR', 'EINVAL'];
-
-/**
- * The namespace at a path; undefined when none is there, or the host's own.
- * @throws CniError 8 when it cannot be told
- */
-export function openIfThere(path: string): Netns | undefined {
-  try {
-    return Netns.open(path);
-  } catch (error) {
-    const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
-    if (code !== undefined && !TELLING.includes(code)) throw error;
-    return undefined;
-  }
-}
-
-/**
- * The record's namespace, when it still is the one that the ADD worked on. A path that is gone, belongs to another
- * namespace by now or to the host is none: delegates then get an empty CNI_NETNS (CNI spec, DEL), so that none of
- * them ever works on a namespace that is not the container's.
- * @throws CniError 8 when it cannot be told
- */
-export function openRecordNetns(record: JournalRecord): Netns | undefined {
-  const netns = record.bootId === bootId() ? openIfThere(record.netnsPath) : undefined;
-  if (netns === undefined || sameNetns(netns.identity, record.netns)) return netns;
-  netns.close();
-  return undefined;
-}
-
-/**
- * Is the record's namespace certainly gone? Only when its folder is there and the path is not, or when another network
- * namespace lies there: a daemon that does not see the node's namespaces (a missing mount, an empty file in its place)
- * must not take every pod for dead.
- */
-export function isNetnsGone(record: JournalRecord): boolean {
-  if (record.bootId !== bootId()) return true;
-  if (statSync(parse(record.netnsPath).dir, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
-  try {
-    const netns = Netns.open(record.netnsPath);
-    netns.close();
-    return !sameNetns(netns.identity, record.netns);
-  } catch (error) {
-    return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-  }
-}
 
 export interface UndoOptions extends Omit<DetachOptions, 'netns'> {
   openSource: OpenSource;

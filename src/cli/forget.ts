@@ -1,6 +1,8 @@
 /** `multus forget`: drop a container from the journal, for an attachment whose plugin can never detach it. */
+import { ForeignRecord } from '../attach/foreign-state.ts';
 import { Journal } from '../attach/journal.ts';
 import { withContainerLock } from '../attach/locks.ts';
+import { CniError } from '../cni/errors.ts';
 
 export interface ForgetOptions {
   cniDir: string;
@@ -19,6 +21,17 @@ function findContainer(journal: Journal, prefix: string): string {
   throw new Error(`Cannot forget "${prefix}": in ${journal.directory} ${what}`);
 }
 
+/** What another program left of the container; a file that cannot be read is forgotten all the same. */
+function foreignRecord(journal: Journal, containerId: string): ForeignRecord | undefined {
+  try {
+    const found = journal.find(containerId);
+    return found instanceof ForeignRecord ? found : undefined;
+  } catch (error) {
+    if (error instanceof CniError) return undefined;
+    throw error;
+  }
+}
+
 /**
  * @param prefix of the container's ID, as `multus ps` shows it
  * @returns what to print
@@ -28,6 +41,9 @@ export async function forget(prefix: string, options: ForgetOptions): Promise<st
   const containerId = findContainer(journal, prefix);
   const signal = AbortSignal.timeout(WAIT_MS);
   const lock = { cniDir: options.cniDir, command: 'forget', door: 'standalone', signal } as const;
-  await withContainerLock(containerId, lock, async () => journal.remove(containerId));
+  await withContainerLock(containerId, lock, async () => {
+    foreignRecord(journal, containerId)?.remove();
+    journal.remove(containerId);
+  });
   return `forgot ${containerId}; what its plugins left, links or addresses, is not detached by anybody now\n`;
 }

@@ -1,7 +1,10 @@
 /** `multus ps`: what the journal says is attached on this node, and what could not be detached. */
 import { existsSync } from 'node:fs';
+import { adopt } from '../attach/adopt.ts';
+import { ForeignRecord } from '../attach/foreign-state.ts';
 import { Journal } from '../attach/journal.ts';
 import type { JournalAttachment, JournalRecord } from '../attach/journal-record.ts';
+import { NO_NETNS } from '../attach/record-netns.ts';
 import { parseResult } from '../cni/result.ts';
 import { formatTable } from './table.ts';
 
@@ -10,7 +13,7 @@ export interface PsOptions {
   json?: boolean;
 }
 
-/** A journal file that cannot be read, beside those that can. */
+/** A file, or a part of one, that cannot be read, beside those that can. */
 interface Unreadable {
   containerId: string;
   problem: string;
@@ -37,13 +40,26 @@ function addressesOf({ result, network, cniVersion }: JournalAttachment): string
   }
 }
 
-function rowsOf(record: JournalRecord): string[][] {
+/** A record, and who made it when that was not us. */
+interface Listed {
+  record: JournalRecord;
+  attachedBy?: string;
+}
+
+function stateOf(attachment: JournalAttachment, { record, attachedBy }: Listed): string {
+  const { state } = attachment;
+  if (attachedBy !== undefined) return `${attachment.result === '' ? 'unknown' : state} (by ${attachedBy})`;
+  return record.complete || state === 'detaching' ? state : `${state} (unfinished ADD)`;
+}
+
+function rowsOf(listed: Listed): string[][] {
+  const { record } = listed;
   return record.attachments.map((attachment) => [
     record.containerId.slice(0, 13),
     record.pod || '-',
     attachment.network,
     attachment.ifName,
-    record.complete || attachment.state === 'detaching' ? attachment.state : `${attachment.state} (unfinished ADD)`,
+    stateOf(attachment, listed),
     addressesOf(attachment),
     attachment.link?.mac || '-',
     age(record.createdAt),
@@ -54,12 +70,18 @@ function rowsOf(record: JournalRecord): string[][] {
 /** @returns what to print, and the exit code: 1 when a file could not be read */
 export function ps(options: PsOptions): { output: string; errors: string; exitCode: number } {
   const journal = new Journal(options.cniDir);
-  const records: JournalRecord[] = [];
+  const records: Listed[] = [];
   const unreadable: Unreadable[] = [];
   for (const containerId of journal.list()) {
     try {
-      const record = journal.read(containerId);
-      if (record !== undefined) records.push(record);
+      const found = journal.find(containerId);
+      if (found instanceof ForeignRecord) {
+        const { record, lost } = adopt(found, undefined, { netns: NO_NETNS });
+        records.push({ record, attachedBy: found.program });
+        unreadable.push(...lost.map((problem) => ({ containerId, problem })));
+      } else if (found !== undefined) {
+        records.push({ record: found });
+      }
     } catch (error) {
       unreadable.push({ containerId, problem: (error as Error).message });
     }
@@ -67,7 +89,8 @@ export function ps(options: PsOptions): { output: string; errors: string; exitCo
   const headings = ['CONTAINER', 'POD', 'NETWORK', 'IFNAME', 'STATE', 'ADDRESSES', 'MAC', 'AGE', 'REMARKS'];
   const exitCode = unreadable.length > 0 ? 1 : 0;
   if (options.json === true) {
-    return { output: `${JSON.stringify({ containers: records, unreadable }, null, 2)}\n`, errors: '', exitCode };
+    const containers = records.map(({ record, ...attachedBy }) => ({ ...record, ...attachedBy }));
+    return { output: `${JSON.stringify({ containers, unreadable }, null, 2)}\n`, errors: '', exitCode };
   }
   const output = records.length === 0 ? '' : formatTable(headings, records.flatMap(rowsOf));
   const where = existsSync(options.cniDir) ? options.cniDir : `${options.cniDir} does not exist`;

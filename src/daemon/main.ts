@@ -53,9 +53,12 @@ async function run(options: Options): Promise<void> {
 
   const retries = new RetryTimes();
   const reconcileAll = async (): Promise<void> => {
-    for (const cniDir of requests.stateDirectories) {
+    for (const [cniDir, adopter] of requests.stateDirectories) {
       const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: delegateEnv });
-      await reconcile({ cniDir, runner, openSource: requests.openSource, log, signal: ending.signal }, retries);
+      await reconcile(
+        { cniDir, adopter, runner, openSource: requests.openSource, log, signal: ending.signal },
+        retries,
+      );
     }
   };
 

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { type Answer, answerHotplug, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
 import { parseHotplugRequest } from '../attach/hotplug-request.ts';
-import type { OperationContext } from '../attach/operation.ts';
+import type { Adopter, OperationContext } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
@@ -44,8 +44,8 @@ const LANES: Record<CniRequest['command'], Lane> = {
 };
 
 export class Requests {
-  /** State directories that requests named: the reconciler looks after them. */
-  readonly stateDirectories: Set<string>;
+  /** State directories that requests named, and what the last one said of them: the reconciler looks after them. */
+  readonly stateDirectories: Map<string, Adopter | undefined>;
   /** Shared by all requests: what is read of a cluster is read once. */
   readonly openSource = createSources();
   private readonly nodeKeys: RawObject;
@@ -62,7 +62,7 @@ export class Requests {
     this.nodeKeys = nodeKeys;
     this.nodeConfig = parseNodeKeys(nodeKeys);
     this.lanes = new Lanes(lanes);
-    this.stateDirectories = new Set(stateDirectories);
+    this.stateDirectories = new Map(stateDirectories.map((cniDir) => [cniDir, undefined]));
   }
 
   get active(): number {
@@ -113,7 +113,9 @@ export class Requests {
       runner: caller.runner,
       openSource: this.openSource,
       log,
-      onStateDirectory: (cniDir) => this.stateDirectories.add(cniDir),
+      onStateDirectory: (cniDir, adopter) => {
+        this.stateDirectories.set(cniDir, adopter ?? this.stateDirectories.get(cniDir));
+      },
       signal: AbortSignal.any([caller.signal, ending.signal]),
       confirm: caller.confirm,
     };

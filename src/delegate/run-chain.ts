@@ -50,8 +50,11 @@ export async function addChain(
   return result;
 }
 
-/** A result that cannot be put into the configuration (nested too deep) is left out: DEL must go on without. */
-function stdinForDel(stdin: string, prevResult: string | undefined): string {
+/**
+ * What a plugin gets for DEL. A result that cannot be put into the configuration (nested too deep) is left out: DEL
+ * must go on without.
+ */
+export function stdinForDel(stdin: string, prevResult: string | undefined): string {
   try {
     return withPrevResult(stdin, prevResult);
   } catch {

@@ -202,7 +202,10 @@ export function parseConfigForDel(config: RawObject): MultusConfig {
     return parseMultusConfig(config);
   } catch {
     const needed = KEYS_FOR_DEL.map((key) => [key, config.raw(key)]).filter(([, raw]) => raw !== undefined);
-    return parseNodeKeys(RawObject.parse('{}', WHAT).with(Object.fromEntries(needed)));
+    // Where nothing else says whose configuration it is, the TKE fork's state is looked for, too.
+    const mayBeTke = !['cniDir', 'delegates', 'clusterNetwork'].some((key) => config.has(key));
+    const keys = parseNodeKeys(RawObject.parse('{}', WHAT).with(Object.fromEntries(needed)));
+    return { ...keys, legacyCniDir: mayBeTke ? TKE_CNI_DIR : '' };
   }
 }
 

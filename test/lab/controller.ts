@@ -1,10 +1,9 @@
 /** Multus's dynamic networks controller, as far as the daemon can see it: its requests to `POST /delegate`. */
 import { writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { Lab } from './lab.ts';
-import { until } from './process.ts';
+import { type HttpCall, type HttpReply, send } from './post.ts';
 
 export interface PlugCall {
   /** CNI_IFNAME. */
@@ -20,42 +19,24 @@ export interface PlugCall {
   onSent?: (hangUp: () => void) => void;
 }
 
-export interface HttpReply {
-  status: number;
-  body: string;
+export interface DelegateReply extends HttpReply {
   /** The body as JSON, undefined when it is none. */
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into results and errors
   json: any;
 }
 
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Send a body as it is. */
-export function postDelegate(
-  lab: Lab,
-  body: string,
-  method = 'POST',
-  onSent?: (hangUp: () => void) => void,
-): Promise<HttpReply> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath: lab.socketPath, path: '/delegate', method }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk) => {
-        text += chunk;
-      });
-      response.on('end', () => {
-        let json: unknown;
-        try {
-          json = JSON.parse(text);
-        } catch {
-          json = undefined;
-        }
-        resolve({ status: response.statusCode ?? 0, body: text, json });
-      });
-    });
-    sent.on('error', reject);
-    onSent?.(() => sent.destroy());
-    sent.end(body);
-  });
+export async function postDelegate(lab: Lab, body: string, call: Partial<HttpCall> = {}): Promise<DelegateReply> {
+  const reply = await send(lab, { path: '/delegate', body, ...call });
+  return { ...reply, json: parseJson(reply.body) };
 }
 
 /** The body that the controller sends: the sandbox and its namespace by CRI, the pod by its API object. */
@@ -77,8 +58,8 @@ export function delegateBody(lab: Lab, command: string, call: PlugCall = {}): st
   });
 }
 
-export function delegate(lab: Lab, command: string, call: PlugCall = {}): Promise<HttpReply> {
-  return postDelegate(lab, delegateBody(lab, command, call), 'POST', call.onSent);
+export function delegate(lab: Lab, command: string, call: PlugCall = {}): Promise<DelegateReply> {
+  return postDelegate(lab, delegateBody(lab, command, call), { onSocket: call.onSent });
 }
 
 /** Start the daemon as the node has it: what `POST /delegate` goes by is in its own file. */
@@ -89,7 +70,7 @@ export async function startNodeDaemon(lab: Lab, keys: Record<string, unknown> = 
 }
 
 /** Success of ADD: a result that the controller can read, never null. @returns it */
-export function assertPlugged({ status, body, json }: HttpReply): HttpReply['json'] {
+export function assertPlugged({ status, body, json }: DelegateReply): DelegateReply['json'] {
   assert.is(status, 200, body);
   assert.equal(Object.keys(json), ['Result']);
   assert.is(json.Result.cniVersion, '1.1.0');
@@ -102,12 +83,8 @@ export function assertDone({ status, body }: HttpReply): void {
 }
 
 /** A CNI error object with this code, whose message has all of `parts`. */
-export function assertRefused({ status, body, json }: HttpReply, code: number, ...parts: string[]): void {
+export function assertRefused({ status, body, json }: DelegateReply, code: number, ...parts: string[]): void {
   assert.is(status, 400, body);
   assert.equal([json?.code, typeof json?.msg, json?.cniVersion], [code, 'string', '1.1.0'], body);
   for (const part of parts) assert.ok(json.msg.includes(part), `message must have ${part}: ${json.msg}`);
 }
-
-/** Wait until the daemon has logged that. */
-export const logged = (lab: Lab, text: string): Promise<void> =>
-  until(`the daemon logs "${text}"`, () => lab.daemonLog.includes(text));

@@ -112,6 +112,7 @@ const DAMAGES: { what: string; damage: string[]; facts: string[] }[] = [
 ];
 for (const { what, damage, facts } of DAMAGES) {
   // Whoever runs CHECK would take a broken pod for a healthy one, or not learn what is broken.
+  // Multus's weak point 3: CHECK ignores the networks that the pod asked for.
   eachDoor(`CHECK succeeds, and then names ${what}`, async (lab) => {
     await makeFourNetworks(lab);
     const { call } = await addPod(lab, 1);
@@ -259,18 +260,22 @@ esac
 }
 
 // Nodes that cannot attach pods would get pods.
-eachDoor('STATUS passes on what the default network says', async (lab) => {
+eachDoor('STATUS passes on what any of the node’s networks says, with its own code', async (lab) => {
   lab.config['cniVersion'] = '1.1.0';
   lab.config['delegates'] = [fakeNetwork(lab, 'fine')];
   assertSilent(await lab.cni('STATUS'));
   const sick = fakeNetwork(lab, 'sick', `echo '{"cniVersion":"1.1.0","code":50,"msg":"no uplink"}'; exit 1`);
   lab.config['delegates'] = [sick];
   assertError(await lab.cni('STATUS'), 50, 'no uplink', '"sick"');
+  const cutOff = fakeNetwork(lab, 'cut-off', `echo '{"cniVersion":"1.1.0","code":51,"msg":"no route"}'; exit 1`);
+  lab.config['delegates'] = [fakeNetwork(lab, 'fine'), cutOff]; // each pod gets both
+  assertError(await lab.cni('STATUS'), 51, 'no route', '"cut-off"');
   lab.config['cniVersion'] = '1.0.0';
   assertError(await lab.cni('STATUS'), 1, 'STATUS', '1.1.0');
 });
 
 // The node would keep the addresses of dead pods, or take those of living ones.
+// Multus's weak point 2: GC is a no-op.
 eachDoor(
   'GC collects what is not valid, keeps the rest, and tells plugins which attachments are valid',
   async (lab) => {

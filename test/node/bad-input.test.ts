@@ -113,6 +113,7 @@ eachDoor('a malformed stdin is refused', async (lab) => {
   ]);
 });
 
+// Multus's weak point 18: any container ID becomes the name of a file, and "results" is the name of a folder.
 eachDoor('a wrong environment is refused', async (lab) => {
   await lab.addNetns('pod1');
   const variable = (name: string, value: string | undefined, ...message: string[]): Mistake => ({

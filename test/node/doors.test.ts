@@ -2,7 +2,6 @@
 // Two doors, one node: the daemon may be there, be killed, hang, come back, and no pod may notice; whoever ends an
 // operation, nothing of it goes on.
 import { constants, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,6 +9,7 @@ import { eachDoor, inLab } from '../lab/doors.ts';
 import { EMPTY_RESULT, Fakes } from '../lab/fakes.ts';
 import { assertFourLinks, makeFourNetworks, makePod } from '../lab/four-networks.ts';
 import type { CniCall, CniReply, Lab } from '../lab/lab.ts';
+import { post } from '../lab/post.ts';
 import { must, until } from '../lab/process.ts';
 import { assertClean, assertError, assertResult, assertSilent } from '../lab/spec.ts';
 
@@ -370,30 +370,6 @@ eachDoor('delegates get the trace context and the environment of the runtime, an
     });
   }
 });
-
-interface HttpReply {
-  status: number;
-  body: string;
-}
-
-/** What Multus's own shim sends. */
-function post(lab: Lab, env: Record<string, string>, onSocket?: (end: () => void) => void): Promise<HttpReply> {
-  const body = JSON.stringify({ env, config: Buffer.from(JSON.stringify(lab.config)).toString('base64') });
-  return new Promise((resolve, reject) => {
-    const options = { socketPath: lab.socketPath, path: '/cni', method: 'POST' };
-    const sent = request(options, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
-    });
-    sent.on('error', reject);
-    onSocket?.(() => sent.destroy());
-    sent.end(body);
-  });
-}
 
 function cniEnv(lab: Lab, command: string): Record<string, string> {
   return {

@@ -16,7 +16,8 @@ import {
 } from '../lab/controller.ts';
 import { inLab } from '../lab/doors.ts';
 import { claimLink, EMPTY_RESULT, Fakes, fail, makeLink, removeLink } from '../lab/fakes.ts';
-import { type CniCall, DIST, Lab } from '../lab/lab.ts';
+import { ForeignPod } from '../lab/foreign.ts';
+import { type CniCall, DIST, Lab, referencePlugins } from '../lab/lab.ts';
 import { must, until } from '../lab/process.ts';
 import { assertClean, assertError, assertResult, assertSilent } from '../lab/spec.ts';
 
@@ -284,7 +285,49 @@ inLab('DEL of an interface that is in no journal runs the plugins that the reque
   await assertClean(lab, 'pod1');
 });
 
-// And a pod that somebody else attached has no record: its interface would outlive it.
+/** A pod as Multus 4.3 left it: eth0 and net1, in its own files. */
+async function multusPod(lab: Lab): Promise<CniCall> {
+  await lab.addNetns('pod1');
+  lab.manifest('pod.yaml', lab.podManifest('pod1', ''));
+  const foreign = new ForeignPod(lab, 'multus-4.3.0-static');
+  await foreign.attach();
+  foreign.write();
+  return { args: lab.podArgs('pod1') };
+}
+
+inLab('DEL of what Multus plugged in runs the plugins as Multus did, and leaves the rest to its files', async (lab) => {
+  await startNodeDaemon(lab, { cniDir: lab.stateDir, binDir: referencePlugins() });
+  const call = await multusPod(lab);
+  const config = { cniVersion: '1.0.0', name: 'lan', type: 'bridge', bridge: 'other0' };
+  assert.equal(lab.reservations().length, 2);
+  assertDone(await delegate(lab, 'CHECK', { config, ifName: 'net1' }));
+  assertRefused(await delegate(lab, 'DEL', { config, ifName: 'eth0' }), 4, 'default network "lab-default"');
+  for (let i = 0; i < 2; i++) assertDone(await delegate(lab, 'DEL', { config, ifName: 'net1' }));
+  assert.equal(await names(lab), ['eth0']);
+  assert.equal(lab.reservations().length, 1, 'its address is free: the configuration was that of Multus');
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
+inLab('a network is plugged into a pod that Multus attached, and all of it goes with its DEL', async (lab) => {
+  const fakes = new Fakes(lab);
+  await startNodeDaemon(lab, { cniDir: lab.stateDir });
+  const call = await multusPod(lab);
+  const before = lab.stateFiles();
+  const env = { CNI_PATH: referencePlugins() };
+  const taken = await delegate(lab, 'ADD', { config: fakes.plugin('good', LINK), ifName: 'net1' });
+  assertRefused(taken, 104, 'interface "net1"');
+  assert.equal(lab.stateFiles(), before, 'what is refused changes nothing');
+  assertPlugged(await delegate(lab, 'ADD', { config: fakes.plugin('good', LINK), env }));
+  assert.equal(await names(lab), ['eth0', 'hot0', 'net1']);
+  assert.equal(lab.stateFiles().length, 1, 'the record is ours now');
+  assertSilent(await lab.cni('CHECK', call));
+  assertDone(await delegate(lab, 'CHECK', { ifName: 'net1' }));
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
+// And a pod of which nothing is known has no record: its interface would outlive it.
 inLab('what is plugged into a container that we did not attach goes with its DEL', async (lab) => {
   const fakes = new Fakes(lab);
   await startNodeDaemon(lab, { cniDir: lab.stateDir });
@@ -477,7 +520,7 @@ inLab('a wrong request is refused by the name of its field', async (lab) => {
     ['{"env":{},"config":"%"}', '"config" must be a base64 string'],
   ];
   for (const [body, part] of bodies) assertRefused(await postDelegate(lab, body), 6, part);
-  assert.is((await postDelegate(lab, '', 'GET')).status, 405);
+  assert.is((await postDelegate(lab, '', { method: 'GET' })).status, 405);
   assert.equal(fakes.history(), []);
   assertSilent(await lab.cni('DEL', call));
   await assertClean(lab, 'pod1');

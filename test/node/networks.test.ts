@@ -298,6 +298,7 @@ eachDoor('64 networks are attached in order, and detached in reverse', async (la
 });
 
 // A plugin would work with other values than the pod asked for, or with those of the default network.
+// Multus's weak point 4: port mappings, bandwidth, MAC and addresses are missing on DEL.
 eachDoor('every request of an annotation reaches the plugins that declare it, on ADD and on DEL alike', async (lab) => {
   const fakes = new Fakes(lab);
   const capabilities = Object.fromEntries(

@@ -201,6 +201,7 @@ eachDoor('ADD waits for a plugin that is being replaced', async (lab) => {
   await assertClean(lab, 'pod1');
 });
 
+// Multus's weak point 12: a plugin that is being replaced is taken for one that succeeded and printed nothing.
 eachDoor('ADD undoes itself when a plugin stays busy', async (lab) => {
   const { fakes, call } = await prepare(lab, EMPTY_RESULT);
   const writer = openSync(join(lab.binDir, 'bad'), 'r+');

@@ -19,6 +19,9 @@ function deletion(plugins: FakeRunnerOptions = {}) {
   return { runner, operation, run: () => del(operation) };
 }
 
+/** What the log says of a damaged file. */
+type Fields = { error: string; aside?: string };
+
 const write = (record: JournalRecord) => new Journal(folder.path).write(record);
 const read = () => new Journal(folder.path).read('c0ffee');
 
@@ -66,14 +69,14 @@ test('two delegates that fail are both told, in the order in which they failed',
   assert.is(read()?.attachments.length, 2);
 });
 
-test('a record of another program is left alone: that program must DEL it', async () => {
-  folder.write('c0ffee', '[{"Conf":{},"Bytes":"e30="}]');
-  const { run, runner } = deletion();
-  const { code, message } = await laterRefusal(run);
-  assert.is(code, 105);
-  assert.match(message, 'use the program that wrote it');
-  assert.equal(runner.calls, []);
-  assert.ok(existsSync(folder.at('c0ffee')));
+test('a file of Multus that says nothing of its plugins is damaged: the default network is released', async () => {
+  folder.write('c0ffee', '[{"Conf":{},"Name":"n","Bytes":"e30="}]');
+  const { run, runner, operation } = deletion();
+  await run();
+  assert.equal(runner.calls, ['DEL bridge']);
+  const [fields] = operation.log.of('the journal file is damaged: releasing the default network only') as Fields[];
+  assert.match(fields?.error ?? '', /^Multus attached container c0ffee, nobody can tell what: network "n" on eth0: /);
+  assert.ok(existsSync(fields?.aside ?? ''), 'and kept for a look');
 });
 
 test("a damaged record does not block the pod's end: the default network is released, the file kept", async () => {

@@ -140,6 +140,55 @@ test("a container under another interface name is not the runtime's attachment",
   assert.equal(runner.calls.slice(0, 3), DETACHED);
 });
 
+/** A container that Multus attached: the default network on eth5, and a list. */
+function writeForeign(containerId: string, more: object = {}): void {
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const node = '{"cniVersion":"1.1.0","name":"node","type":"bridge"}';
+  const data = '{"cniVersion":"1.1.0","name":"data","plugins":[{"type":"macvlan"},{"type":"tuning"}]}';
+  const entries = [
+    { Conf: { name: 'node', type: 'bridge' }, ConfList: {}, Name: 'node', Bytes: base64(node) },
+    { Conf: {}, ConfList: {}, Name: 'prod/data', Bytes: base64(data), ...more },
+  ];
+  folder.write(containerId, JSON.stringify(entries));
+}
+
+test('what Multus attached is valid by its container, counts for its plugins, and is collected once it is not', async () => {
+  await write(aContainer('a'));
+  writeForeign('theirs');
+  const living = collection([...valid('a'), { containerID: 'theirs', ifname: 'eth5' }]);
+  await living.run();
+  assert.equal(told(living.runner), [
+    ['bridge', ['a/eth0', 'theirs/eth5']],
+    ['macvlan', ['a/net1', 'theirs/net1']],
+    ['tuning', ['a/net1', 'theirs/net1']],
+  ]);
+  const dead = collection(valid('a'));
+  await dead.run();
+  assert.equal(dead.runner.calls.slice(0, 3), DETACHED);
+  assert.equal(new Journal(folder.path).list(), ['a']);
+});
+
+test('tells no plugin what is valid while not all is known that Multus attached to a living container', async () => {
+  writeForeign('theirs', { Bytes: 'damaged' });
+  const { run, runner } = collection(valid('theirs'));
+  const { code, message } = await laterRefusal(run);
+  assert.is(code, 105);
+  assert.match(message, 'Multus attached container theirs, and not all of it is known: ');
+  assert.equal(runner.calls, []);
+});
+
+// The last pod of a network may have left addresses behind that only its plugin knows of.
+test('after the last container of a network its plugins hear that nothing is valid', async () => {
+  await write(aContainer('dead'));
+  const { run, runner } = collection([]);
+  await run();
+  assert.equal(told(runner), [
+    ['bridge', []],
+    ['macvlan', []],
+    ['tuning', []],
+  ]);
+});
+
 test('containers from before us keep the addresses of the default network', async () => {
   await write(aContainer('a'));
   const { run, runner } = collection(valid('a', 'from-before'));

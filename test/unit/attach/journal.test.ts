@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ForeignRecord } from '../../../src/attach/foreign-state.ts';
 import { Journal } from '../../../src/attach/journal.ts';
 import { formatRecord } from '../../../src/attach/journal-record.ts';
 import { laterRefusal, refusal } from '../cni/refusal.ts';
@@ -65,7 +66,7 @@ test('what cannot be removed or set aside is an error', () => {
   mkdirSync(folder.at('state', 'c0ffee'), { recursive: true });
   const { message } = refusal(() => journal().remove('c0ffee'));
   assert.match(message, `Cannot remove journal file ${folder.at('state', 'c0ffee')}`);
-  assert.match(refusal(() => journal().setAside('absent')).message, /^Cannot set aside journal file .*absent: ENOENT/);
+  assert.match(refusal(() => journal().setAside('c0ffee')).message, /^Cannot read journal file .*c0ffee: EISDIR/);
 });
 
 test('what a crash left of a write is neither read nor listed, and the next write takes its place', async () => {
@@ -123,7 +124,59 @@ test('a file that was set aside keeps its content, and its container has no reco
   folder.write('state/c0ffee', 'damaged');
   const aside = journal().setAside('c0ffee');
   assert.is(journal().read('c0ffee'), undefined);
-  assert.is(readFileSync(aside, 'utf8'), 'damaged');
+  assert.is(readFileSync(aside ?? '', 'utf8'), 'damaged');
+  assert.is(journal().setAside('c0ffee'), undefined, 'there is nothing any more');
+});
+
+/** What the TKE fork writes of one delegate. */
+const TKE = '[{"Conf":{"name":"n","type":"x"},"ConfList":{},"ifnameRequest":"eth0","Bytes":"eyJ0eXBlIjoieCJ9"}]';
+
+// host-local keeps the addresses of a network called "multus" where the TKE fork keeps its state.
+test("host-local's files are no containers, whatever directory they are in", () => {
+  for (const [name, content] of [
+    ['10.0.0.2', 'c1\r\neth0'],
+    ['fd00::2', 'c1'],
+    ['last_reserved_ip.0', '10.0.0.2'],
+    ['lock', ''],
+    ['c1', TKE],
+    ['10.0.0.3', TKE], // a container may have such an ID
+  ] as const) {
+    folder.write(`state/${name}`, content);
+    folder.write(`legacy/${name}`, content);
+  }
+  assert.equal(journal().list(), ['10.0.0.3', 'c1']);
+  assert.equal(new Journal(folder.at('absent'), folder.at('legacy')).list(), ['10.0.0.3', 'c1']);
+});
+
+test('our own record comes before the one in the legacy directory, which is found without it', async () => {
+  folder.write('legacy/c0ffee', TKE);
+  const one = new Journal(folder.at('state'), folder.at('legacy'));
+  const found = one.find('c0ffee');
+  assert.ok(found instanceof ForeignRecord);
+  assert.is(found.program, 'the TKE fork of Multus');
+  assert.is(found.path, folder.at('legacy', 'c0ffee'));
+  const { code, message } = refusal(() => one.read('c0ffee'));
+  assert.equal([code, message], [105, 'Cannot use container c0ffee: the TKE fork of Multus attached it']);
+  await one.write(aRecord());
+  assert.is(one.read('c0ffee')?.pod, 'prod/web');
+  assert.equal(one.list(), ['c0ffee']);
+});
+
+// Multus removes its file also when a delegate's DEL failed: what libcni kept is all there is then.
+test('a container of which only the result cache knows is found and listed', () => {
+  const cached = { kind: 'cniCacheV1', containerId: 'c0ffee', networkName: 'n', ifName: 'eth0', config: '' };
+  folder.write('state/results/n-c0ffee-eth0', JSON.stringify(cached));
+  folder.write('state/results/n-c0ffee-eth1', JSON.stringify({ ...cached, containerId: '../c0ffee' }));
+  folder.write('state/results/n-c0ffee-eth2', '{"kind":');
+  const found = journal().find('c0ffee');
+  assert.ok(found instanceof ForeignRecord);
+  assert.equal(
+    found.cached.map(({ ifName }) => ifName),
+    ['eth0'],
+  );
+  assert.equal(journal().list(), ['c0ffee']);
+  found.remove();
+  assert.is(journal().find('c0ffee'), undefined);
 });
 
 test.run();

@@ -1,9 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Journal } from '../../../src/attach/journal.ts';
+import { type Adopter, adopterOf } from '../../../src/attach/operation.ts';
 import { RetryTimes, reconcile } from '../../../src/attach/reconcile.ts';
 import { bootId } from '../../../src/node/boot-id.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
+import { fakeOperation } from '../../fakes/fake-operation.ts';
 import { FakeRunner, type FakeRunnerOptions } from '../../fakes/fake-runner.ts';
 import { folderFor } from '../folder.ts';
 import { aDefaultAttachment, anAttachment, aRecord } from './records.ts';
@@ -11,11 +13,12 @@ import { aDefaultAttachment, anAttachment, aRecord } from './records.ts';
 const folder = folderFor(test);
 
 /** Go through the journal once. */
-async function once(plugins: FakeRunnerOptions = {}, retries = new RetryTimes()) {
+async function once(plugins: FakeRunnerOptions = {}, retries = new RetryTimes(), adopter?: Adopter) {
   const runner = new FakeRunner(plugins);
   const log = new FakeLog();
   const signal = new AbortController().signal;
-  await reconcile({ cniDir: folder.path, runner: () => runner, openSource: () => undefined, log, signal }, retries);
+  const openSource = () => undefined;
+  await reconcile({ cniDir: folder.path, adopter, runner: () => runner, openSource, log, signal }, retries);
   return { runner, log, left: new Journal(folder.path).list() };
 }
 
@@ -27,6 +30,36 @@ test('leaves a pod alone whose namespace it cannot see', async () => {
   await write({ containerId: 'unseen', bootId: bootId(), netnsPath: folder.at('not-mounted/netns') });
   const { runner, left } = await once();
   assert.equal([runner.calls, left], [[], ['unseen']]);
+});
+
+/** A container "theirs" that Multus attached in a namespace at this path. */
+function writeForeign(netns: string | undefined): void {
+  const config = Buffer.from('{"cniVersion":"1.0.0","name":"n","type":"bridge"}').toString('base64');
+  folder.write('theirs', `[{"Conf":{"name":"n","type":"bridge"},"ConfList":{},"Name":"n","Bytes":"${config}"}]`);
+  const cached = { kind: 'cniCacheV1', containerId: 'theirs', networkName: 'n', ifName: 'eth0', netns, config };
+  if (netns !== undefined) folder.write('results/n-theirs-eth0', JSON.stringify(cached));
+}
+
+const ADOPTER = adopterOf(fakeOperation({ command: 'ADD', cniDir: '/x', runner: new FakeRunner() }));
+
+// The running pods of a node would lose their networks with its upgrade.
+test('leaves what Multus attached alone while its namespace is not certainly gone', async () => {
+  for (const netns of [undefined, '', folder.at('not-mounted/netns'), '/proc/self/ns/net', '/dev/null']) {
+    writeForeign(netns);
+    const { runner, left, log } = await once({}, new RetryTimes(), ADOPTER);
+    assert.equal([runner.calls, left, log.entries], [[], ['theirs'], []], netns);
+  }
+});
+
+test('detaches what Multus attached once its namespace is gone, and somebody has said where plugins are', async () => {
+  writeForeign(folder.at('absent'));
+  const retries = new RetryTimes();
+  const early = await once({}, retries);
+  assert.equal([early.runner.calls, early.left], [[], ['theirs']]);
+  const { runner, left } = await once({}, retries, ADOPTER);
+  assert.equal([runner.calls, left], [['DEL bridge'], []]);
+  assert.is(runner.runs[0]?.env['CNI_NETNS'], '');
+  assert.is(runner.runs[0]?.env['CNI_IFNAME'], 'eth0');
 });
 
 test('a damaged file is told, does not stop the others, and is not tried again at once', async () => {

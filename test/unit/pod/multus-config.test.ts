@@ -7,7 +7,9 @@ import {
   DEFAULT_CNI_DIR,
   DEFAULT_CONF_DIR,
   type MultusConfig,
+  parseConfigForDel,
   parseMultusConfig,
+  TKE_CNI_DIR,
   VERIFY_FACTS,
 } from '../../../src/pod/multus-config.ts';
 import { valueText } from '../cni/json-text.ts';
@@ -262,6 +264,19 @@ test('throws only CniError when known keys have arbitrary values', () => {
     fc.property(text, (one) => onlyCniErrors(() => bare(one))),
     { numRuns: 500 },
   );
+});
+
+// Pods of the TKE fork could not be deleted: what it attached would be in a directory where nobody looks.
+test('a broken configuration that may be of the TKE fork still leads DEL to its state', () => {
+  const forDel = (text: string) => parseConfigForDel(RawObject.parse(text, 'configuration')).legacyCniDir;
+  for (const [config, directory] of [
+    ['{"defaultDelegates":"a","verify":5}', TKE_CNI_DIR],
+    ['{"defaultDelegates":"a","verify":5,"cniDir":"/var/lib/x"}', ''],
+    ['{"delegates":[5]}', ''],
+    ['{"clusterNetwork":"a","verify":5}', ''],
+  ] as const) {
+    assert.is(forDel(config), directory, config);
+  }
 });
 
 test.run();
