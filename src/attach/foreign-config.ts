@@ -1,5 +1,5 @@
 /** The configuration that ADD ran with, of a delegate that another program attached: from the best source there is. */
-import { BY_FILE_NAME, findConfByName, LISTS_FIRST, loadConfPath } from '../cluster/conf-files.ts';
+import { BY_FILE_NAME, findConfByName, loadConfPath } from '../cluster/conf-files.ts';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniError } from '../cni/errors.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
@@ -7,10 +7,7 @@ import type { ForeignDelegate } from './foreign-record.ts';
 import type { CachedAttachment } from './libcni-cache.ts';
 
 /** Where the configuration of the node's networks may be read anew. */
-export type NodeNetworks = Pick<
-  MultusConfig,
-  'dialect' | 'delegates' | 'clusterNetwork' | 'defaultNetworks' | 'confDir'
->;
+export type NodeNetworks = Pick<MultusConfig, 'delegates' | 'clusterNetwork' | 'defaultNetworks' | 'confDir'>;
 
 export interface RecoveredConfig {
   config: NetworkConfig;
@@ -31,8 +28,7 @@ function unlessRefused<T>(read: () => T): T | undefined {
 function onDisk(name: string, node: NodeNetworks): NetworkConfig[] {
   const paths = [node.clusterNetwork, ...node.defaultNetworks].filter((reference) => reference.includes('/'));
   const loaded = paths.map((path) => unlessRefused(() => loadConfPath(path)));
-  const order = node.dialect === 'tke' ? BY_FILE_NAME : LISTS_FIRST;
-  const found = unlessRefused(() => findConfByName(node.confDir, name, order));
+  const found = unlessRefused(() => findConfByName(node.confDir, name, BY_FILE_NAME));
   return [...node.delegates, ...loaded, found].filter((config) => config?.name === name) as NetworkConfig[];
 }
 

@@ -102,9 +102,11 @@ export class RotatingFile {
   }
 
   private failed(error: unknown): void {
-    const { message } = error as Error;
-    if (message !== this.complaint) this.complain(error as Error);
-    this.complaint = message;
+    // Not by its message: that has the name of a backup, which is another one each time.
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    const kind = code === undefined ? message : `${code} ${syscall}`;
+    if (kind !== this.complaint) this.complain(error as Error);
+    this.complaint = kind;
   }
 }
 

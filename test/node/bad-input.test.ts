@@ -292,8 +292,6 @@ eachDoor('an error has the version of the request, or one that we know', async (
   assert.is(await versionOf('garbage'), '1.0.0');
 });
 
-const MULTUS_CACHE = '[{"Conf":{"cniVersion":"0.3.1","name":"cbr0","type":"ptp","ipam":{},"dns":{}},"ConfList":{}}]';
-
 const DAMAGES: { what: string; damage: (path: string) => void }[] = [
   { what: 'empty', damage: (path) => truncateSync(path) },
   { what: 'cut off', damage: (path) => truncateSync(path, 600) },
@@ -329,16 +327,11 @@ for (const { what, damage } of DAMAGES) {
   });
 }
 
-// A node that moves to us must not lose what another program knows.
-eachDoor('a journal file of another program, or a folder in its place, is refused and left alone', async (lab) => {
+// A node that goes back to an older version must not lose what the newer one knows.
+eachDoor('a journal file of a later version, or a folder in its place, is refused and left alone', async (lab) => {
   await lab.addNetns('pod1');
   mkdirSync(lab.stateDir);
   const path = join(lab.stateDir, 'c1');
-  writeFileSync(path, MULTUS_CACHE);
-  for (const command of ['ADD', 'CHECK', 'DEL']) {
-    assertError(await lab.cni(command), 105, path, 'not written by multus-native');
-  }
-  assert.is(readFileSync(path, 'utf8'), MULTUS_CACHE);
   writeFileSync(path, '[{"multusNative":{"schema":99}}]');
   for (const command of ['ADD', 'CHECK', 'DEL']) assertError(await lab.cni(command), 105, path, 'schema is 99');
   rmSync(path);

@@ -26,7 +26,6 @@ function cache(config: string): CachedAttachment {
 }
 
 const node = (more: object = {}) => ({
-  dialect: 'npwg' as const,
   delegates: [],
   clusterNetwork: '',
   defaultNetworks: [],

@@ -101,7 +101,7 @@ const REFUSED: { annotation: string; message: string; better?: string }[] = [
   },
   {
     annotation: '{"name":"a"}',
-    message: `Cannot use ${ORIGIN}: the JSON form must be a list of objects, got {"name":"a"}`,
+    message: `Cannot use ${ORIGIN}: the JSON form must be a list of objects, got an object`,
   },
   {
     annotation: 'a,,b',
