@@ -34,7 +34,8 @@ async function collectOwn(
 ): Promise<void> {
   const { containerId, attachments } = record;
   const { log, budget: signal, request, openSource } = operation;
-  // Another multus network may share the directory: its attachments are none of this GC's.
+  // Another multus network may share the directory: its attachments are none of this GC's. Whose container it is that
+  // something was plugged into is not always known: it goes with DEL then, or with its namespace.
   if (record.name !== request.name || isValid(record, valid)) {
     collection.kept.push(record);
     return;
