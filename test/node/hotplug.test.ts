@@ -242,6 +242,21 @@ inLab('CHECK asks the kernel and every plugin of a list', async (lab) => {
   await assertClean(lab, 'pod1');
 });
 
+// What is plugged into a pod that goes would be left behind.
+inLab('nothing is plugged into a container whose DEL has begun', async (lab) => {
+  const fakes = new Fakes(lab);
+  lab.config['delegates'] = [fakes.plugin('node', { ...LINK, DEL: fail(124, 'the switch is away') })];
+  await startNodeDaemon(lab);
+  const call = await runningPod(lab);
+  const config = fakes.plugin('good', LINK);
+  assertError(await lab.cni('DEL', call), 124, 'the switch is away');
+  assertRefused(await delegate(lab, 'ADD', { config }), 11, 'container c1: it is being deleted');
+  assert.equal(fakes.history(), ['ADD node', 'DEL node']);
+  fakes.plugin('node', LINK);
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
 // The controller repeats itself, and undoes what failed.
 inLab('DEL takes one interface from the pod, and is repeated without harm', async (lab) => {
   const fakes = new Fakes(lab);
@@ -305,6 +320,7 @@ inLab('DEL of what Multus plugged in runs the plugins as Multus did, and leaves 
   for (let i = 0; i < 2; i++) assertDone(await delegate(lab, 'DEL', { config, ifName: 'net1' }));
   assert.equal(await names(lab), ['eth0']);
   assert.equal(lab.reservations().length, 1, 'its address is free: the configuration was that of Multus');
+  assert.equal(lab.stateFiles().sort(), ['results/lab-default-c1-eth0', 'state/c1']);
   assertSilent(await lab.cni('DEL', call));
   await assertClean(lab, 'pod1');
 });
