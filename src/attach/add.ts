@@ -1,96 +1,21 @@
 /** ADD: intent → plan → journal → attach and verify, one network after the other → routes → answer. */
-import { CniCode, CniError, toCniError } from '../cni/errors.ts';
-import { type CniResult, convertResult, parseResult } from '../cni/result.ts';
-import { addChain } from '../delegate/run-chain.ts';
+import { CniCode, CniError } from '../cni/errors.ts';
+import { type CniResult, convertResult } from '../cni/result.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
-import type { PlannedAttachment } from '../pod/plan.ts';
-import { keepDefaultNetworkFirst } from './default-network-first.ts';
-import { applyDefaultRoutes, withPlannedRoutes } from './default-routes.ts';
-import { detachAll, invocationOf } from './detach.ts';
-import { placeDeviceInfo } from './device-info-files.ts';
+import { attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
+import { withPlannedRoutes } from './default-routes.ts';
+import { detachAll } from './detach.ts';
 import { ForeignRecord } from './foreign-state.ts';
 import { type Journal, journalOf } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { newRecord, resolvePlan } from './make-plan.ts';
-import {
-  delegateBudget,
-  lockRequest,
-  NEVER_ABORTED,
-  type Operation,
-  UNDO_BUDGET_MS,
-  withinBudget,
-} from './operation.ts';
+import { lockRequest, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { publishStatus } from './pod-status.ts';
 import { awaitReadiness } from './readiness.ts';
 import { openRecordNetns } from './record-netns.ts';
-import { settleLink } from './settle-link.ts';
-import { undoRecord } from './undo-record.ts';
-
-/** The name must be free: a delegate, or its DEL in a rollback, would otherwise touch somebody else's interface. */
-async function requireFreeName(netns: Netns, attachment: PlannedAttachment): Promise<Set<number>> {
-  const links = await netns.links();
-  if (links.some(({ name, altNames }) => name === attachment.ifName || altNames.includes(attachment.ifName))) {
-    throw new CniError(
-      CniCode.alreadyAttached,
-      `Cannot attach network "${attachment.network}": interface "${attachment.ifName}" exists in the pod already`,
-    );
-  }
-  return new Set(links.map(({ index }) => index));
-}
-
-/** Run the plugins of an attachment. What never ran has nothing to undo: it leaves the attachment when one fails. */
-async function runPlugins(
-  operation: Operation,
-  record: JournalRecord,
-  attachment: JournalAttachment,
-  netns: Netns,
-  before?: string,
-): Promise<CniResult> {
-  attachment.state = 'attaching';
-  placeDeviceInfo(attachment, operation.config.deviceInfoDir, operation.log);
-  const { steps, network, cniVersion } = attachment;
-  const invocation = invocationOf(record, attachment, netns.path, operation.request.trace);
-  let begun = 0;
-  const options = {
-    runner: operation.runner(record.path),
-    deadlineMs: delegateBudget(operation),
-    signal: operation.budget,
-    onStart: () => {
-      begun += 1;
-    },
-  };
-  try {
-    attachment.result = await addChain(steps, invocation, options, before);
-  } catch (error) {
-    attachment.steps = steps.slice(0, begun); // a plugin that never ran may not be there
-    throw error;
-  }
-  return parseResult(attachment.result, `result of network "${network}"`, cniVersion);
-}
-
-/** A network: its plugins make an interface, which is looked at. */
-async function attachNetwork(
-  operation: Operation,
-  record: JournalRecord,
-  attachment: JournalAttachment,
-  netns: Netns,
-): Promise<CniResult> {
-  const before = await requireFreeName(netns, attachment);
-  const claimed = await runPlugins(operation, record, attachment, netns);
-  const settled = await settleLink(netns, attachment, claimed, {
-    before,
-    modes: operation.config.verify,
-    onLink: (link) => {
-      attachment.link = link;
-    },
-  });
-  attachment.warnings = settled.warnings;
-  for (const warning of settled.warnings) {
-    operation.log.warn({ network: attachment.network, ifName: attachment.ifName, warning }, 'verification');
-  }
-  return settled.result;
-}
+import { settleDefaultRoutes } from './settle-routes.ts';
+import { undoneFailure, undoRecord } from './undo-record.ts';
 
 /** @param answer the default network's result, once it is there */
 async function attachOne(
@@ -105,7 +30,7 @@ async function attachOne(
   const before = attachment.auxiliary && answer !== undefined ? convertResult(answer, cniVersion) : undefined;
   const result = attachment.auxiliary
     ? await runPlugins(operation, record, attachment, netns, before)
-    : await attachNetwork(operation, record, attachment, netns);
+    : await attachNetwork(operation, record, attachment, netns, await requireFreeName(netns, attachment));
   attachment.state = 'attached';
   operation.log.info({ network, ifName, ms: Math.round(performance.now() - started) }, 'attached');
   return result;
@@ -130,13 +55,6 @@ async function rollBack(operation: Operation, record: JournalRecord, journal: Jo
   return errors;
 }
 
-async function settleDefaultRoutes(operation: Operation, record: JournalRecord, netns: Netns): Promise<void> {
-  await applyDefaultRoutes(netns, record.defaultRoutes);
-  for (const yielded of await keepDefaultNetworkFirst(netns, record.attachments, record.defaultRoutes)) {
-    operation.log.info(yielded, 'default route comes after that of the default network');
-  }
-}
-
 async function attachAll(
   operation: Operation,
   record: JournalRecord,
@@ -155,32 +73,20 @@ async function attachAll(
       written = written.then(() => journal.write(record)); // on disk while the next delegate runs
       written.catch(() => undefined); // awaited below
     }
-    await settleDefaultRoutes(operation, record, netns);
+    await settleDefaultRoutes(record, netns, operation.log);
     record.complete = true;
     await written;
     await journal.write(record);
     operation.budget.throwIfAborted();
   } catch (error) {
     await written.catch(() => undefined);
-    // A plugin that was ended says so itself, with the reason; whatever else fails then does so because of it.
-    const reason = operation.budget.aborted && !(error instanceof CniError) ? operation.budget.reason : error;
-    const undoErrors = await rollBack(operation, record, journal, netns);
-    throw withUndoErrors(toCniError(reason), undoErrors);
+    throw undoneFailure(error, operation.budget, await rollBack(operation, record, journal, netns));
   }
   const own = record.attachments.find(({ isDefault }) => isDefault);
   if (answer === undefined || own === undefined) {
     throw new CniError(CniCode.internal, 'the plan has no default attachment');
   }
   return withPlannedRoutes(answer, own.ifName, record.defaultRoutes);
-}
-
-function withUndoErrors(error: CniError, undoErrors: readonly Error[]): CniError {
-  if (undoErrors.length === 0) return error;
-  const left = undoErrors.map(({ message }) => message).join('; ');
-  return new CniError(error.code, error.message, {
-    details: `${error.details}${error.details === '' ? '' : '; '}not undone, kept in the journal until DEL: ${left}`,
-    cause: error,
-  });
 }
 
 /**

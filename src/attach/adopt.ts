@@ -29,11 +29,14 @@ export interface Adopted {
   lost: string[];
 }
 
+/** Not the first delegate, which is the default network; nor any other whose interface its position would name. */
+const NOT_IN_FILE = -1;
+
 /** An attachment of which libcni's cache alone knows: hot-plugged, or left by a DEL that failed. */
 function delegateOf(cached: CachedAttachment): ForeignDelegate {
   const { network, ifName, config } = cached;
   const none = { reduced: config, mac: '', infinibandGuid: '', deviceId: '', resourceName: '', ips: [] };
-  return { network, configName: network, ifName, position: 0, types: [], texts: [], ...none };
+  return { network, configName: network, ifName, position: NOT_IN_FILE, types: [], texts: [], ...none };
 }
 
 /** Every delegate with its interface and what libcni kept of it. */
@@ -111,6 +114,7 @@ function attachmentOf(foreign: ForeignRecord, pair: Pair, node: MultusConfig | u
     args: argsOf(delegate, cached, args),
     requestedMac: delegate.mac,
     requestedIps: delegate.ips,
+    defaultRoute: undefined,
     device:
       delegate.deviceId === '' || delegate.resourceName === ''
         ? undefined

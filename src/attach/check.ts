@@ -9,7 +9,7 @@ import { differingDefaultRoutes } from './default-routes.ts';
 import { invocationOf } from './detach.ts';
 import { ForeignRecord } from './foreign-state.ts';
 import { journalOf } from './journal.ts';
-import { isRecordOf, type JournalAttachment, type JournalRecord } from './journal-record.ts';
+import { hasRuntimeAdd, isRecordOf, type JournalAttachment, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { adopterOf, delegateBudget, lockRequest, type Operation } from './operation.ts';
 import { netnsOfForeign } from './record-netns.ts';
@@ -31,7 +31,11 @@ async function checkLink(
   for (const warning of warnings) operation.log.warn({ network, ifName, warning }, 'verification');
 }
 
-async function checkAttachment(
+/**
+ * The kernel and the plugins, asked about one attachment.
+ * @throws CniError 102 when a fact differs, or a delegate's own
+ */
+export async function checkAttachment(
   operation: Operation,
   record: JournalRecord,
   attachment: JournalAttachment,
@@ -59,6 +63,12 @@ async function checkAttachment(
     deadlineMs: delegateBudget(operation),
     signal: operation.budget,
   });
+}
+
+/** What the pod is to have: not what comes or goes while it runs. */
+function promised({ complete, attachments }: JournalRecord): JournalAttachment[] {
+  const attached = attachments.filter(({ state }) => state === 'attached');
+  return complete && attached.length > 0 ? attached : attachments;
 }
 
 /** @throws CniError 105 when another program attached the container and did not keep what it attached */
@@ -90,15 +100,15 @@ export async function check(operation: Operation): Promise<void> {
   try {
     await withContainerLock(request.containerId, lockRequest(operation), async () => {
       const record = await recordOf(operation, netns);
-      const isOurs = record !== undefined && isRecordOf(record, request) && sameNetns(record.netns, netns.identity);
-      if (!isOurs) {
+      const isOurs = record !== undefined && isRecordOf(record, request) && hasRuntimeAdd(record);
+      if (!isOurs || !sameNetns(record.netns, netns.identity)) {
         throw new CniError(
           CniCode.unknownContainer,
           `Cannot CHECK container ${request.containerId}: it was not attached in namespace ${netns.path}`,
         );
       }
       await checkDefaultRoutes(operation, record, netns);
-      for (const attachment of record.attachments) await checkAttachment(operation, record, attachment, netns);
+      for (const attachment of promised(record)) await checkAttachment(operation, record, attachment, netns);
     });
   } finally {
     netns.close();

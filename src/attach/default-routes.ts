@@ -94,7 +94,7 @@ export async function applyDefaultRoutes(netns: Netns, plan: readonly FamilyRout
 const MAIN_TABLE = 254;
 
 /** "::0/0" and "1.2.3.4/0" are default routes, too: the length alone says it. */
-function isDefaultRoute({ dst, table = MAIN_TABLE }: CniRoute, family: 4 | 6): boolean {
+export function isDefaultRoute({ dst, table = MAIN_TABLE }: CniRoute, family: 4 | 6): boolean {
   return /\/0+$/.test(dst) && dst.includes(':') === (family === 6) && table === MAIN_TABLE;
 }
 

@@ -2,7 +2,6 @@
  * DEL: by the journal or by what Multus left, with the bytes of ADD, in reverse; idempotent; a missing namespace is
  * normal.
  */
-import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import { podLabel } from '../pod/identity.ts';
 import { adopt } from './adopt.ts';
 import { releaseDefaultNetwork } from './damaged-record.ts';
@@ -14,18 +13,7 @@ import { adopterOf, lockRequest, type Operation } from './operation.ts';
 import { clearStatus } from './pod-status.ts';
 import { netnsOfForeign } from './record-netns.ts';
 import { undoForeign } from './undo-foreign.ts';
-import { undoRecord } from './undo-record.ts';
-
-/** All delegates' errors as one; the first one's code is the answer's. */
-function joined(errors: readonly Error[]): CniError {
-  const all = errors.map(toCniError);
-  const first = all[0] ?? new CniError(CniCode.internal, 'DEL failed');
-  if (all.length === 1) return first;
-  return new CniError(first.code, all.map(({ message }) => message).join('; '), {
-    details: first.details,
-    cause: first,
-  });
-}
+import { joinedErrors, undoRecord } from './undo-record.ts';
 
 /** Nothing says what the status of the container's pod is, so that only the request can. */
 function clearStatusOfRequest(operation: Operation): Promise<void> {
@@ -68,6 +56,6 @@ async function delContainer(operation: Operation, journal: Journal): Promise<Err
 export async function del(operation: Operation): Promise<void> {
   await withContainerLock(operation.request.containerId, lockRequest(operation), async () => {
     const errors = await delContainer(operation, journalOf(operation.config));
-    if (errors.length > 0) throw joined(errors);
+    if (errors.length > 0) throw joinedErrors(errors);
   });
 }

@@ -3,7 +3,7 @@ import type { ClusterSource } from '../cluster/source.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { quote } from '../cni/quote.ts';
 import { podDevices } from '../node/kubelet/pod-devices.ts';
-import { DeviceMap, type PodDevices } from '../pod/device-map.ts';
+import { DeviceMap, type PodDevices, type TakenDevice } from '../pod/device-map.ts';
 import type { PodIdentity } from '../pod/identity.ts';
 import type { Device } from '../pod/plan.ts';
 import { claimedDevices } from './claimed-devices.ts';
@@ -21,6 +21,8 @@ export interface DeviceQuestion {
   kubeletDir: string;
   source: ClusterSource | undefined;
   signal: AbortSignal;
+  /** What the pod's networks have already. @default none */
+  taken?: readonly TakenDevice[];
 }
 
 const NOTHING: PodDevices = { devices: new Map(), doubts: [], leftOut: [] };
@@ -48,8 +50,13 @@ function merged(first: PodDevices['devices'], second: PodDevices['devices']): Po
 }
 
 /** One device for each network. @throws CniError 7 or 11 when there are too few */
-function takeAll<T extends DeviceUser>(networks: readonly T[], pod: PodIdentity, known: PodDevices): Map<T, Device> {
-  const map = new DeviceMap(`${pod.namespace}/${pod.name}`, known);
+function takeAll<T extends DeviceUser>(
+  networks: readonly T[],
+  pod: PodIdentity,
+  known: PodDevices,
+  taken: readonly TakenDevice[],
+): Map<T, Device> {
+  const map = new DeviceMap(`${pod.namespace}/${pod.name}`, known, taken);
   return new Map(
     networks.map((network) => {
       const { label, resourceName } = network;
@@ -65,7 +72,7 @@ function takeAll<T extends DeviceUser>(networks: readonly T[], pod: PodIdentity,
  */
 export async function assignDevices<T extends DeviceUser>(
   networks: readonly T[],
-  { pod, kubeletDir, source, signal }: DeviceQuestion,
+  { pod, kubeletDir, source, signal, taken = [] }: DeviceQuestion,
 ): Promise<Map<T, Device>> {
   const users = networks.filter(({ resourceName }) => resourceName !== '');
   const [first] = users;
@@ -78,10 +85,10 @@ export async function assignDevices<T extends DeviceUser>(
   }
   const given = await podDevices(pod, kubeletDir, signal);
   try {
-    return takeAll(users, pod, { ...NOTHING, devices: given });
+    return takeAll(users, pod, { ...NOTHING, devices: given }, taken);
   } catch (shortage) {
     if (source === undefined) throw shortage;
   }
   const claimed = await fromClaims(pod, source, new Set(users.map(({ resourceName }) => resourceName)));
-  return takeAll(users, pod, { ...claimed, devices: merged(given, claimed.devices) });
+  return takeAll(users, pod, { ...claimed, devices: merged(given, claimed.devices) }, taken);
 }

@@ -3,12 +3,14 @@ import { type CniError, formatError, toCniError } from '../cni/errors.ts';
 import { RawObject } from '../cni/raw-json.ts';
 import { type CniRequest, parseRequest } from '../cni/request.ts';
 import { formatVersionReply, SUPPORTED_VERSIONS } from '../cni/versions.ts';
-import { parseConfigForDel, parseMultusConfig } from '../pod/multus-config.ts';
+import { type MultusConfig, parseConfigForDel, parseMultusConfig } from '../pod/multus-config.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
 import { del } from './del.ts';
 import { gc } from './gc.ts';
-import { adopterOf, type Operation, type OperationContext, withinBudget } from './operation.ts';
+import { hotplug } from './hotplug.ts';
+import type { HotplugRequest } from './hotplug-request.ts';
+import { type Adopter, adopterOf, type Operation, type OperationContext, withinBudget } from './operation.ts';
 import { status } from './status.ts';
 
 /** Every runtime reads an error of this version. */
@@ -42,18 +44,32 @@ async function operate(operation: Operation): Promise<string> {
   }
 }
 
+/**
+ * Run a request that was understood, within its budget.
+ * @param adopter what the request says of its state directory, if it says anything
+ */
+function within<Request extends CniRequest>(
+  request: Request,
+  config: MultusConfig,
+  adopter: Adopter | undefined,
+  context: OperationContext,
+  work: (operation: Operation & { request: Request }) => Promise<string>,
+): Promise<string> {
+  context.onStateDirectory?.(config.cniDir, adopter);
+  const deadline = performance.now() + config.requestTimeoutMs;
+  return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
+    work({ ...context, request, config, budget, deadline }),
+  );
+}
+
 async function run(request: CniRequest, context: OperationContext): Promise<string> {
   // VERSION comes before the runtime knows what we can read: its stdin need not be a configuration.
   if (request.command === 'VERSION') return formatVersionReply(request.cniVersion);
   const config = request.command === 'DEL' ? parseConfigForDel(request.config) : parseMultusConfig(request.config);
   // DEL reads as little of the configuration as it can: what it read may not be the whole.
   const adopter = request.command === 'DEL' ? undefined : adopterOf({ config, request });
-  context.onStateDirectory?.(config.cniDir, adopter);
   if (request.command === 'ADD') for (const note of config.notes) context.log.warn({ note }, 'configuration');
-  const deadline = performance.now() + config.requestTimeoutMs;
-  return withinBudget(context.signal, config.requestTimeoutMs, request.command, (budget) =>
-    operate({ ...context, request, config, budget, deadline }),
-  );
+  return within(request, config, adopter, context, operate);
 }
 
 /** A request that was understood so far that it can be queued: what a door decides by. */
@@ -81,17 +97,37 @@ export function refusal(error: CniError, stdin: Uint8Array): Answer {
 }
 
 /** Never throws: every failure is an answer with a CNI error object. */
-export async function answerRequest(request: CniRequest, context: OperationContext): Promise<Answer> {
-  const { command, cniVersion } = request;
+async function answered(
+  { command, cniVersion }: CniRequest,
+  { log }: OperationContext,
+  work: () => Promise<string>,
+): Promise<Answer> {
   const started = performance.now();
   const elapsed = (): number => Math.round(performance.now() - started);
   try {
-    const stdout = await run(request, context);
-    context.log.info({ ms: elapsed() }, `${command} succeeded`);
+    const stdout = await work();
+    log.info({ ms: elapsed() }, `${command} succeeded`);
     return { exitCode: 0, stdout };
   } catch (error) {
     const { code, message, details } = toCniError(error);
-    context.log.error({ ms: elapsed(), code, error: message, details }, `${command} failed`);
+    log.error({ ms: elapsed(), code, error: message, details }, `${command} failed`);
     return errorAnswer(error, cniVersion);
   }
+}
+
+/** A runtime's request. Never throws. */
+export function answerRequest(request: CniRequest, context: OperationContext): Promise<Answer> {
+  return answered(request, context, () => run(request, context));
+}
+
+/**
+ * A request of `POST /delegate`. Never throws.
+ * @param config the node's own: the request brings none but its network's
+ */
+export function answerHotplug(
+  request: HotplugRequest,
+  config: MultusConfig,
+  context: OperationContext,
+): Promise<Answer> {
+  return answered(request, context, () => within(request, config, undefined, context, hotplug));
 }

@@ -6,6 +6,14 @@ import { type CachedAttachment, oldResultPath, readOldResult } from './libcni-ca
 
 const NO_FILE: ForeignFile = { isTke: false, delegates: [], problems: [] };
 
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    throw new CniError(CniCode.stateFailure, `Cannot remove ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 export class ForeignRecord {
   readonly containerId: string;
   readonly file: ForeignFile;
@@ -45,6 +53,11 @@ export class ForeignRecord {
     return isAlone || result.includes(JSON.stringify(ifName)) ? result : '';
   }
 
+  /** Remove what libcni kept of one interface. @throws CniError 105 */
+  forget(ifName: string): void {
+    for (const { path } of this.cached.filter((one) => one.ifName === ifName)) remove(path);
+  }
+
   /**
    * Remove every file.
    * @param except our own record, which may have taken the place of the program's file
@@ -55,13 +68,7 @@ export class ForeignRecord {
       ? this.file.delegates.map(({ configName }) => oldResultPath(configName, this.containerId))
       : [];
     for (const path of [this.path, ...this.cached.map((one) => one.path), ...old]) {
-      try {
-        if (path !== undefined && path !== except) rmSync(path, { force: true });
-      } catch (error) {
-        throw new CniError(CniCode.stateFailure, `Cannot remove ${path}: ${(error as Error).message}`, {
-          cause: error,
-        });
-      }
+      if (path !== undefined && path !== except) remove(path);
     }
   }
 }

@@ -10,7 +10,7 @@ import { runPlugin } from '../delegate/run-plugin.ts';
 import type { Network } from '../pod/plan.ts';
 import { type Collection, collectInvalid } from './collect-invalid.ts';
 import { journalOf } from './journal.ts';
-import type { JournalAttachment } from './journal-record.ts';
+import { hasRuntimeAdd, type JournalAttachment } from './journal-record.ts';
 import { withNodeLock } from './locks.ts';
 import { nodeNetworks } from './networks.ts';
 import { delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
@@ -92,7 +92,9 @@ export async function gc(operation: Operation): Promise<void> {
     const { errors, kept, unreadable } = collection;
     // What a living container has attached is in its record only: without it plugins would free what is in use.
     if (!valid.some(({ containerID }) => unreadable.has(containerID))) {
-      const strangers = valid.filter(({ containerID }) => !kept.some(({ containerId }) => containerId === containerID));
+      const strangers = valid.filter(
+        ({ containerID }) => !kept.some((one) => one.containerId === containerID && hasRuntimeAdd(one)),
+      );
       const defaults = await nodeNetworks(operation.config, operation.openSource(operation.config));
       for (const { network, valid: ours } of networksToTell(collection, defaults, strangers).values()) {
         await collectNetwork(operation, network, ours).catch((error: Error) => errors.push(error));

@@ -17,7 +17,8 @@ function unknownIntent(pod: PodIdentity, reason: string): CniError {
   );
 }
 
-async function annotationsFrom(source: ClusterSource, pod: PodIdentity): Promise<Record<string, string>> {
+/** @throws CniError 11 when the source cannot tell, or knows another pod of that name */
+export async function annotationsFrom(source: ClusterSource, pod: PodIdentity): Promise<Record<string, string>> {
   const lookup = await source.pod(pod.namespace, pod.name);
   if (lookup.outcome === 'unknown') throw unknownIntent(pod, lookup.reason);
   const { uid, annotations } = lookup.pod;

@@ -36,7 +36,10 @@ export interface JournalAttachment extends PlannedAttachment {
 
 export interface JournalRecord {
   containerId: string;
-  /** `name` of the multus configuration: with container and interface the key of an attachment in CNI. */
+  /**
+   * `name` of the multus configuration: with container and interface the key of an attachment in CNI. '' when it is not
+   * known: the record was made when something was plugged into a container that another program had attached.
+   */
   name: string;
   /** The shim's number of the request: the same request, run anew by the other door, has the same. */
   operation: string;
@@ -47,7 +50,7 @@ export interface JournalRecord {
   bootId: string;
   /** ISO 8601. */
   createdAt: string;
-  /** The ADD was answered with success. */
+  /** The ADD was answered with success. What is not attached in such a record comes or goes while the pod runs. */
   complete: boolean;
   /** binDir, then CNI_PATH. */
   path: string[];
@@ -62,9 +65,14 @@ export interface JournalRecord {
   attachments: JournalAttachment[];
 }
 
+/** Is the container's ADD in the record, not only what was plugged in later? */
+export function hasRuntimeAdd({ name, attachments }: JournalRecord): boolean {
+  return name !== '' || attachments.some(({ isDefault }) => isDefault);
+}
+
 /** Is the record of this request's attachment? Another network or interface of the container is not ours to touch. */
 export function isRecordOf(record: JournalRecord, request: { name: string; ifName: string }): boolean {
-  return record.name === request.name && record.ifName === request.ifName;
+  return record.name === '' || (record.name === request.name && record.ifName === request.ifName);
 }
 
 /** What plugins get as prevResult for DEL; undefined where there is none, or their version does not know it. */

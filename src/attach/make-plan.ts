@@ -3,11 +3,11 @@ import { bootId } from '../node/boot-id.ts';
 import { deviceInfoPath } from '../node/device-info.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
 import { podIdentity, podLabel } from '../pod/identity.ts';
-import { type Device, type Plan, planAttachments, type RequestedNetwork } from '../pod/plan.ts';
+import { type Device, type Plan, type PlannedAttachment, planAttachments, type RequestedNetwork } from '../pod/plan.ts';
 import { NO_NETWORKS } from '../pod/pod-networks.ts';
 import { assignDevices } from './devices.ts';
 import { resolveIntent } from './intent.ts';
-import type { JournalRecord } from './journal-record.ts';
+import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { type ResolvedNetwork, type ResolvedNetworks, resolveNetworks } from './networks.ts';
 import { type Operation, type PlanQuestion, searchPath } from './operation.ts';
 
@@ -55,6 +55,11 @@ export async function resolveNodePlan(question: PlanQuestion): Promise<Plan> {
   return planOf(question, networks, new Map());
 }
 
+/** An attachment before anything runs. */
+export function newAttachment(planned: PlannedAttachment): JournalAttachment {
+  return { ...planned, state: 'planned', result: '', link: undefined, warnings: [], lastError: '' };
+}
+
 /** The record before anything runs. */
 export function newRecord(
   operation: Operation,
@@ -78,13 +83,6 @@ export function newRecord(
     delegateTimeoutMs: config.delegateTimeoutMs,
     defaultRoutes: plan.defaultRoutes,
     statusAnnotations: plan.statusAnnotations,
-    attachments: plan.attachments.map((attachment) => ({
-      ...attachment,
-      state: 'planned',
-      result: '',
-      link: undefined,
-      warnings: [],
-      lastError: '',
-    })),
+    attachments: plan.attachments.map(newAttachment),
   };
 }

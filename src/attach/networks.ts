@@ -150,8 +150,8 @@ function auxiliaryNetwork(config: MultusConfig): Network | undefined {
   return network === undefined ? undefined : { label: network.name, config: network };
 }
 
-/** A delegate that is this very plugin would wait for the lock that its own ADD holds. */
-function refuseOurselves({ label, config }: Network, ownType: string): void {
+/** A delegate that is this very plugin would wait for the lock that its own ADD holds. @throws CniError 7 */
+export function refuseOurselves({ label, config }: Network, ownType: string): void {
   if (ownType === '' || config.plugins.every(({ type }) => type !== ownType)) return;
   throw new CniError(
     CniCode.invalidConfig,

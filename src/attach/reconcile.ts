@@ -9,7 +9,7 @@ import { bootId } from '../node/boot-id.ts';
 import { adopt } from './adopt.ts';
 import { ForeignRecord } from './foreign-state.ts';
 import { Journal } from './journal.ts';
-import type { JournalRecord } from './journal-record.ts';
+import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { type Adopter, type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { isForeignNetnsGone, isNetnsGone, NO_NETNS } from './record-netns.ts';
@@ -29,18 +29,28 @@ export interface ReconcileOptions {
 /** How long an operation on a container may hold it up. */
 const LOCK_WAIT_MS = 100;
 
+/** What must go, and why; of another program's record it is all of it. */
+interface Finding {
+  reason: string;
+  attachments: JournalAttachment[];
+}
+
 /**
- * Why a record must go, or undefined when it is in order. What another program attached is its own affair, or a DEL's,
- * until its namespace is gone.
+ * Why attachments of a record must go, and which; undefined when it is in order. What another program attached is its own
+ * affair, or a DEL's, until its namespace is gone.
  */
-function reasonToDetach(record: JournalRecord | ForeignRecord): string | undefined {
+function reasonToDetach(record: JournalRecord | ForeignRecord): Finding | undefined {
   if (record instanceof ForeignRecord) {
-    return isForeignNetnsGone(record) ? 'its network namespace is gone' : undefined;
+    return isForeignNetnsGone(record) ? { reason: 'its network namespace is gone', attachments: [] } : undefined;
   }
-  if (record.bootId !== bootId()) return 'the node was rebooted since';
-  if (!record.complete) return 'its ADD never ended';
-  if (record.attachments.some(({ state }) => state === 'detaching')) return 'an earlier DEL failed';
-  return isNetnsGone(record) ? 'its network namespace is gone' : undefined;
+  const { attachments } = record;
+  if (record.bootId !== bootId()) return { reason: 'the node was rebooted since', attachments };
+  if (!record.complete) return { reason: 'its ADD never ended', attachments };
+  if (isNetnsGone(record)) return { reason: 'its network namespace is gone', attachments };
+  const unfinished = attachments.filter(({ state }) => state !== 'attached');
+  if (unfinished.length === 0) return undefined;
+  const isLeaving = unfinished.some(({ state }) => state === 'detaching');
+  return { reason: isLeaving ? 'an earlier DEL failed' : 'its hot-plug never ended', attachments: unfinished };
 }
 
 /** Waits between tries of a container whose delegates fail: doubled from a minute to an hour. */
@@ -68,15 +78,16 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
   return withinBudget(options.signal, UNDO_BUDGET_MS, `undoing container ${containerId}`, (signal) =>
     withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal: noWait }, async () => {
       const record = journal.find(containerId); // anew: under the lock nobody changes it any more
-      const reason = record === undefined ? undefined : reasonToDetach(record);
-      if (record === undefined || reason === undefined) return [];
+      const found = record === undefined ? undefined : reasonToDetach(record);
+      if (record === undefined || found === undefined) return [];
       const { runner, openSource } = options;
       if (!(record instanceof ForeignRecord)) {
-        log.warn({ container: containerId, pod: record.pod, reason }, 'detaching');
-        return undoRecord(record, journal, { runner: runner(record.path), trace: {}, signal, log, openSource });
+        log.warn({ container: containerId, pod: record.pod, reason: found.reason }, 'detaching');
+        const undoing = { runner: runner(record.path), trace: {}, signal, log, openSource };
+        return undoRecord(record, journal, undoing, found.attachments);
       }
       if (adopter === undefined) return [];
-      log.warn({ container: containerId, reason }, 'detaching');
+      log.warn({ container: containerId, reason: found.reason }, 'detaching');
       const adopted = adopt(record, adopter, { netns: NO_NETNS });
       return undoForeign(record, adopted, journal, {
         runner: runner(adopter.path),

@@ -26,7 +26,7 @@ const causeOf = (error: unknown): string | undefined =>
   ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
 
 /** undefined when no namespace of a pod lies there. @throws CniError 8 when it cannot be told */
-function openIfThere(path: string): Netns | undefined {
+export function openIfThere(path: string): Netns | undefined {
   if (path === '') return undefined;
   try {
     return Netns.open(path);

@@ -109,6 +109,11 @@ export interface ClusterSource {
   definition(namespace: string, name: string): Promise<DefinitionLookup>;
   /** undefined when the source does not have resource claims. */
   readonly resources?: ResourceSource;
+  /**
+   * Nobody but us tells the pods' status: then it is told anew when a pod's networks change while it runs. (On an API
+   * server, who asks for that writes the status itself, and fails when somebody else has written it meanwhile.)
+   */
+  readonly ownsStatus?: boolean;
   /** Keep the status where the pod's users find it, in place of an earlier container's. @throws naming the pod */
   publishStatus?(status: PodStatus): Promise<void>;
   /** Take a container's status away, if it is still the pod's. @throws naming the pod */

@@ -8,8 +8,9 @@ import { checkSupported, isAtLeast, NEWEST_VERSION, normaliseVersion, SUPPORTED_
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'STATUS' | 'GC' | 'VERSION';
 
-export interface CniRequest {
-  command: CniCommand;
+/** What the environment says. */
+export interface CniEnvironment<Command extends CniCommand = CniCommand> {
+  command: Command;
   /** '' for STATUS, GC and VERSION, as `netns` and `ifName`: they concern no container. */
   containerId: string;
   /** Absolute path; may be '' for DEL, when the sandbox is gone. */
@@ -19,27 +20,42 @@ export interface CniRequest {
   argsText: string;
   /** Absolute directories of CNI_PATH; empty parts are dropped. */
   path: string[];
+  /** TRACEPARENT, TRACESTATE and BAGGAGE (W3C trace context), those that are set. */
+  trace: Record<string, string>;
+}
+
+export interface CniRequest extends CniEnvironment {
   /** `{}` for VERSION without a readable stdin. */
   config: RawObject;
   cniVersion: string;
   /** The network's name; '' for VERSION. */
   name: string;
-  /** TRACEPARENT, TRACESTATE and BAGGAGE (W3C trace context), those that are set. */
-  trace: Record<string, string>;
 }
 
 type Environment = Record<string, string | undefined>;
 
+/** Commands that are understood, and the variables that each needs, not empty. */
+export type CommandNeeds<Command extends CniCommand> = Record<Command, readonly string[]>;
+
 const WHAT = 'CNI configuration on stdin';
 
-/** What each command needs: variables that must not be empty, and the oldest configuration version that knows it. */
-const COMMANDS: Record<CniCommand, { needs: readonly string[]; since: string }> = {
-  ADD: { needs: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'], since: '0.1.0' },
-  DEL: { needs: ['CNI_CONTAINERID', 'CNI_IFNAME', 'CNI_PATH'], since: '0.1.0' },
-  CHECK: { needs: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'], since: '0.4.0' },
-  STATUS: { needs: [], since: '1.1.0' },
-  GC: { needs: [], since: '1.1.0' },
-  VERSION: { needs: [], since: '0.1.0' },
+const NEEDS: CommandNeeds<CniCommand> = {
+  ADD: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'],
+  DEL: ['CNI_CONTAINERID', 'CNI_IFNAME', 'CNI_PATH'],
+  CHECK: ['CNI_CONTAINERID', 'CNI_NETNS', 'CNI_IFNAME', 'CNI_PATH'],
+  STATUS: [],
+  GC: [],
+  VERSION: [],
+};
+
+/** The oldest configuration version that knows a command. */
+const SINCE: Record<CniCommand, string> = {
+  ADD: '0.1.0',
+  DEL: '0.1.0',
+  CHECK: '0.4.0',
+  STATUS: '1.1.0',
+  GC: '1.1.0',
+  VERSION: '0.1.0',
 };
 
 const TRACE_VARIABLES = ['TRACEPARENT', 'TRACESTATE', 'BAGGAGE'];
@@ -52,24 +68,34 @@ const TRACE_VARIABLES = ['TRACEPARENT', 'TRACESTATE', 'BAGGAGE'];
  *   command
  */
 export function parseRequest(env: Environment, stdin: Uint8Array): CniRequest {
-  const command = commandOf(env);
-  if (command === 'VERSION') return versionRequest(env, stdin);
-  const missing = COMMANDS[command].needs.filter((name) => !env[name]);
+  if (commandOf(env, NEEDS) === 'VERSION') return versionRequest(env, stdin);
+  const environment = parseEnvironment(env, NEEDS);
+  const config = parseConfig(stdin);
+  const name = nameOf(config);
+  return { ...environment, config, name, cniVersion: versionFor(environment.command, config) };
+}
+
+/**
+ * Reads and checks the environment of a request.
+ * @throws CniError 4 naming the variables that are missing, or the one that is wrong
+ */
+export function parseEnvironment<Command extends CniCommand>(
+  env: Environment,
+  needs: CommandNeeds<Command>,
+): CniEnvironment<Command> {
+  const command = commandOf(env, needs);
+  const missing = needs[command].filter((name) => !env[name]);
   if (missing.length > 0) throw invalidEnvironment(`${command} needs ${missing.join(', ')}, which is not set`);
   const container = containerOf(command, env);
   const argsText = env['CNI_ARGS'] ?? '';
   const args = parseArgs(argsText);
-  const path = pathList(env['CNI_PATH'] ?? '');
-  const config = parseConfig(stdin);
-  const name = nameOf(config);
-  const cniVersion = versionFor(command, config);
-  return { command, ...container, args, argsText, path, config, cniVersion, name, trace: traceOf(env) };
+  return { command, ...container, args, argsText, path: pathList(env['CNI_PATH'] ?? ''), trace: traceOf(env) };
 }
 
-function commandOf(env: Environment): CniCommand {
+function commandOf<Command extends CniCommand>(env: Environment, needs: CommandNeeds<Command>): Command {
   const command = env['CNI_COMMAND'] ?? '';
-  if (Object.hasOwn(COMMANDS, command)) return command as CniCommand;
-  const known = Object.keys(COMMANDS).join(', ');
+  if (Object.hasOwn(needs, command)) return command as Command;
+  const known = Object.keys(needs).join(', ');
   if (command === '') throw invalidEnvironment(`CNI_COMMAND is not set, it must be one of ${known}`);
   throw invalidEnvironment(`CNI_COMMAND ${quote(command)} is unknown, it must be one of ${known}`);
 }
@@ -115,7 +141,7 @@ function nameOf(config: RawObject): string {
 
 function versionFor(command: CniCommand, config: RawObject): string {
   const version = checkSupported(normaliseVersion(stringOf(config, 'cniVersion')), WHAT);
-  const { since } = COMMANDS[command];
+  const since = SINCE[command];
   if (isAtLeast(version, since)) return version;
   throw new CniError(
     CniCode.incompatibleVersion,

@@ -46,7 +46,8 @@ async function run(options: Options): Promise<void> {
   // Plugins that run as our children get no more of our environment than this.
   const delegateEnv = { PATH: process.env['PATH'] };
   const lanes = { concurrency: settings.maxOperations, queueLength: QUEUE_LENGTH };
-  const requests = new Requests({ logs, overlay, lanes, stateDirectories: settings.stateDirectories });
+  const { nodeKeys, stateDirectories } = settings;
+  const requests = new Requests({ logs, overlay, nodeKeys, lanes, stateDirectories });
   const server = new DaemonServer(requests, { socketDir, delegateEnv });
   const ending = new AbortController();
 

@@ -1,11 +1,15 @@
 /** Takes requests from the socket into the engine: queueing, one container's DEL ending its ADD, logging. */
 import type { Logger } from 'pino';
-import { type Answer, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
+import { type Answer, answerHotplug, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
+import { parseHotplugRequest } from '../attach/hotplug-request.ts';
 import type { Adopter, OperationContext } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
-import { CniCode, CniError } from '../cni/errors.ts';
+import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import type { RawObject } from '../cni/raw-json.ts';
 import type { CniRequest } from '../cni/request.ts';
+import { NEWEST_VERSION } from '../cni/versions.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
+import { type MultusConfig, parseNodeKeys } from '../pod/multus-config.ts';
 import { type Overlay, overlaid } from '../pod/overlay.ts';
 import type { WireRequest } from '../wire/http.ts';
 import { type Lane, Lanes, type LanesOptions } from './lanes.ts';
@@ -23,6 +27,8 @@ export interface RequestsOptions {
   logs: RequestLogs;
   /** Keys for every request of the node. */
   overlay: Overlay;
+  /** The multus configuration of requests that bring none. */
+  nodeKeys: RawObject;
   lanes: LanesOptions;
   /** To be looked after before any request names them. */
   stateDirectories: readonly string[];
@@ -42,15 +48,19 @@ export class Requests {
   readonly stateDirectories: Map<string, Adopter | undefined>;
   /** Shared by all requests: what is read of a cluster is read once. */
   readonly openSource = createSources();
+  private readonly nodeKeys: RawObject;
+  private readonly nodeConfig: MultusConfig;
   private readonly lanes: Lanes;
   private readonly logs: RequestLogs;
   private readonly overlay: Overlay;
   /** ADDs under way; a container has several when its runtime repeats itself. */
   private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 
-  constructor({ logs, overlay, lanes, stateDirectories }: RequestsOptions) {
+  constructor({ logs, overlay, nodeKeys, lanes, stateDirectories }: RequestsOptions) {
     this.logs = logs;
     this.overlay = overlay;
+    this.nodeKeys = nodeKeys;
+    this.nodeConfig = parseNodeKeys(nodeKeys);
     this.lanes = new Lanes(lanes);
     this.stateDirectories = new Map(stateDirectories.map((cniDir) => [cniDir, undefined]));
   }
@@ -59,19 +69,43 @@ export class Requests {
     return this.lanes.active;
   }
 
-  /** Never throws: every failure is an answer. */
+  /** A runtime's request. Never throws: every failure is an answer. */
   async answer(wire: WireRequest, caller: Caller): Promise<Answer> {
     const asked = readRequest(wire.env, wire.config);
     if (asked instanceof CniError) {
-      this.logs.own.error({ error: asked.message, code: asked.code }, 'refused a request');
+      this.logRefusal(asked);
       return refusal(asked, wire.config);
     }
     const request = overlaid(asked, this.overlay);
+    if (request.command === 'DEL') this.endAdds(request.containerId);
+    return this.queued(request, request.config, caller, (context) => answerRequest(request, context));
+  }
+
+  /** One network of a running pod (`POST /delegate`). Never throws. */
+  async answerHotplug(body: Buffer, caller: Caller): Promise<Answer> {
+    try {
+      const request = parseHotplugRequest(body);
+      return await this.queued(request, this.nodeKeys, caller, (context) =>
+        answerHotplug(request, this.nodeConfig, context),
+      );
+    } catch (thrown) {
+      const error = toCniError(thrown);
+      this.logRefusal(error);
+      return errorAnswer(error, NEWEST_VERSION);
+    }
+  }
+
+  /** @param keys of the multus configuration that counts for the request */
+  private async queued(
+    request: CniRequest,
+    keys: RawObject,
+    caller: Caller,
+    work: (context: OperationContext) => Promise<Answer>,
+  ): Promise<Answer> {
     const ending = new AbortController();
     const add = { containerId: request.containerId, ending };
     if (request.command === 'ADD') this.adds.add(add);
-    if (request.command === 'DEL') this.endAdds(request.containerId);
-    const log = this.requestLog(request);
+    const log = this.requestLog(request, keys);
     log.debug({ active: this.active }, `${request.command} received`);
     const context: OperationContext = {
       door: 'daemon',
@@ -86,12 +120,16 @@ export class Requests {
       confirm: caller.confirm,
     };
     try {
-      return await this.lanes.run(LANES[request.command], () => answerRequest(request, context));
+      return await this.lanes.run(LANES[request.command], () => work(context));
     } catch (error) {
       return errorAnswer(error, request.cniVersion);
     } finally {
       this.adds.delete(add);
     }
+  }
+
+  private logRefusal({ message, code }: CniError): void {
+    this.logs.own.error({ error: message, code }, 'refused a request');
   }
 
   private endAdds(containerId: string): void {
@@ -101,10 +139,9 @@ export class Requests {
     }
   }
 
-  private requestLog(request: CniRequest): Logger {
-    const { command, containerId, args, config } = request;
+  private requestLog({ command, containerId, args }: CniRequest, keys: RawObject): Logger {
     const pod = args.get('K8S_POD_NAME');
-    return this.logs.of(config).child({
+    return this.logs.of(keys).child({
       cmd: command,
       ...(containerId === '' ? {} : { container: containerId }),
       ...(pod === undefined ? {} : { pod: `${args.get('K8S_POD_NAMESPACE') ?? ''}/${pod}` }),

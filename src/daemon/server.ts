@@ -1,9 +1,11 @@
-/** The daemon's unix socket: `POST /cni` with frames for our shim, plainly for others; `/healthz`, `/readyz`. */
+/**
+ * The daemon's unix socket: `POST /cni` with frames for our shim, plainly for others; `POST /delegate` for controllers;
+ * `/healthz`, `/readyz`.
+ */
 import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Answer } from '../attach/engine.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { EXEC_PROTOCOL } from '../wire/frames.ts';
@@ -138,7 +140,7 @@ export class DaemonServer {
     const pathname = (request.url ?? '/').replace(/[?#].*$/, '');
     if (pathname === '/healthz') return reply(response, 200);
     if (pathname === '/readyz') return reply(response, this.stopping ? 500 : 200);
-    if (pathname !== '/cni') return reply(response, 404, `no such endpoint: ${pathname}\n`);
+    if (pathname !== '/cni' && pathname !== '/delegate') return reply(response, 404, `no such endpoint: ${pathname}\n`);
     if (request.method !== 'POST') return reply(response, 405, 'use POST\n');
     const gone = new AbortController();
     response.once('close', () => {
@@ -146,10 +148,15 @@ export class DaemonServer {
     });
     try {
       const body = await readBody(request);
-      const answer = await this.answer(body, header(request, OPERATION_HEADER), {
+      const caller: Caller = {
+        operation: header(request, OPERATION_HEADER),
         runner: (searchPath) => this.localRunner(searchPath),
         signal: gone.signal,
-      });
+      };
+      const answer =
+        pathname === '/delegate'
+          ? await this.requests.answerHotplug(body, caller)
+          : await this.requests.answer(parseWireRequest(body), caller);
       if (answer.exitCode === 0) reply(response, 200, formatWireResult(answer.stdout), 'application/json');
       else reply(response, 400, answer.stdout, 'application/json');
     } catch (error) {
@@ -170,7 +177,8 @@ export class DaemonServer {
       if (rest.length > 0) shim.receive(rest);
       socket.on('data', (bytes) => shim.receive(bytes));
       socket.resume();
-      const answer = await this.answer(body, header(request, OPERATION_HEADER), {
+      const answer = await this.requests.answer(parseWireRequest(body), {
+        operation: header(request, OPERATION_HEADER),
         runner: (searchPath) => (shim.runner.alive ? shim.runner : this.localRunner(searchPath)),
         signal: shim.signal,
         confirm: () => shim.confirm(),
@@ -179,10 +187,6 @@ export class DaemonServer {
     } catch (error) {
       socket.destroy(error as Error);
     }
-  }
-
-  private answer(body: Buffer, operation: string, caller: Omit<Caller, 'operation'>): Promise<Answer> {
-    return this.requests.answer(parseWireRequest(body), { ...caller, operation });
   }
 
   private localRunner(searchPath: readonly string[]): LocalRunner {

@@ -30,6 +30,8 @@ export interface Settings {
   /** pino's name. */
   logLevel: string;
   overlay: Overlay;
+  /** The multus configuration of requests that bring none: the overlay, with a state directory. */
+  nodeKeys: RawObject;
   notes: string[];
 }
 
@@ -74,6 +76,10 @@ export function settingsOf(options: Options, config: DaemonConfig | undefined): 
     log,
     logLevel: options.logLevel ?? targetOf(log, 'info').level,
     overlay,
+    nodeKeys: RawObject.parse('{}', 'daemon configuration').with({
+      cniDir: JSON.stringify(options.cniDir ?? DEFAULT_CNI_DIR),
+      ...overlay,
+    }),
     notes,
   };
 }

@@ -1,6 +1,7 @@
 /** The devices of one pod, handed out to its networks: each device once, whichever reference asks for it. */
 import { CniCode, CniError } from '../cni/errors.ts';
 import { quote } from '../cni/quote.ts';
+import type { Device } from './plan.ts';
 
 /** Annotation of a definition: the resource of a device plugin (or DRA driver) that its network needs a device of. */
 export const RESOURCE_ANNOTATION = 'k8s.v1.cni.cncf.io/resourceName';
@@ -14,6 +15,12 @@ export interface PodDevices {
   leftOut: readonly string[];
 }
 
+/** A device that a network of the pod has already. */
+export interface TakenDevice {
+  network: string;
+  device: Device;
+}
+
 /** A PCI address names one device of the machine, under whatever resource it is offered. */
 const PCI_ADDRESS = /^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i;
 
@@ -21,7 +28,7 @@ function identityOf(resourceName: string, id: string): string {
   return PCI_ADDRESS.test(id) ? id.toLowerCase() : `${resourceName} ${id}`;
 }
 
-/** One for each pod and ADD, shared by all its networks: the default ones and those that the pod asks for. */
+/** One for each pod and operation, shared by all its networks: the default ones and those that the pod asks for. */
 export class DeviceMap {
   private readonly pod: string;
   private readonly known: PodDevices;
@@ -29,9 +36,10 @@ export class DeviceMap {
   private readonly owners = new Map<string, string>();
 
   /** @param pod `namespace/name`, for messages */
-  constructor(pod: string, known: PodDevices) {
+  constructor(pod: string, known: PodDevices, taken: readonly TakenDevice[] = []) {
     this.pod = pod;
     this.known = known;
+    for (const { network, device } of taken) this.owners.set(identityOf(device.resourceName, device.id), network);
   }
 
   /**

@@ -202,11 +202,22 @@ export function parseConfigForDel(config: RawObject): MultusConfig {
     return parseMultusConfig(config);
   } catch {
     const needed = KEYS_FOR_DEL.map((key) => [key, config.raw(key)]).filter(([, raw]) => raw !== undefined);
-    const reduced = RawObject.parse('{"clusterNetwork": "-"}', WHAT).with(Object.fromEntries(needed));
     // Where nothing else says whose configuration it is, the TKE fork's state is looked for, too.
     const mayBeTke = !['cniDir', 'delegates', 'clusterNetwork'].some((key) => config.has(key));
-    return { ...parseMultusConfig(reduced), clusterNetwork: '', legacyCniDir: mayBeTke ? TKE_CNI_DIR : '' };
+    const keys = parseNodeKeys(RawObject.parse('{}', WHAT).with(Object.fromEntries(needed)));
+    return { ...keys, legacyCniDir: mayBeTke ? TKE_CNI_DIR : '' };
   }
+}
+
+/**
+ * The keys of a node's own configuration, which need not say anything of the node's networks.
+ * @throws CniError 7 as parseMultusConfig
+ */
+export function parseNodeKeys(keys: RawObject): MultusConfig {
+  return {
+    ...parseMultusConfig(keys.with({ clusterNetwork: '"-"', defaultDelegates: undefined })),
+    clusterNetwork: '',
+  };
 }
 
 /**

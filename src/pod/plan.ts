@@ -31,7 +31,16 @@ export interface RequestedNetwork extends Network {
   device: Device | undefined;
 }
 
-export interface PlanInput {
+/** What every attachment of a pod is planned by. */
+export interface AttachmentInput {
+  args: CniArgs;
+  /** The runtime's capability arguments: they are for the default network only (NPWG section 7.5). */
+  runtimeConfig: Record<string, unknown>;
+  /** File for the information on an attachment's device (capability CNIDeviceInfoFile), by the network's label. */
+  deviceInfoFile: (network: string, ifName: string) => string;
+}
+
+export interface PlanInput extends AttachmentInput {
   /** How the default network is found among `base`, and how those are named. */
   dialect: 'npwg' | 'tke';
   /** The default network, and what else comes before the additional ones. At least one. */
@@ -42,11 +51,6 @@ export interface PlanInput {
   auxiliary: Network | undefined;
   /** CNI_IFNAME: the default network's interface. */
   ifName: string;
-  args: CniArgs;
-  /** The runtime's capability arguments: they are for the default network only (NPWG section 7.5). */
-  runtimeConfig: Record<string, unknown>;
-  /** File for the information on an attachment's device (capability CNIDeviceInfoFile), by the network's label. */
-  deviceInfoFile: (network: string, ifName: string) => string;
 }
 
 /** One plugin of an attachment, with its stdin except for prevResult. */
@@ -76,6 +80,8 @@ export interface PlannedAttachment {
   requestedMac: string;
   /** As requested, CIDR or plain. */
   requestedIps: string[];
+  /** Gateways over this network that the pod's default routes are to have; undefined = not asked, [] = none at all. */
+  defaultRoute: string[] | undefined;
   device: Device | undefined;
   /** Where the plugins find and write what is known of the device; '' when they have no use for it. */
   deviceInfoFile: string;
@@ -173,16 +179,21 @@ function attachmentOf(
     args,
     requestedMac: '',
     requestedIps: [],
+    defaultRoute: undefined,
     device: undefined,
     deviceInfoFile: '',
   };
 }
 
-function networkAttachment(
+/**
+ * Decide one attachment.
+ * @throws CniError 7 when the network cannot take what was requested of it
+ */
+export function planAttachment(
   network: RequestedNetwork,
   ifName: string,
   isDefault: boolean,
-  input: PlanInput,
+  input: AttachmentInput,
 ): PlannedAttachment {
   const { requests, device, label } = network;
   const deviceInfoFile = input.deviceInfoFile(label, ifName);
@@ -201,15 +212,18 @@ function networkAttachment(
     isDefault,
     requestedMac: requests?.mac ?? '',
     requestedIps: requests?.ips ?? [],
+    defaultRoute: requests?.defaultRoute,
     device,
     deviceInfoFile: device !== undefined || declares(network, 'CNIDeviceInfoFile') ? deviceInfoFile : '',
   };
 }
 
-/** One plan per family for the whole pod; an empty list clears both families. */
-function planDefaultRoutes(networks: readonly RequestedNetwork[], ifNames: readonly string[]): FamilyRoutes[] {
-  const routed = networks.flatMap(({ requests }, i) =>
-    requests?.defaultRoute === undefined ? [] : [{ gateways: requests.defaultRoute, ifName: ifNames[i] ?? '' }],
+/** One plan per family for the whole pod, in the order of its attachments; an empty list clears both families. */
+export function planDefaultRoutes(
+  attachments: readonly Pick<PlannedAttachment, 'ifName' | 'defaultRoute'>[],
+): FamilyRoutes[] {
+  const routed = attachments.flatMap(({ ifName, defaultRoute }) =>
+    defaultRoute === undefined ? [] : [{ gateways: defaultRoute, ifName }],
   );
   const cleared = routed.some(({ gateways }) => gateways.length === 0);
   return ([4, 6] as const).flatMap((family) => {
@@ -240,7 +254,7 @@ export function planAttachments(input: PlanInput): Plan {
     first: input.ifName,
   });
   const nameOf = (position: number): string => names[position] ?? '';
-  const attachments = networks.map((network, i) => networkAttachment(network, nameOf(i), i === defaultPosition, input));
+  const attachments = networks.map((network, i) => planAttachment(network, nameOf(i), i === defaultPosition, input));
   if (auxiliary !== undefined) {
     const chain = attachmentOf(auxiliary, nameOf(defaultPosition), argsFor(input.args, undefined), {
       runtimeConfig: {},
@@ -249,7 +263,7 @@ export function planAttachments(input: PlanInput): Plan {
   }
   return {
     attachments,
-    defaultRoutes: planDefaultRoutes(networks, names),
+    defaultRoutes: planDefaultRoutes(attachments),
     statusAnnotations: statusAnnotations(input),
   };
 }

@@ -10,6 +10,7 @@ import {
   type PortMapping,
   refuseSelection,
   type SelectionContext,
+  type SelectionRequests,
 } from './selection.ts';
 
 /** Reads the fields of one JSON object, and refuses wrong values by field name. */
@@ -234,4 +235,19 @@ export function parseJsonEntry(text: string, position: number, context: Selectio
     defaultRoute: defaultRouteOf(entry),
     unknownFields: entry.unknown(KNOWN_FIELDS),
   };
+}
+
+/** What whoever plugs a network into a running pod asks for beside the pod's annotation. */
+export type InterfaceAttributes = Pick<SelectionRequests, 'ips' | 'mac' | 'cniArgs'>;
+
+/**
+ * `interfaceAttributes` of a hot-plug request: three fields of an annotation's entry, which empty lists and texts do not ask
+ * for. Unknown fields are ignored.
+ * @throws CniError 7 naming field and value
+ */
+export function parseInterfaceAttributes(attributes: RawObject): InterfaceAttributes {
+  const context: SelectionContext = { origin: 'the request', namespace: undefined };
+  const entry = new EntryReader(attributes, '"interfaceAttributes"', context);
+  const ips = entry.strings('ips')?.length === 0 ? [] : ipsOf(entry);
+  return { ips, mac: macOf(entry), cniArgs: cniArgsOf(entry) };
 }

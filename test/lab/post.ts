@@ -7,12 +7,18 @@ export interface HttpReply {
   body: string;
 }
 
-/** POST /cni with the lab's configuration: what Multus's own shim sends, or any program that reaches the socket. */
-export function post(lab: Lab, env: Record<string, string>, onSocket?: (end: () => void) => void): Promise<HttpReply> {
-  const body = JSON.stringify({ env, config: Buffer.from(JSON.stringify(lab.config)).toString('base64') });
+export interface HttpCall {
+  path: string;
+  body: string;
+  /** @default POST */
+  method?: string;
+  /** Given a function that ends the connection. */
+  onSocket?: ((end: () => void) => void) | undefined;
+}
+
+export function send(lab: Lab, { path, body, method = 'POST', onSocket }: HttpCall): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
-    const options = { socketPath: lab.socketPath, path: '/cni', method: 'POST' };
-    const sent = request(options, (response) => {
+    const sent = request({ socketPath: lab.socketPath, path, method }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk) => {
@@ -24,4 +30,10 @@ export function post(lab: Lab, env: Record<string, string>, onSocket?: (end: () 
     onSocket?.(() => sent.destroy());
     sent.end(body);
   });
+}
+
+/** POST /cni with the lab's configuration: what Multus's own shim sends, or any program that reaches the socket. */
+export function post(lab: Lab, env: Record<string, string>, onSocket?: (end: () => void) => void): Promise<HttpReply> {
+  const body = JSON.stringify({ env, config: Buffer.from(JSON.stringify(lab.config)).toString('base64') });
+  return send(lab, { path: '/cni', body, onSocket });
 }

@@ -17,6 +17,7 @@ import { removeStatus, writeStatus } from './status-files.ts';
 
 export class ManifestsSource implements ClusterSource {
   readonly description: string;
+  readonly ownsStatus = true;
   readonly resources: ResourceSource = {
     resourceClaim: async (namespace, name) => this.resourceClaim(namespace, name),
     resourceSlices: async (driver) => this.resourceSlices(driver),

@@ -93,6 +93,14 @@ test("a damaged record does not block the pod's end: the default network is rele
   await deletion().run();
 });
 
+test('what was plugged into a container from before us goes with it, whichever network its runtime names', async () => {
+  await write(aRecord({ name: '', ifName: 'net1', attachments: [anAttachment()] }));
+  const { run, runner } = deletion();
+  await run();
+  assert.equal(runner.calls, ['DEL macvlan']);
+  assert.is(read(), undefined);
+});
+
 test('a DEL of what is not attached is success, without a plugin, as often as it is repeated', async () => {
   for (let i = 0; i < 2; i++) {
     const { run, runner } = deletion();

@@ -47,6 +47,18 @@ async function assign(resources: readonly string[], more: Partial<DeviceQuestion
 const refused = (resources: readonly string[], more: Partial<DeviceQuestion> = {}) =>
   laterRefusal(() => assign(resources, more));
 
+// A VF would be taken from a network of the pod that runs.
+test('a network that is plugged in gets none of the devices that the pod uses', async () => {
+  given([[SRIOV, ['0000:3b:02.1', '0000:3b:02.2']]]);
+  const used = (...ids: string[]) =>
+    ids.map((id) => ({ network: `prod/used-${id.at(-1)}`, device: { id, resourceName: SRIOV } }));
+  assert.equal(await assign([SRIOV], { taken: used('0000:3b:02.1') }), ['0000:3b:02.2']);
+  assert.equal(await assign([SRIOV], { taken: used('0000:3b:02.2') }), ['0000:3b:02.1']);
+  const { code, message } = await refused([SRIOV], { taken: used('0000:3b:02.1', '0000:3b:02.2') });
+  assert.is(code, 7);
+  assert.match(message, 'has 2, taken by "prod/used-1", "prod/used-2"');
+});
+
 function sourceOf(pod: PodRecord, resources?: FakeResources): ClusterSource {
   return {
     ...fakeSource({}),

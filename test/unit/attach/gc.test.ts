@@ -199,6 +199,19 @@ test('containers from before us keep the addresses of the default network', asyn
   ]);
 });
 
+// Its default network is in no record of ours: its address would be freed under a pod that runs.
+test('a container from before us into which something was plugged keeps the address of its default network', async () => {
+  const attachments = aContainer('hot').attachments.slice(1);
+  await write({ ...aContainer('hot'), name: '', ifName: 'net1', attachments });
+  const { run, runner } = collection(valid('hot'));
+  await run();
+  assert.equal(told(runner), [
+    ['bridge', ['hot/eth0']],
+    ['macvlan', ['hot/net1']],
+    ['tuning', ['hot/net1']],
+  ]);
+});
+
 test('after the last container of a node its plugins hear that nothing is valid', async () => {
   const { run, runner } = collection([]);
   await run();

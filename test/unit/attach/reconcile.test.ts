@@ -8,7 +8,7 @@ import { FakeLog } from '../../fakes/fake-log.ts';
 import { fakeOperation } from '../../fakes/fake-operation.ts';
 import { FakeRunner, type FakeRunnerOptions } from '../../fakes/fake-runner.ts';
 import { folderFor } from '../folder.ts';
-import { aDefaultAttachment, aRecord } from './records.ts';
+import { aDefaultAttachment, anAttachment, aRecord } from './records.ts';
 
 const folder = folderFor(test);
 
@@ -103,6 +103,31 @@ test('detaches what no runtime asks for, and says why: nobody calls GC on contai
     { container: 'gone', pod: 'prod/web', reason: 'its network namespace is gone' },
     { container: 'rebooted', pod: 'prod/web', reason: 'the node was rebooted since' },
   ]);
+});
+
+// A pod that runs would lose all its networks for one that could not be plugged in, or not be taken out.
+test('of a pod that runs only what never got ready, or failed to leave, is detached', async () => {
+  const attachments = (state: 'attaching' | 'detaching') => [aDefaultAttachment(), anAttachment({ state })];
+  const alive = { bootId: bootId(), netnsPath: folder.at('not-mounted/netns') };
+  await write({ ...alive, containerId: 'begun', attachments: attachments('attaching') });
+  await write({ ...alive, containerId: 'leaving', attachments: attachments('detaching') });
+  const { runner, log, left } = await once();
+  assert.equal(
+    [runner.calls, left],
+    [
+      ['DEL macvlan', 'DEL macvlan'],
+      ['begun', 'leaving'],
+    ],
+  );
+  for (const containerId of left) {
+    const names = new Journal(folder.path).read(containerId)?.attachments.map(({ ifName }) => ifName);
+    assert.equal(names, ['eth0']);
+  }
+  assert.equal(log.of('detaching'), [
+    { container: 'begun', pod: 'prod/web', reason: 'its hot-plug never ended' },
+    { container: 'leaving', pod: 'prod/web', reason: 'an earlier DEL failed' },
+  ]);
+  assert.equal((await once()).runner.calls, []);
 });
 
 test('an empty or absent state directory is in order', async () => {

@@ -18,6 +18,7 @@ export function anAttachment(more: Partial<JournalAttachment> = {}): JournalAtta
     args: 'IgnoreUnknown=1;K8S_POD_NAME=web;K8S_POD_NAMESPACE=prod',
     requestedMac: '',
     requestedIps: [],
+    defaultRoute: undefined,
     device: undefined,
     deviceInfoFile: '',
     state: 'attached',

@@ -48,7 +48,8 @@ test('readDaemonConfig() reads the usual file when none is named, and refuses it
 });
 
 test('settingsOf() without a file and options is what it was before there was a file', () => {
-  const { log, ...rest } = settings(undefined);
+  const { log, nodeKeys, ...rest } = settings(undefined);
+  assert.is(nodeKeys.text, '{"cniDir":"/var/lib/cni/multus"}');
   assert.is(log.file, '');
   assert.equal(rest, {
     socketDir: '/run/multus',
