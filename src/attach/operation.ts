@@ -24,6 +24,20 @@ export interface Adopter {
   path: string[];
 }
 
+/** What every line of a request's log has: whose lines they are, when several requests write to one file. */
+export function logFields({
+  command,
+  containerId,
+  args,
+}: Pick<CniRequest, 'command' | 'containerId' | 'args'>): object {
+  const name = args.get('K8S_POD_NAME');
+  return {
+    cmd: command,
+    ...(containerId === '' ? {} : { container: containerId }),
+    ...(name === undefined ? {} : { pod: `${args.get('K8S_POD_NAMESPACE') ?? ''}/${name}` }),
+  };
+}
+
 /** What a door (daemon, standalone program) gives with a request. */
 export interface OperationContext {
   door: Door;

@@ -1,8 +1,7 @@
 /** Takes requests from the socket into the engine: queueing, one container's DEL ending its ADD, logging. */
-import type { Logger } from 'pino';
 import { type Answer, answerHotplug, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
 import { parseHotplugRequest } from '../attach/hotplug-request.ts';
-import type { Adopter, OperationContext } from '../attach/operation.ts';
+import { type Adopter, logFields, type OperationContext } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
@@ -105,7 +104,7 @@ export class Requests {
     const ending = new AbortController();
     const add = { containerId: request.containerId, ending };
     if (request.command === 'ADD') this.adds.add(add);
-    const log = this.requestLog(request, keys);
+    const log = this.logs.of(keys).child(logFields(request));
     log.debug({ active: this.active }, `${request.command} received`);
     const context: OperationContext = {
       door: 'daemon',
@@ -137,14 +136,5 @@ export class Requests {
     for (const add of this.adds) {
       if (add.containerId === containerId) add.ending.abort(reason);
     }
-  }
-
-  private requestLog({ command, containerId, args }: CniRequest, keys: RawObject): Logger {
-    const pod = args.get('K8S_POD_NAME');
-    return this.logs.of(keys).child({
-      cmd: command,
-      ...(containerId === '' ? {} : { container: containerId }),
-      ...(pod === undefined ? {} : { pod: `${args.get('K8S_POD_NAMESPACE') ?? ''}/${pod}` }),
-    });
   }
 }

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { type Answer, answerRequest, errorAnswer, readRequest, refusal, UNKNOWN_VERSION } from '../attach/engine.ts';
+import { logFields } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
@@ -36,7 +37,8 @@ async function answer(): Promise<Ending> {
   try {
     const { request, problem } = asNodeHasIt(asked);
     const target = targetOf(logSettingsOf(request.config) ?? NO_LOG_SETTINGS, 'warn');
-    const { log, settled } = openLog({ ...target, level: levelNamed(env[LEVEL_VARIABLE] ?? '') ?? target.level });
+    const opened = openLog({ ...target, level: levelNamed(env[LEVEL_VARIABLE] ?? '') ?? target.level });
+    const log = opened.log.child(logFields(request));
     if (problem !== '') log.warn({ problem }, 'going on without the keys of the daemon');
     const baseEnv = Object.fromEntries(Object.entries(env).filter(([key]) => !/^(CNI|MULTUS)_/.test(key)));
     const context = {
@@ -47,7 +49,7 @@ async function answer(): Promise<Ending> {
       log,
       signal: endedBySignal(),
     } as const;
-    return { ...(await answerRequest(request, context)), settled };
+    return { ...(await answerRequest(request, context)), settled: opened.settled };
   } catch (error) {
     return errorAnswer(error, asked.cniVersion);
   }

@@ -37,6 +37,38 @@ eachDoor('logFile gets the lines of its requests at logLevel, and the folder is 
   if (door === 'daemon') assert.not.match(lab.daemonLog, '"cmd"', 'its own log has nothing of them');
 });
 
+// Multus tells this by events of the pod; without them, an operator has nothing else to see what a pod got, and when.
+eachDoor('each network that was attached or detached is a line with its name and interface', async (lab) => {
+  const fakes = new Fakes(lab);
+  await lab.addNetns('pod1');
+  lab.manifest('m.yaml', lab.podManifest('web', 'lan@lan0'), lab.nadManifest('lan', fakes.plugin('lan')));
+  const logFile = join(lab.directory, 'multus.log');
+  const call = { ...withKeys(lab, { logFile, logLevel: 'verbose' }), args: lab.podArgs('web') };
+  assertResult(await lab.cni('ADD', call), '1.0.0');
+  assertSilent(await lab.cni('DEL', call));
+  const lines = readFileSync(logFile, 'utf8').trim().split('\n');
+  const told = lines.map((line) => JSON.parse(line)).filter(({ network }) => network !== undefined);
+  assert.equal(
+    told.map(({ cmd, container, pod, network, ifName, msg }) => [cmd, container, pod, network, ifName, msg]),
+    [
+      ['ADD', 'c1', 'default/web', 'lab-default', 'eth0', 'attached'],
+      ['ADD', 'c1', 'default/web', 'default/lan', 'lan0', 'attached'],
+      ['DEL', 'c1', 'default/web', 'default/lan', 'lan0', 'detached'],
+      ['DEL', 'c1', 'default/web', 'lab-default', 'eth0', 'detached'],
+    ],
+  );
+});
+
+eachDoor('a network that is not there is a line with code and error', async (lab) => {
+  await lab.addNetns('pod1');
+  lab.manifest('m.yaml', lab.podManifest('web', 'nobody'));
+  const logFile = join(lab.directory, 'multus.log');
+  assertError(await lab.cni('ADD', { ...withKeys(lab, { logFile }), args: lab.podArgs('web') }), 7, 'default/nobody');
+  const { level, code, error, msg } = JSON.parse(readFileSync(logFile, 'utf8').trim().split('\n').at(-1) ?? '');
+  assert.equal([level, code, msg], [50, 7, 'ADD failed']);
+  assert.match(error, 'Cannot find network "default/nobody"');
+});
+
 eachDoor('without keys an error is told, on stderr', async (lab, door) => {
   const told = async (call: CniCall): Promise<string> => {
     const { stderr } = await lab.cni('ADD', { ...call, pod: 'absent' });

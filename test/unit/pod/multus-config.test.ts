@@ -165,6 +165,13 @@ test('takes the directories that Multus uses when nothing is said, and empty tex
   assert.equal(parse('"binDir":"","cniDir":null,"verify":null,"delegateTimeout":null'), said);
 });
 
+// A configuration that Multus wrote, or one of its documents has, would be refused, or mean something else.
+test('what Multus parses and never uses changes nothing here either', () => {
+  const members = ['"cniConf":"/host/etc/cni/multus/net.d"', '"prevResult":{"cniVersion":"9.9.9"}', '"unknown":[null]'];
+  members.push('"allowTryDeleteOnErr":"yes"', '"defaultnetworkfile":5', '"defaultnetworkwaitseconds":{}');
+  for (const member of members) assert.equal(parse(member), parse(), member);
+});
+
 test('matches keys without regard to case, as Multus does', () => {
   assert.is(parse('"BINDIR":"/a"').binDir, '/a');
   assert.is(parse('"binDir":"/a","BinDir":"/b"').binDir, '/b');

@@ -160,6 +160,8 @@ test("gives a device of the kubelet's to the configuration of every plugin, and 
   assert.equal([sriov.deviceID, sriov.pciBusID, sriov.runtimeConfig], [device.id, device.id, { deviceID: device.id }]);
   assert.equal([tuning.deviceID, tuning.pciBusID, tuning.runtimeConfig], [device.id, device.id, undefined]);
   assert.equal(attachments[1]?.device, device);
+  const own = plan('', undefined, { base: [{ ...network('node', text), device }] }).attachments[0]?.steps[0];
+  assert.equal(JSON.parse(own?.stdin ?? '').runtimeConfig, { deviceID: device.id }, 'the default network, too');
 });
 
 test('tells plugins that want it where to write what they know of a device', () => {
