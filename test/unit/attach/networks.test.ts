@@ -104,6 +104,20 @@ test('static delegates are the default networks, in their order, and nothing is 
   ]);
 });
 
+// The specification looks for lists first; the TKE fork goes by file names, and a node of its must keep its network.
+test('of two files of one name a definition takes the list, the TKE annotation the first', async () => {
+  folder.write('10-a.conf', '{"name":"a","type":"conf"}');
+  folder.write('20-a.conflist', '{"name":"a","plugins":[{"type":"list"}]}');
+  const typesOf = (networks: readonly Network[]) => networks.map(({ config }) => config.plugins[0]?.type);
+  const selections = (namespace?: string) => parseSelections('a', { origin: 'it', namespace });
+  const config = configOf({ clusterNetwork: '', delegates: [{ name: 'node', type: 'bridge' }] });
+  const source = fakeSource({ definitions: { 'prod/a': '' } });
+  const npwg = { ...NO_NETWORKS, additional: selections('prod') };
+  assert.equal(typesOf((await resolveNetworks(npwg, 'prod', config, source)).additional), ['list']);
+  const tke = { ...NO_NETWORKS, tke: selections() };
+  assert.equal(typesOf((await resolveNetworks(tke, 'prod', config, source)).base), ['conf']);
+});
+
 /** Plugins of the auxiliary chain. */
 async function auxiliary(keys: Record<string, unknown>): Promise<string[] | undefined> {
   const config = configOf({ auxiliaryCNIChainName: 'chain', ...keys });

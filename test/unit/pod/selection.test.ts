@@ -158,6 +158,12 @@ test('reads the short form with space around everything', () => {
   ]);
 });
 
+test('takes one host port for two addresses of the host', () => {
+  const ports = '"hostPort":8,"containerPort":80';
+  const mappings = `"portMappings":[{${ports},"hostIP":"10.0.0.1"},{${ports},"hostIP":"10.0.0.2"},{${ports}}]`;
+  assert.is(entry(mappings)?.portMappings.length, 3);
+});
+
 test('reads every field of the JSON form', () => {
   const members =
     '"namespace":"n","interface":"data","ips":["10.0.0.5/24","fd00::5"],"mac":"02-AB-00-00-00-01",' +
@@ -212,6 +218,10 @@ test('refuses what the specification does not allow in a GUID, in ports and in r
     [
       '"portMappings":[{"hostPort":8,"containerPort":80},{"hostPort":8,"containerPort":81}]',
       'field "portMappings" of entry 1 maps host port 8/tcp twice',
+    ],
+    [
+      '"portMappings":[{"hostPort":8,"containerPort":80,"hostIP":"::1"},{"hostPort":8,"containerPort":81,"hostIP":"::1"}]',
+      'field "portMappings" of entry 1 maps host port ::1 8/tcp twice',
     ],
     ['"bandwidth":[]', 'field "bandwidth" of entry 1 must be an object, got an array'],
     ['"bandwidth":{}', 'field "bandwidth" of entry 1 has no rate'],
