@@ -6,6 +6,7 @@ import { podDevices } from '../node/kubelet/pod-devices.ts';
 import { DeviceMap, type PodDevices, type TakenDevice } from '../pod/device-map.ts';
 import type { PodIdentity } from '../pod/identity.ts';
 import type { Device } from '../pod/plan.ts';
+import type { SelectionRequests } from '../pod/selection.ts';
 import { claimedDevices } from './claimed-devices.ts';
 
 /** A network as far as its device goes. */
@@ -13,6 +14,8 @@ export interface DeviceUser {
   label: string;
   /** '' when it needs no device. */
   resourceName: string;
+  /** What the pod asks of it, perhaps a device by its id. */
+  requests?: Pick<SelectionRequests, 'deviceId'> | undefined;
 }
 
 export interface DeviceQuestion {
@@ -47,6 +50,14 @@ function merged(first: PodDevices['devices'], second: PodDevices['devices']): Po
   return new Map(
     [...names].map((name) => [name, [...new Set([...(first.get(name) ?? []), ...(second.get(name) ?? [])])]]),
   );
+}
+
+/** Devices that the pod names itself, for networks that are not given one: they are no longer to be had. */
+function namedDevices(networks: readonly DeviceUser[]): TakenDevice[] {
+  return networks.flatMap(({ label, resourceName, requests }) => {
+    const id = resourceName === '' ? (requests?.deviceId ?? '') : '';
+    return id === '' ? [] : [{ network: label, device: { id, resourceName } }];
+  });
 }
 
 /** One device for each network. @throws CniError 7 or 11 when there are too few */
@@ -84,11 +95,12 @@ export async function assignDevices<T extends DeviceUser>(
     );
   }
   const given = await podDevices(pod, kubeletDir, signal);
+  const gone = [...taken, ...namedDevices(networks)];
   try {
-    return takeAll(users, pod, { ...NOTHING, devices: given }, taken);
+    return takeAll(users, pod, { ...NOTHING, devices: given }, gone);
   } catch (shortage) {
     if (source === undefined) throw shortage;
   }
   const claimed = await fromClaims(pod, source, new Set(users.map(({ resourceName }) => resourceName)));
-  return takeAll(users, pod, { ...claimed, devices: merged(given, claimed.devices) }, taken);
+  return takeAll(users, pod, { ...claimed, devices: merged(given, claimed.devices) }, gone);
 }

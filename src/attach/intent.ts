@@ -17,12 +17,20 @@ function unknownIntent(pod: PodIdentity, reason: string): CniError {
   );
 }
 
+/** Where the kubelet says it has a pod from; "api" for one that the API server gave it. */
+const POD_ORIGIN = 'kubernetes.io/config.source';
+
+/** A pod from a file of the node: what the cluster has is its mirror, with a UID of its own. */
+function isStatic(annotations: Record<string, string>): boolean {
+  return (annotations[POD_ORIGIN] ?? 'api') !== 'api';
+}
+
 /** @throws CniError 11 when the source cannot tell, or knows another pod of that name */
 export async function annotationsFrom(source: ClusterSource, pod: PodIdentity): Promise<Record<string, string>> {
   const lookup = await source.pod(pod.namespace, pod.name);
   if (lookup.outcome === 'unknown') throw unknownIntent(pod, lookup.reason);
   const { uid, annotations } = lookup.pod;
-  if (uid !== '' && pod.uid !== '' && uid !== pod.uid) {
+  if (uid !== '' && pod.uid !== '' && uid !== pod.uid && !isStatic(annotations)) {
     throw unknownIntent(pod, `the runtime asks for UID ${pod.uid}, the ${source.description} have UID ${uid}`);
   }
   return annotations;

@@ -1,11 +1,18 @@
 /** From names to configurations: the networks of the node, and those that a pod selected. */
 import { dirname, join } from 'node:path';
-import { BY_FILE_NAME, findConfByName, LISTS_FIRST, loadConfPath, loadPluginFolder } from '../cluster/conf-files.ts';
+import {
+  BY_FILE_NAME,
+  findConfByName,
+  isFolder,
+  LISTS_FIRST,
+  loadConfPath,
+  loadPluginFolder,
+} from '../cluster/conf-files.ts';
 import type { ClusterSource, DefinitionRecord } from '../cluster/source.ts';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { normaliseVersion } from '../cni/versions.ts';
-import { authorisePlugins, authoriseReference } from '../pod/authorise.ts';
+import { authorisePlugins, authoriseReference, pluginTypes } from '../pod/authorise.ts';
 import { RESOURCE_ANNOTATION } from '../pod/device-map.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
 import { parseSelections } from '../pod/parse-selections.ts';
@@ -141,18 +148,23 @@ async function baseNetworks(
   );
 }
 
+/** The folder of the file that `clusterNetwork` names, or in which it is found; confDir when it names none. */
+function defaultNetworkFolder({ clusterNetwork, confDir }: MultusConfig): string {
+  if (!clusterNetwork.includes('/')) return confDir;
+  return isFolder(clusterNetwork) ? clusterNetwork : dirname(clusterNetwork);
+}
+
 /** Plugins of folder `<auxiliaryCNIChainName>` beside the default network's file, else in confDir; none = no chain. */
 function auxiliaryNetwork(config: MultusConfig): Network | undefined {
-  const { auxiliaryCNIChainName: name, clusterNetwork, confDir, cniVersion } = config;
+  const { auxiliaryCNIChainName: name, cniVersion } = config;
   if (name === '') return undefined;
-  const parent = clusterNetwork.includes('/') ? dirname(clusterNetwork) : confDir;
-  const network = loadPluginFolder(join(parent, name), name, normaliseVersion(cniVersion));
+  const network = loadPluginFolder(join(defaultNetworkFolder(config), name), name, normaliseVersion(cniVersion));
   return network === undefined ? undefined : { label: network.name, config: network };
 }
 
-/** A delegate that is this very plugin would wait for the lock that its own ADD holds. @throws CniError 7 */
+/** A plugin that is ourselves, an IPAM one too, would wait for the lock that its own ADD holds. @throws CniError 7 */
 export function refuseOurselves({ label, config }: Network, ownType: string): void {
-  if (ownType === '' || config.plugins.every(({ type }) => type !== ownType)) return;
+  if (ownType === '' || !pluginTypes(config).includes(ownType)) return;
   throw new CniError(
     CniCode.invalidConfig,
     `Cannot attach network "${label}": its plugin "${ownType}" is the one that attaches it; name another plugin`,

@@ -32,6 +32,11 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
+/** @throws CniError 5 when it cannot be told */
+export function isFolder(path: string): boolean {
+  return statOf(path)?.isDirectory() === true;
+}
+
 /**
  * A list gets the plugins of `<its folder>/<its name>/*.conf` behind its own, in name order (libcni's
  * loadOnlyInlinedPlugins=false). They become part of its text, so that who keeps the text keeps the whole network.
@@ -58,7 +63,7 @@ function arrayOf(plugins: readonly PluginConfig[]): string {
 
 /** Plugins of a folder's .conf files, in name order; none when there is no such folder. */
 function folderPlugins(folder: string): PluginConfig[] {
-  const files = statOf(folder)?.isDirectory() === true ? confFiles(folder, ['.conf']) : [];
+  const files = isFolder(folder) ? confFiles(folder, ['.conf']) : [];
   return files.map((file) => parsePluginConfig(readText(file), nameOf(file)));
 }
 

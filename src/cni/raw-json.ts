@@ -74,6 +74,13 @@ export class RawObject {
     return member && this.text.slice(member.valueStart, member.valueEnd);
   }
 
+  /** The texts of the values of all members of that key, also of those that do not count. */
+  rawAll(key: string): string[] {
+    const folded = foldKey(key);
+    const members = this.members.filter((member) => foldKey(member.key) === folded);
+    return members.map(({ valueStart, valueEnd }) => this.text.slice(valueStart, valueEnd));
+  }
+
   /** Every member that counts, its value as text, by its key as spelled. */
   rawMembers(): Record<string, RawValue> {
     return Object.fromEntries(this.keys().map((key) => [key, new RawValue(this.raw(key) ?? 'null')]));

@@ -30,13 +30,25 @@ export function authoriseReference({ podNamespace, namespace, name }: Definition
 
 const ANY_OTHER = '*';
 
-/** Types of the plugins that a network runs, the IPAM ones included. */
-function pluginTypes(config: NetworkConfig): string[] {
-  return config.plugins.flatMap(({ type, config: plugin }) => {
-    const ipam = plugin.raw('ipam') ?? '';
-    const ipamType = ipam.startsWith('{') ? RawObject.parse(ipam, `ipam of plugin ${type}`).value('type') : undefined;
-    return typeof ipamType === 'string' && ipamType !== '' ? [type, ipamType] : [type];
+/** Keys under which a plugin's configuration has that of a plugin which it runs itself: IPAM, and flannel's `delegate`. */
+const NESTED_KEYS = ['ipam', 'delegate'];
+
+/**
+ * Types of the plugins that a plugin runs itself. Of a key that stands there twice every value counts: Go reads a later
+ * object into the earlier one, and null as nothing, so that the first type may be the one that runs.
+ */
+function nestedTypes(config: RawObject): string[] {
+  const nested = NESTED_KEYS.flatMap((key) => config.rawAll(key)).filter((raw) => raw.startsWith('{'));
+  return nested.flatMap((raw) => {
+    const inner = RawObject.parse(raw, 'configuration inside that of a plugin');
+    const types = inner.rawAll('type').map((type): unknown => JSON.parse(type));
+    return [...types.filter((type): type is string => typeof type === 'string' && type !== ''), ...nestedTypes(inner)];
   });
+}
+
+/** Types of the plugins that a network runs, those included that its plugins run. */
+export function pluginTypes(config: NetworkConfig): string[] {
+  return config.plugins.flatMap((plugin) => [plugin.type, ...nestedTypes(plugin.config)]);
 }
 
 /**
@@ -53,6 +65,6 @@ export function authorisePlugins(label: string, namespace: string, config: Netwo
   throw new CniError(
     CniCode.invalidConfig,
     `Cannot use network "${label}": definitions of namespace "${namespace}" may not run plugin "${refused}"; ` +
-      `"allowedPlugins" has ${allowed.length === 0 ? 'none' : allowed.join(', ')} for "${key}"`,
+      `"allowedPlugins" has ${allowed.length === 0 ? 'none' : allowed.join(', ')} for "${key}"; add it there, or use another plugin`,
   );
 }

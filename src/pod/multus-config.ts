@@ -232,6 +232,7 @@ export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig 
   const isTke = networks.dialect === 'tke';
   checkCapabilities(keys);
   parseLogSettings(keys); // the log is open already, by what of it could be read
+  keys.path('daemonSocketDir', ''); // the shim has used it, or its default in place of a wrong value
   keys.flag('retryDeleteOnError', false); // what cannot be detached always stays in the journal
   return {
     ...networks,

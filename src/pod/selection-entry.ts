@@ -1,5 +1,5 @@
 /** One entry of an annotation's JSON form, with every field of the specification (NPWG 1.3, section 4.1.2.1). */
-import { cidrFamily, ipFamily } from '../cni/ip.ts';
+import { canonicalAddress, cidrFamily, ipFamily } from '../cni/ip.ts';
 import { checkIfName } from '../cni/names.ts';
 import { describe, kindOf, show } from '../cni/quote.ts';
 import { RawObject, type RawValue } from '../cni/raw-json.ts';
@@ -131,12 +131,29 @@ function macOf(entry: EntryReader): string {
   return octets(entry, 'mac', 6, example) || octets(entry, 'macRequest', 6, example);
 }
 
+/** `interfaceRequest` is the old name of the field. */
+function ifNameOf(entry: EntryReader, { origin }: SelectionContext): string {
+  const field = entry.string('interface') === '' ? 'interfaceRequest' : 'interface';
+  const ifName = entry.string(field);
+  return ifName === '' ? '' : checkIfName(ifName, `${entry.label(field)} of ${origin}`);
+}
+
+/** No gateway, for the kernel. */
+const UNSPECIFIED = ['0.0.0.0', '::'];
+
 /** NPWG section 4.1.2.1.9; `gateway` is what Multus called it in its first versions. */
 function defaultRouteOf(entry: EntryReader): string[] | undefined {
   const field = entry.get('default-route') === undefined ? 'gateway' : 'default-route';
   const gateways = entry.strings(field);
-  const bad = gateways?.find((gateway) => ipFamily(gateway) === undefined);
-  if (bad !== undefined) throw entry.fail(field, `must be a list of gateway addresses, got ${show(bad)}`);
+  const seen = new Set<string>();
+  for (const gateway of gateways ?? []) {
+    const address = ipFamily(gateway) === undefined ? '' : canonicalAddress(gateway);
+    if (address === '' || UNSPECIFIED.includes(address)) {
+      throw entry.fail(field, `must be a list of gateway addresses, got ${show(gateway)}`);
+    }
+    if (seen.has(address)) throw entry.fail(field, `has gateway ${show(gateway)} twice`);
+    seen.add(address);
+  }
   return gateways;
 }
 
@@ -219,11 +236,10 @@ export function parseJsonEntry(text: string, position: number, context: Selectio
   if (name === '') throw entry.fail('name', 'must be the name of a network, it is missing');
   const reference = { namespace: entry.string('namespace'), name };
   const labels = { namespace: entry.label('namespace'), name: entry.label('name') };
-  const ifName = entry.string('interface') || entry.string('interfaceRequest');
   const ips = ipsOf(entry);
   return {
     ...checkReference(context, reference, labels),
-    ifName: ifName === '' ? '' : checkIfName(ifName, `${entry.label('interface')} of ${context.origin}`),
+    ifName: ifNameOf(entry, context),
     ips,
     mac: macOf(entry),
     infinibandGuid: octets(entry, 'infiniband-guid', 8, 'c2:11:22:33:44:55:66:77'),

@@ -47,6 +47,18 @@ async function assign(resources: readonly string[], more: Partial<DeviceQuestion
 const refused = (resources: readonly string[], more: Partial<DeviceQuestion> = {}) =>
   laterRefusal(() => assign(resources, more));
 
+// Two networks of the pod would get one VF: the second plugin fails, or takes it from the first.
+test('a device that the pod names for a network is not handed out to another one', async () => {
+  given([[SRIOV, ['0000:3b:02.1', '0000:3b:02.2']]]);
+  const named = { label: 'prod/own', resourceName: '', requests: { deviceId: '0000:3B:02.1' } };
+  const other = { label: 'prod/fast', resourceName: SRIOV };
+  const question = { pod: POD, kubeletDir: folder.path, source: undefined, signal: new AbortController().signal };
+  assert.is((await assignDevices([other, named], question)).get(other)?.id, '0000:3b:02.2');
+  const { code, message } = await laterRefusal(() => assignDevices([named, other, { ...other }], question));
+  assert.is(code, 7);
+  assert.match(message, 'has 2, taken by "prod/own", "prod/fast"');
+});
+
 // A VF would be taken from a network of the pod that runs.
 test('a network that is plugged in gets none of the devices that the pod uses', async () => {
   given([[SRIOV, ['0000:3b:02.1', '0000:3b:02.2']]]);

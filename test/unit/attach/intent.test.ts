@@ -45,6 +45,17 @@ test('annotations of an earlier pod of the name are not those of this one', asyn
   assert.equal(await intent(cluster), ['prod/old'], 'a runtime that names no UID is believed');
 });
 
+// The kubelet's pod has another UID than its mirror on the API server: no static pod would ever start.
+test('annotations of a static pod are its own, whatever its UID; those that the API server gave it are not', async () => {
+  const args = 'K8S_POD_NAMESPACE=prod;K8S_POD_NAME=web;K8S_POD_UID=u-2';
+  const from = (origin: string) => ({
+    pods: { 'prod/web': { [NETWORKS]: 'a', 'kubernetes.io/config.source': origin } },
+    uid: 'u-1',
+  });
+  for (const origin of ['file', 'http']) assert.equal(await intent(from(origin), undefined, args), ['prod/a']);
+  assert.is((await laterRefusal(() => intent(from('api'), undefined, args))).code, 11);
+});
+
 test('an annotation that is wrong is told with the pod it belongs to', async () => {
   const { code, message } = await laterRefusal(() => intent(undefined, { [NETWORKS]: 'a,,b' }));
   assert.is(code, 7);

@@ -104,4 +104,53 @@ test('static delegates are the default networks, in their order, and nothing is 
   ]);
 });
 
+// The specification looks for lists first; the TKE fork goes by file names, and a node of its must keep its network.
+test('of two files of one name a definition takes the list, the TKE annotation the first', async () => {
+  folder.write('10-a.conf', '{"name":"a","type":"conf"}');
+  folder.write('20-a.conflist', '{"name":"a","plugins":[{"type":"list"}]}');
+  const typesOf = (networks: readonly Network[]) => networks.map(({ config }) => config.plugins[0]?.type);
+  const selections = (namespace?: string) => parseSelections('a', { origin: 'it', namespace });
+  const config = configOf({ clusterNetwork: '', delegates: [{ name: 'node', type: 'bridge' }] });
+  const source = fakeSource({ definitions: { 'prod/a': '' } });
+  const npwg = { ...NO_NETWORKS, additional: selections('prod') };
+  assert.equal(typesOf((await resolveNetworks(npwg, 'prod', config, source)).additional), ['list']);
+  const tke = { ...NO_NETWORKS, tke: selections() };
+  assert.equal(typesOf((await resolveNetworks(tke, 'prod', config, source)).base), ['conf']);
+});
+
+/** Plugins of the auxiliary chain. */
+async function auxiliary(keys: Record<string, unknown>): Promise<string[] | undefined> {
+  const config = configOf({ auxiliaryCNIChainName: 'chain', ...keys });
+  const found = await resolveNetworks(NO_NETWORKS, 'prod', config, undefined);
+  return found.auxiliary?.config.plugins.map(({ type }) => type);
+}
+
+// The node's pods would run without what the chain does for them, and nobody would tell.
+test('the auxiliary chain lies beside the default network’s file, however that is named; else in confDir', async () => {
+  folder.write('net.d/node.conf', '{"name":"node","type":"x"}');
+  folder.write('net.d/chain/10.conf', '{"type":"beside"}');
+  folder.write('conf.d/node.conf', '{"name":"node","type":"x"}');
+  folder.write('conf.d/chain/10.conf', '{"type":"in-conf-dir"}');
+  const confDir = folder.at('conf.d');
+  for (const clusterNetwork of ['net.d/node.conf', 'net.d', 'net.d/']) {
+    assert.equal(await auxiliary({ confDir, clusterNetwork: folder.at(clusterNetwork) }), ['beside'], clusterNetwork);
+  }
+  assert.equal(await auxiliary({ confDir }), ['in-conf-dir']);
+  const delegates = [{ name: 'node', type: 'x' }];
+  assert.equal(await auxiliary({ confDir, clusterNetwork: '', delegates }), ['in-conf-dir']);
+});
+
+// It would wait for the lock that its own ADD holds, and its DEL would leave the network in the journal.
+test('a network whose plugin, or whose IPAM plugin, is ourselves is refused', async () => {
+  const own = { clusterNetwork: '', type: 'multus', confDir: folder.path };
+  for (const members of ['"type":"multus"', '"type":"bridge","ipam":{"type":"multus"}']) {
+    const delegates = [JSON.parse(`{"name":"node",${members}}`)];
+    const { code, message } = await laterRefusal(() =>
+      resolveNetworks(NO_NETWORKS, 'prod', configOf({ ...own, delegates }), undefined),
+    );
+    assert.is(code, 7);
+    assert.match(message, 'Cannot attach network "node": its plugin "multus" is the one that attaches it');
+  }
+});
+
 test.run();

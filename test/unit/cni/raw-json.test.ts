@@ -189,4 +189,10 @@ test('array() returns the bytes of each element', () => {
   );
 });
 
+test('rawAll() has every value of a key in the order of the text, also those that do not count', () => {
+  const source = RawObject.parse('{"ipam":{"type":"a"},"x":1,"IPAM": null}', 'it');
+  assert.equal(source.rawAll('ipam'), ['{"type":"a"}', 'null']);
+  assert.equal(source.rawAll('y'), []);
+});
+
 test.run();

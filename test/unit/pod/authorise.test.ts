@@ -47,11 +47,31 @@ const refused = (entries: Record<string, string[]>) =>
 test('refuses a plugin that is not listed for the namespace of the definition, its IPAM plugin included', () => {
   assert.is(
     refused({ shop: ['macvlan', 'dhcp'] }),
-    'Cannot use network "shop/lan": definitions of namespace "shop" may not run plugin "tuning"; "allowedPlugins" has macvlan, dhcp for "shop"',
+    'Cannot use network "shop/lan": definitions of namespace "shop" may not run plugin "tuning"; "allowedPlugins" has macvlan, dhcp for "shop"; add it there, or use another plugin',
   );
   assert.match(refused({ shop: ['macvlan', 'tuning'] }), 'may not run plugin "dhcp"');
   assert.match(refused({ '*': ['macvlan', 'tuning', 'dhcp'], shop: [] }), '"allowedPlugins" has none for "shop"');
   assert.match(refused({ bank: ['macvlan', 'tuning', 'dhcp'] }), '"allowedPlugins" has none for "*"');
+});
+
+// Go reads the second object into the first, and null as nothing: "dhcp" would run all the same.
+test('refuses a plugin that a plugin would run, however its key is written, and one inside flannel’s delegate', () => {
+  const hidden = [
+    '"ipam":{"type":"dhcp"},"ipam":null',
+    '"ipam":{"type":"dhcp"},"IPAM":{}',
+    '"ipam":{"type":"dhcp"},"ipam":{"type":"static"}',
+    '"ipam":{"type":"dhcp","Type":null}',
+    '"delegate":{"type":"dhcp"}',
+    '"delegate":{"type":"static","ipam":{"type":"dhcp"}}',
+  ];
+  const rules = allowing({ shop: ['macvlan', 'static'] });
+  for (const members of hidden) {
+    const one = network(`{"name":"n","type":"macvlan",${members}}`);
+    assert.match(refusal(() => authorisePlugins('shop/lan', 'shop', one, rules)).message, 'may not run plugin "dhcp"');
+  }
+  for (const members of ['"ipam":{"type":"static"}', '"ipam":"dhcp"', '"ipam":[]', '"ipam":{"type":7}', '"ipam":{}']) {
+    authorisePlugins('shop/lan', 'shop', network(`{"name":"n","type":"macvlan",${members}}`), rules);
+  }
 });
 
 test('allows what is listed for the namespace, or for any other one', () => {

@@ -102,7 +102,7 @@ export const wish: fc.Arbitrary<Wish> = fc
       portMappings: maybe(fc.constant([{ hostPort: 80, containerPort: 8080, protocol: 'udp' }])),
       bandwidth: maybe(fc.constant({ ingressRate: 1000, ingressBurst: 2000 })),
       deviceID: maybe(fc.constantFrom('0000:03:02.0', 'dev-2')),
-      'default-route': maybe(fc.array(fc.constantFrom('10.0.0.1', '10.0.0.2', 'fd00::1'), { maxLength: 2 })),
+      'default-route': maybe(fc.uniqueArray(fc.constantFrom('10.0.0.1', '10.0.0.2', 'fd00::1'), { maxLength: 2 })),
       'cni-args': maybe(fc.dictionary(fc.string({ maxLength: 3 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 2 })),
     }),
   )

@@ -47,6 +47,14 @@ test('gives the default network the name that was requested for it', () => {
   assert.equal(assign('uplink', ''), ['uplink', 'net1']);
 });
 
+// Merged annotations: the pod's own eth1 must not move because of a network behind the TKE list.
+test('counts the eth names of the TKE list only', () => {
+  const request = (ifName: string) => ({ network: 'n', ifName });
+  const base = [request(''), request('')];
+  const { names } = assignIfNames({ dialect: 'tke', base, additional: [request('eth7')], first: 'eth0' });
+  assert.equal(names, ['eth0', 'eth1', 'eth7']);
+});
+
 test('never gives a name twice, keeps every requested one, and only ever refuses a clash', () => {
   const name = fc.oneof(fc.constant(''), fc.constantFrom('eth0', 'net0', 'net1', 'net2', 'net3', 'net4', 'data'));
   fc.assert(

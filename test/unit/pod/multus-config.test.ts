@@ -48,6 +48,8 @@ test('names key, value and what is wanted, so that a typing error is found witho
     ['"allowedPlugins":["bridge"]', '"allowedPlugins" must be an object, got an array'],
     ['"allowedPlugins":{"prod":"bridge"}', '"allowedPlugins["prod"]" must be a list of plugin types, got "bridge"'],
     ['"readinessindicatorfile":"ready"', '"readinessindicatorfile" must be an absolute path, got "ready"'],
+    ['"daemonSocketDir":5', '"daemonSocketDir" must be a string, got 5'],
+    ['"daemonSocketDir":"run"', '"daemonSocketDir" must be an absolute path, got "run"'],
     ['"retryDeleteOnError":"true"', '"retryDeleteOnError" must be true or false, got "true"'],
     ['"logFile":"multus.log"', '"logFile" must be an absolute path, got "multus.log"'],
     ['"logLevel":"chatty"', '"logLevel" must be one of debug, verbose, info, error, panic, got "chatty"'],

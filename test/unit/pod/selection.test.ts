@@ -47,7 +47,8 @@ test('refuses an interface name that the kernel would refuse after the first del
     assert.is(json.code, 7, name);
     assert.match(json.message, `Cannot use field "interface" of entry 1 of ${ORIGIN} "${name}": `);
   }
-  assert.is(refusal(() => entry('"interfaceRequest":"a/b"')).code, 7);
+  const old = refusal(() => entry('"interfaceRequest":"a/b"'));
+  assert.match(old.message, `Cannot use field "interfaceRequest" of entry 1 of ${ORIGIN} "a/b": `);
 });
 
 test('names entry, field and value of a wrong JSON entry', () => {
@@ -97,12 +98,16 @@ test('refuses what is no address before a plugin assigns something else', () => 
       `field "ips" of entry 1 must be IP addresses or CIDRs, got ${JSON.stringify(ip)}`,
     );
   }
-  for (const gateway of ['10.0.0.1/24', 'gw', 'fe80::1%eth0']) {
+  for (const gateway of ['10.0.0.1/24', 'gw', 'fe80::1%eth0', '0.0.0.0', '::', '0::0', '']) {
     assert.is(
       reason(`[{"name":"a","default-route":["${gateway}"]}]`),
       `field "default-route" of entry 1 must be a list of gateway addresses, got "${gateway}"`,
     );
   }
+  assert.is(
+    reason('[{"name":"a","default-route":["fd00::1","10.0.0.1","fd00:0::0001"]}]'),
+    'field "default-route" of entry 1 has gateway "fd00:0::0001" twice',
+  );
   for (const mac of ['02:00:00:00:00', '02:00:00:00:00:0g', '0200.0000.0001', '02:00:00:00:00:01:02:03']) {
     assert.is(
       reason(`[{"name":"a","mac":"${mac}"}]`),
@@ -151,6 +156,12 @@ test('reads the short form with space around everything', () => {
     { ...NO_REQUESTS, namespace: 'kube-system', name: 'b.c', ifName: 'data' },
     { ...NO_REQUESTS, namespace: 'prod', name: 'd' },
   ]);
+});
+
+test('takes one host port for two addresses of the host', () => {
+  const ports = '"hostPort":8,"containerPort":80';
+  const mappings = `"portMappings":[{${ports},"hostIP":"10.0.0.1"},{${ports},"hostIP":"10.0.0.2"},{${ports}}]`;
+  assert.is(entry(mappings)?.portMappings.length, 3);
 });
 
 test('reads every field of the JSON form', () => {
@@ -207,6 +218,10 @@ test('refuses what the specification does not allow in a GUID, in ports and in r
     [
       '"portMappings":[{"hostPort":8,"containerPort":80},{"hostPort":8,"containerPort":81}]',
       'field "portMappings" of entry 1 maps host port 8/tcp twice',
+    ],
+    [
+      '"portMappings":[{"hostPort":8,"containerPort":80,"hostIP":"::1"},{"hostPort":8,"containerPort":81,"hostIP":"::1"}]',
+      'field "portMappings" of entry 1 maps host port ::1 8/tcp twice',
     ],
     ['"bandwidth":[]', 'field "bandwidth" of entry 1 must be an object, got an array'],
     ['"bandwidth":{}', 'field "bandwidth" of entry 1 has no rate'],

@@ -128,7 +128,7 @@ const REFUSED: { annotation: string; message: string; better?: string }[] = [
   },
   {
     annotation: '[{"name":"a"},{"name":"b","interfaceRequest":"sixteen-letters-"}]',
-    message: `Cannot use field "interface" of entry 2 of ${ORIGIN} "sixteen-letters-": the name is 16 bytes, at most 15 are allowed`,
+    message: `Cannot use field "interfaceRequest" of entry 2 of ${ORIGIN} "sixteen-letters-": the name is 16 bytes, at most 15 are allowed`,
     better: 'an error after the first network was attached',
   },
 ];
