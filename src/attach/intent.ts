@@ -58,6 +58,10 @@ export async function resolveIntent(question: PlanQuestion, source: ClusterSourc
   }
   const annotations = config.podAnnotations ?? (source === undefined ? {} : await annotationsFrom(source, pod));
   const wanted = podNetworks(annotations, pod, config);
+  if (wanted.ignored.length > 0) {
+    const fields = { annotations: wanted.ignored, annotationPolicy: config.annotationPolicy };
+    question.log.warn(fields, 'annotations left out by annotationPolicy');
+  }
   for (const { name, unknownFields } of [
     ...(wanted.tke ?? []),
     ...wanted.additional,

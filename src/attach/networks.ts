@@ -135,11 +135,16 @@ async function baseNetworks(
   podNamespace: string,
   { config, source }: Sources,
 ): Promise<ResolvedNetwork[]> {
-  if (wanted.tke !== undefined) return tkeNetworks(wanted.tke, config);
+  if (wanted.tke !== undefined) {
+    const chosen = tkeNetworks(wanted.tke, config);
+    // The node's owner wrote these configurations; that a pod may have them is for the rules of its namespace.
+    for (const { label, config: network } of chosen) authorisePlugins(label, podNamespace, network, config);
+    return chosen;
+  }
   const isSystem = config.systemNamespaces.includes(podNamespace);
   const own = await nodeNetworks(isSystem ? { ...config, defaultNetworks: [] } : config, source);
   if (wanted.defaultNetwork !== undefined) {
-    own[0] = await selectedNetwork(wanted.defaultNetwork, podNamespace, { config, source });
+    return [await selectedNetwork(wanted.defaultNetwork, podNamespace, { config, source }), ...own.slice(1)];
   }
   if (own.length > 0) return own;
   throw new CniError(

@@ -52,8 +52,8 @@ export function pluginTypes(config: NetworkConfig): string[] {
 }
 
 /**
- * With `allowedPlugins` the definitions of a namespace may run only the plugins listed for it, or for "*".
- * @param namespace of the definition: its author chose the plugins
+ * With `allowedPlugins` a namespace may run only the plugins listed for it, or for "*".
+ * @param namespace of the definition, whose author chose the plugins; of the pod, where it chose a configuration of the node
  * @throws CniError 7
  */
 export function authorisePlugins(label: string, namespace: string, config: NetworkConfig, rules: AccessRules): void {
@@ -64,7 +64,7 @@ export function authorisePlugins(label: string, namespace: string, config: Netwo
   if (refused === undefined) return;
   throw new CniError(
     CniCode.invalidConfig,
-    `Cannot use network "${label}": definitions of namespace "${namespace}" may not run plugin "${refused}"; ` +
+    `Cannot use network "${label}": namespace "${namespace}" may not run plugin "${refused}"; ` +
       `"allowedPlugins" has ${allowed.length === 0 ? 'none' : allowed.join(', ')} for "${key}"; add it there, or use another plugin`,
   );
 }

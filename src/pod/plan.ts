@@ -6,7 +6,7 @@ import { isIPv6 } from 'node:net';
 import { type CniArgs, formatArgs } from '../cni/args.ts';
 import type { NetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
-import type { RawValue } from '../cni/raw-json.ts';
+import { RawValue } from '../cni/raw-json.ts';
 import { pluginStdin } from '../cni/stdin.ts';
 import { assignIfNames } from './if-names.ts';
 import { NO_REQUESTS, type SelectionRequests } from './selection.ts';
@@ -118,7 +118,12 @@ function capabilityRequests(requests: SelectionRequests): { capability: string; 
       value: infinibandGuid,
       what: `GUID ${infinibandGuid}`,
     },
-    { isSet: mappings !== '', capability: 'portMappings', value: portMappings, what: `port mappings ${mappings}` },
+    {
+      isSet: portMappings.length > 0,
+      capability: 'portMappings',
+      value: portMappings,
+      what: `port mappings ${mappings}`,
+    },
     { isSet: bandwidth !== undefined, capability: 'bandwidth', value: bandwidth, what: 'bandwidth' },
     { isSet: deviceId !== '', capability: 'deviceID', value: deviceId, what: `device ${deviceId}` },
   ];
@@ -136,8 +141,10 @@ function declares(network: Network, capability: string): boolean {
 function runtimeConfigOf(network: RequestedNetwork): Record<string, unknown> {
   const { requests, device, label, config } = network;
   const asked = capabilityRequests(requests ?? NO_REQUESTS);
-  const lacking = asked.find(({ capability }) => !declares(network, capability));
-  if (lacking !== undefined && !(lacking.capability === 'deviceID' && device !== undefined)) {
+  const isMet = (capability: string): boolean =>
+    declares(network, capability) || (capability === 'deviceID' && device !== undefined);
+  const lacking = asked.find(({ capability }) => !isMet(capability));
+  if (lacking !== undefined) {
     const types = config.plugins.map((plugin) => plugin.type).join(', ');
     throw new CniError(
       CniCode.invalidConfig,
@@ -146,6 +153,16 @@ function runtimeConfigOf(network: RequestedNetwork): Record<string, unknown> {
   }
   const values = Object.fromEntries(asked.map(({ capability, value }) => [capability, value]));
   return device === undefined ? values : { ...values, deviceID: device.id };
+}
+
+/** What the pod asked for beside what the runtime has for it: of one capability the pod's word counts, but ports add up. */
+function withRuntimes(asked: Record<string, unknown>, runtimes: Record<string, unknown>): Record<string, unknown> {
+  const ports = [runtimes['portMappings'], asked['portMappings']].flatMap((list) => {
+    const decoded = list instanceof RawValue ? list.decoded() : list;
+    return Array.isArray(decoded) ? (decoded as unknown[]) : [];
+  });
+  const isJoined = runtimes['portMappings'] !== undefined && asked['portMappings'] !== undefined;
+  return { ...runtimes, ...asked, ...(isJoined ? { portMappings: ports } : {}) };
 }
 
 /** CNI_ARGS of a network that the pod asked for: the runtime's, but with this attachment's own IP and MAC. */
@@ -198,8 +215,7 @@ export function planAttachment(
   const { requests, device, label } = network;
   const deviceInfoFile = input.deviceInfoFile(label, ifName);
   const runtimeConfig = {
-    ...(isDefault ? input.runtimeConfig : {}),
-    ...runtimeConfigOf(network),
+    ...withRuntimes(runtimeConfigOf(network), isDefault ? input.runtimeConfig : {}),
     ...(deviceInfoFile === '' ? {} : { CNIDeviceInfoFile: deviceInfoFile }),
   };
   const attachment = attachmentOf(network, ifName, argsFor(input.args, requests), {

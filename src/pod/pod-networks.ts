@@ -18,9 +18,13 @@ export interface PodNetworks {
   defaultNetwork: NetworkSelection | undefined;
   /** Beside the others. */
   additional: NetworkSelection[];
+  /** Annotations of the pod that the policy leaves out; to be logged. */
+  ignored: string[];
 }
 
-export const NO_NETWORKS: PodNetworks = { tke: undefined, defaultNetwork: undefined, additional: [] };
+export const NO_NETWORKS: PodNetworks = { tke: undefined, defaultNetwork: undefined, additional: [], ignored: [] };
+
+const NPWG_ANNOTATIONS = [NETWORKS_ANNOTATION, DEFAULT_NETWORK_ANNOTATION];
 
 type Annotations = Readonly<Record<string, string>>;
 type PolicyKeys = Pick<MultusConfig, 'annotationPolicy' | 'dialect' | 'multusNamespace'>;
@@ -28,62 +32,59 @@ type PolicyKeys = Pick<MultusConfig, 'annotationPolicy' | 'dialect' | 'multusNam
 const isSet = (annotations: Annotations, key: string): boolean => (annotations[key] ?? '').trim() !== '';
 
 /**
- * Which of the two counts. By default both on one pod are refused, and so is the TKE annotation on a node that is
- * configured as Multus's: there it would replace the node's default network.
+ * Which annotations count. `annotationPolicy` decides for pods that have both, and for the TKE annotation on a node that is
+ * configured as Multus's: there it would replace the node's default network. By default both are refused.
  * @throws CniError 7
  */
-function chosenAnnotations(annotations: Annotations, pod: string, config: PolicyKeys) {
+function countingAnnotations(
+  annotations: Annotations,
+  pod: string,
+  config: PolicyKeys,
+): { tke: boolean; npwg: boolean } {
   const tke = isSet(annotations, TKE_ANNOTATION);
-  const npwgKey = [NETWORKS_ANNOTATION, DEFAULT_NETWORK_ANNOTATION].find((key) => isSet(annotations, key));
+  const npwgKey = NPWG_ANNOTATIONS.find((key) => isSet(annotations, key));
   const npwg = npwgKey !== undefined;
-  switch (config.annotationPolicy) {
-    case 'npwg':
-      return { tke: false, npwg: true };
-    case 'tke':
-      return { tke: true, npwg: false };
-    case 'merge':
-      return { tke: true, npwg: true };
-    case 'reject':
-      if (tke && npwg) {
-        throw new CniError(
-          CniCode.invalidConfig,
-          `Cannot tell which networks pod ${pod} wants: it has both annotation ${TKE_ANNOTATION} and ${npwgKey}; ` +
-            'remove one, or set "annotationPolicy" to "tke", "npwg" or "merge" in the multus configuration',
-        );
-      }
-      if (tke && config.dialect === 'npwg') {
-        throw new CniError(
-          CniCode.invalidConfig,
-          `Cannot use annotation ${TKE_ANNOTATION} of pod ${pod}: this node's configuration names its networks by "delegates" or "clusterNetwork"; ` +
-            'set "annotationPolicy" to "tke" or "merge" to let pods choose by it, to "npwg" to ignore it',
-        );
-      }
-      return { tke: true, npwg: true };
+  const { annotationPolicy: policy, dialect } = config;
+  if (!tke || (!npwg && dialect === 'tke')) return { tke, npwg };
+  if (policy !== 'reject') return { tke: policy !== 'npwg', npwg: npwg && policy !== 'tke' };
+  if (npwg) {
+    throw new CniError(
+      CniCode.invalidConfig,
+      `Cannot tell which networks pod ${pod} wants: it has both annotation ${TKE_ANNOTATION} and ${npwgKey}; ` +
+        'remove one, or set "annotationPolicy" to "tke", "npwg" or "merge" in the multus configuration',
+    );
   }
+  throw new CniError(
+    CniCode.invalidConfig,
+    `Cannot use annotation ${TKE_ANNOTATION} of pod ${pod}: this node's configuration names its networks by "delegates" or "clusterNetwork"; ` +
+      'set "annotationPolicy" to "tke" or "merge" to let pods choose by it, to "npwg" to ignore it',
+  );
 }
 
 /** @throws CniError 6 or 7 naming annotation, entry, field and value */
 export function podNetworks(annotations: Annotations, pod: PodIdentity, config: PolicyKeys): PodNetworks {
   const podName = `${pod.namespace}/${pod.name}`;
-  const chosen = chosenAnnotations(annotations, podName, config);
+  const counting = countingAnnotations(annotations, podName, config);
+  const ignored = [...(counting.tke ? [] : [TKE_ANNOTATION]), ...(counting.npwg ? [] : NPWG_ANNOTATIONS)].filter(
+    (key) => isSet(annotations, key),
+  );
   const context = (key: string, namespace: string | undefined) => ({
     origin: `annotation ${key} of pod ${podName}`,
     namespace,
   });
   const tkeContext = context(TKE_ANNOTATION, undefined);
-  const tke =
-    chosen.tke && isSet(annotations, TKE_ANNOTATION)
-      ? parseSelections(annotations[TKE_ANNOTATION], tkeContext)
-      : undefined;
+  const tke = counting.tke ? parseSelections(annotations[TKE_ANNOTATION], tkeContext) : undefined;
   if (tke?.length === 0) {
     throw refuseSelection(
       tkeContext,
       'it must name at least one network; for those of the node, remove the annotation',
     );
   }
-  if (!chosen.npwg) return { ...NO_NETWORKS, tke };
+  if (!counting.npwg) return { ...NO_NETWORKS, tke, ignored };
   const defaultContext = context(DEFAULT_NETWORK_ANNOTATION, config.multusNamespace);
-  const defaultNetwork = parseDefaultNetwork(annotations[DEFAULT_NETWORK_ANNOTATION], defaultContext);
+  const defaultNetwork = isSet(annotations, DEFAULT_NETWORK_ANNOTATION)
+    ? parseDefaultNetwork(annotations[DEFAULT_NETWORK_ANNOTATION], defaultContext)
+    : undefined;
   if (defaultNetwork !== undefined && (tke !== undefined || config.dialect === 'tke')) {
     const problem = `the default network of this pod is named by the rules of ${TKE_ANNOTATION}; name it there`;
     throw refuseSelection(defaultContext, problem);
@@ -92,5 +93,6 @@ export function podNetworks(annotations: Annotations, pod: PodIdentity, config: 
     tke,
     defaultNetwork,
     additional: parseSelections(annotations[NETWORKS_ANNOTATION], context(NETWORKS_ANNOTATION, pod.namespace)),
+    ignored,
   };
 }

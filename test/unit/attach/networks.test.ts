@@ -5,7 +5,7 @@ import { RawObject } from '../../../src/cni/raw-json.ts';
 import { type MultusConfig, parseMultusConfig } from '../../../src/pod/multus-config.ts';
 import { parseSelections } from '../../../src/pod/parse-selections.ts';
 import type { Network } from '../../../src/pod/plan.ts';
-import { NO_NETWORKS } from '../../../src/pod/pod-networks.ts';
+import { NO_NETWORKS, type PodNetworks } from '../../../src/pod/pod-networks.ts';
 import { type FakeCluster, fakeSource } from '../../fakes/fake-source.ts';
 import { laterRefusal } from '../cni/refusal.ts';
 import { folderFor } from '../folder.ts';
@@ -69,6 +69,30 @@ test('finds definitions in the order of the annotation, with the name of the def
     ['kube-system/b', '{"name":"own","type":"y"}'],
     ['prod/a', '{"type":"x","name":"a"}'],
   ]);
+});
+
+// A pod could join the network of another tenant, or run any program of the plugin folder, by naming it.
+test('what a pod may not use is refused before it is looked up or run, by whatever annotation', async () => {
+  folder.write('b.conf', '{"name":"b","type":"bridge"}');
+  const definitions = { 'bank/lan': '{"type":"bridge"}', 'prod/a': '{"type":"bridge"}' };
+  const resolve = (wanted: Partial<PodNetworks>, keys: Record<string, unknown>) =>
+    laterRefusal(() =>
+      resolveNetworks({ ...NO_NETWORKS, ...wanted }, 'prod', configOf(keys), fakeSource({ definitions })),
+    );
+  const [lan] = parseSelections('bank/lan', { origin: 'it', namespace: 'prod' });
+  const own = parseSelections('a', { origin: 'it', namespace: 'prod' });
+  const tke = parseSelections('b', { origin: 'it', namespace: undefined });
+  const isolated = { namespaceIsolation: true, clusterNetwork: '', delegates: [{ name: 'node', type: 'p' }] };
+  for (const wanted of [{ additional: lan === undefined ? [] : [lan] }, { defaultNetwork: lan }]) {
+    assert.match(
+      (await resolve(wanted, isolated)).message,
+      'Cannot use network "bank/lan" in a pod of namespace "prod"',
+    );
+  }
+  const limited = { ...isolated, namespaceIsolation: false, allowedPlugins: { prod: ['macvlan'] } };
+  for (const wanted of [{ additional: own }, { defaultNetwork: own[0] }, { tke }]) {
+    assert.match((await resolve(wanted, limited)).message, 'namespace "prod" may not run plugin "bridge"');
+  }
 });
 
 test('takes the file of the node for a definition without configuration', async () => {

@@ -47,7 +47,7 @@ const refused = (entries: Record<string, string[]>) =>
 test('refuses a plugin that is not listed for the namespace of the definition, its IPAM plugin included', () => {
   assert.is(
     refused({ shop: ['macvlan', 'dhcp'] }),
-    'Cannot use network "shop/lan": definitions of namespace "shop" may not run plugin "tuning"; "allowedPlugins" has macvlan, dhcp for "shop"; add it there, or use another plugin',
+    'Cannot use network "shop/lan": namespace "shop" may not run plugin "tuning"; "allowedPlugins" has macvlan, dhcp for "shop"; add it there, or use another plugin',
   );
   assert.match(refused({ shop: ['macvlan', 'tuning'] }), 'may not run plugin "dhcp"');
   assert.match(refused({ '*': ['macvlan', 'tuning', 'dhcp'], shop: [] }), '"allowedPlugins" has none for "shop"');

@@ -5,7 +5,7 @@ import { parseArgs } from '../../../src/cni/args.ts';
 import { parseNetworkConfig } from '../../../src/cni/config.ts';
 import { CniError } from '../../../src/cni/errors.ts';
 import { scanMembers } from '../../../src/cni/json-scan.ts';
-import { RawObject } from '../../../src/cni/raw-json.ts';
+import { RawObject, RawValue } from '../../../src/cni/raw-json.ts';
 import { parseSelections } from '../../../src/pod/parse-selections.ts';
 import { type Plan, type PlanInput, planAttachments, type RequestedNetwork } from '../../../src/pod/plan.ts';
 import { onlyCniErrors, refusal } from '../cni/refusal.ts';
@@ -190,6 +190,18 @@ test('gives a default network that the pod chose what the pod asked of it, besid
   });
   assert.equal([attachments[0]?.ifName, attachments[0]?.isDefault, attachments[1]?.ifName], ['up0', true, 'net1']);
   assert.equal(defaultRoutes, [{ family: 4, gateways: [{ gateway: '10.0.0.1', ifName: 'up0' }] }]);
+});
+
+test("adds the ports of the annotation to those of the pod's containers: a host port must not be lost", () => {
+  const text = '{"name":"d","type":"p","capabilities":{"portMappings":true}}';
+  const context = { origin: 'the annotation', namespace: 'kube-system' };
+  const [requests] = parseSelections('[{"name":"d","portMappings":[{"hostPort":81,"containerPort":8081}]}]', context);
+  const base = [{ ...network('kube-system/d', text), requests }];
+  const runtimeConfig = { portMappings: new RawValue('[{"HostPort":80,"ContainerPort":8080,"Protocol":"tcp"}]') };
+  assert.equal(JSON.parse(stdins(plan('', undefined, { base, runtimeConfig }))[0] ?? '').runtimeConfig.portMappings, [
+    { HostPort: 80, ContainerPort: 8080, Protocol: 'tcp' },
+    { hostPort: 81, containerPort: 8081, protocol: 'tcp' },
+  ]);
 });
 
 test('puts the auxiliary chain last, on the interface of the default network, and gives it nothing of the pod', () => {

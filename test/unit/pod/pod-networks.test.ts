@@ -86,12 +86,14 @@ const POLICIES: { annotations: Record<string, string>; options: Options; wanted:
 
   { annotations: BOTH, options: { annotationPolicy: 'tke' }, wanted: 'tke: a,b' },
   { annotations: BOTH, options: { annotationPolicy: 'tke', dialect: 'npwg' }, wanted: 'tke: a,b' },
-  { annotations: { [NPWG]: 'x' }, options: { annotationPolicy: 'tke' }, wanted: '' },
+  { annotations: { [NPWG]: 'x' }, options: { annotationPolicy: 'tke' }, wanted: 'additional: prod/x' },
+  { annotations: { [TKE]: 'a' }, options: { annotationPolicy: 'tke', dialect: 'npwg' }, wanted: 'tke: a' },
   { annotations: { [TKE]: 'a', [DEFAULT]: 'd' }, options: { annotationPolicy: 'tke' }, wanted: 'tke: a' },
 
   { annotations: BOTH, options: { annotationPolicy: 'npwg' }, wanted: 'additional: prod/x,lab/y' },
   { annotations: { [TKE]: 'a' }, options: { annotationPolicy: 'npwg', dialect: 'npwg' }, wanted: '' },
-  { annotations: { [TKE]: '[]' }, options: { annotationPolicy: 'npwg' }, wanted: '' },
+  { annotations: { [TKE]: '[]' }, options: { annotationPolicy: 'npwg', dialect: 'npwg' }, wanted: '' },
+  { annotations: { [TKE]: 'a' }, options: { annotationPolicy: 'npwg' }, wanted: 'tke: a' },
 
   { annotations: BOTH, options: { annotationPolicy: 'merge' }, wanted: 'tke: a,b; additional: prod/x,lab/y' },
   {
@@ -110,9 +112,20 @@ for (const { annotations, options, wanted } of POLICIES) {
   });
 }
 
+test('names the annotations that the policy leaves out: nobody would know why a network is not there', () => {
+  const ignored = (annotations: Record<string, string>, options: Options) => networks(annotations, options).ignored;
+  assert.equal(ignored(BOTH, { annotationPolicy: 'tke' }), [NPWG]);
+  assert.equal(ignored({ ...BOTH, [DEFAULT]: 'd' }, { annotationPolicy: 'tke' }), [NPWG, DEFAULT]);
+  assert.equal(ignored(BOTH, { annotationPolicy: 'npwg' }), [TKE]);
+  assert.equal(ignored({ [TKE]: 'a' }, { annotationPolicy: 'npwg', dialect: 'npwg' }), [TKE]);
+  for (const annotations of [{}, { [TKE]: 'a' }, { [NPWG]: 'x' }]) assert.equal(ignored(annotations, {}), []);
+  assert.equal(ignored(BOTH, { annotationPolicy: 'merge' }), []);
+});
+
 test('an annotation that is set and empty does not count, neither for the pod nor against the other one', () => {
   assert.is(shown({ [TKE]: ' ', [NPWG]: 'x' }), 'additional: prod/x');
   assert.is(shown({ [TKE]: 'a', [NPWG]: '\n' }), 'tke: a');
+  assert.is(shown({ [DEFAULT]: ' ', [NPWG]: 'x' }, { dialect: 'npwg' }), 'additional: prod/x');
 });
 
 test('a wrong annotation that the policy ignores does no harm; one that counts is refused by its key', () => {
