@@ -233,6 +233,12 @@ eachDoor('no secret of a configuration is in a log or an error, at any level, wh
     { delegates: { token: SECRET } },
     { delegates: [{ name: 'x', plugins: { token: SECRET } }] },
     { delegates: [[SECRET]] },
+    { delegates: [SECRET] },
+    { delegates: SECRET },
+    { delegates: [{ name: 'x', plugins: SECRET }] },
+    { delegates: [{ name: 'x', plugins: [SECRET] }] },
+    { delegates: [{ name: 'x', type: 'good', capabilities: SECRET }] },
+    { kubeconfig: { users: [{ user: { token: SECRET } }] } },
   ];
   for (const keys of wrong) assert.is((await cni('ADD', changed(keys))).code, 1, Object.keys(keys).join());
   const text = String(call.config);

@@ -23,7 +23,7 @@ test('names key, value and what is wanted, so that the daemon does not start wit
     ['{"readinessindicatorfile":[]}', '"readinessindicatorfile" must be a string, got []'],
     ['{"cniConfigDir":"net.d"}', '"cniConfigDir" must be an absolute path, got "net.d"'],
     ['{"multusConfigFile":"00-multus.conf"}', '"multusConfigFile" must be "auto" or an absolute path'],
-    ['{"multusAutoconfigDir":{}}', '"multusAutoconfigDir" must be a string, got {}'],
+    ['{"multusAutoconfigDir":{}}', '"multusAutoconfigDir" must be a string, got an object'],
     ['{"multusMasterCNI":7}', '"multusMasterCNI" must be a string, got 7'],
     ['{"forceCNIVersion":"true"}', '"forceCNIVersion" must be true or false, got "true"'],
     ['{"overrideNetworkName":1}', '"overrideNetworkName" must be true or false, got 1'],
