@@ -24,6 +24,8 @@ test('names key, value and what is wanted, so that the daemon does not start wit
     ['{"cniConfigDir":"net.d"}', '"cniConfigDir" must be an absolute path, got "net.d"'],
     ['{"multusConfigFile":"00-multus.conf"}', '"multusConfigFile" must be "auto" or an absolute path'],
     ['{"multusAutoconfigDir":{}}', '"multusAutoconfigDir" must be a string, got an object'],
+    ['{"daemonSocketDir":"run/multus"}', '"daemonSocketDir" must be an absolute path, got "run/multus"'],
+    ['{"type":5}', '"type" must be a string, got 5'],
     ['{"multusMasterCNI":7}', '"multusMasterCNI" must be a string, got 7'],
     ['{"forceCNIVersion":"true"}', '"forceCNIVersion" must be true or false, got "true"'],
     ['{"overrideNetworkName":1}', '"overrideNetworkName" must be true or false, got 1'],
