@@ -98,6 +98,8 @@ export async function detachAll(
 ): Promise<Error[]> {
   const errors: Error[] = [];
   for (const attachment of [...attachments].reverse()) {
+    // Another program's attachment has a state, but its result may be lost.
+    const wasAttached = attachment.state === 'attached' || attachment.result !== '';
     const fields = { network: attachment.network, ifName: attachment.ifName };
     try {
       // In reverse and one after the other: the specification wants it so.
@@ -111,7 +113,7 @@ export async function detachAll(
       }
       attachment.state = 'detaching';
       attachment.lastError = (error as Error).message;
-      if (attachment.result !== '') errors.push(error as Error);
+      if (wasAttached) errors.push(error as Error);
       options.log.error({ ...fields, error: attachment.lastError }, 'cannot detach; it stays in the journal');
     }
   }

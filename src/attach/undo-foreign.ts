@@ -27,6 +27,7 @@ export async function undoForeign(
   if (lost.length > 0) {
     const aside = journal.setAside(containerId);
     options.log.error({ lost, aside }, 'cannot detach what is not known; the file is set aside');
+    await journal.write(record); // a crash from now on must not lose the rest
   }
   const errors = await undoRecord(record, journal, options);
   foreign.remove(journal.path(containerId));

@@ -1,7 +1,7 @@
 /** Network configurations (CNI section 1): a single plugin's conf, or a list of plugins that run as a chain. */
 import { CniCode, CniError } from './errors.ts';
 import { plainNameRule, pluginTypeRule } from './names.ts';
-import { describe, quote } from './quote.ts';
+import { describe, kindOf, quote } from './quote.ts';
 import { RawObject } from './raw-json.ts';
 import { checkSupported, negotiateVersion, normaliseVersion } from './versions.ts';
 
@@ -151,7 +151,9 @@ function optionalString(source: RawObject, key: string, what: string): string | 
 }
 
 function mistyped(what: string, key: string, wanted: string, got: unknown): CniError {
-  return unusable(what, `key "${key}" must be ${wanted}, got ${describe(got)}`);
+  // A text in the place of an object may be one that was encoded, with its secrets.
+  const shown = wanted === 'an object' ? kindOf(got) : describe(got);
+  return unusable(what, `key "${key}" must be ${wanted}, got ${shown}`);
 }
 
 function unusable(what: string, reason: string): CniError {

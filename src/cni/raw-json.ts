@@ -5,7 +5,7 @@
 import { CniCode, CniError } from './errors.ts';
 import { foldKey } from './fold.ts';
 import { type Member, parseError, scanDocument, scanElements, scanMembers } from './json-scan.ts';
-import { describe, quote } from './quote.ts';
+import { kindOf, quote } from './quote.ts';
 import { invalidUtf8At } from './utf8.ts';
 
 /** A JSON value as its text: handed on without being decoded, so that numbers beyond 2^53 survive. */
@@ -53,7 +53,7 @@ export class RawObject {
   static parse(text: string, what: string): RawObject {
     const { start, end } = scanDocument(text, what);
     if (text[start] !== '{') {
-      const got = describe(JSON.parse(text.slice(start, end)));
+      const got = kindOf(JSON.parse(text.slice(start, end)));
       throw parseError(text, what, `it must be a JSON object, got ${got}`, start);
     }
     return new RawObject(text, what, start);
@@ -158,7 +158,7 @@ export class RawObject {
     const raw = this.raw(key);
     if (raw === undefined || raw === 'null') return undefined;
     if (raw.startsWith(opening)) return raw;
-    const got = describe(JSON.parse(raw));
+    const got = kindOf(JSON.parse(raw));
     throw new CniError(CniCode.invalidConfig, `Cannot use ${this.what}: key "${key}" must be ${kind}, got ${got}`);
   }
 }

@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
+import { RangeLock } from '../node/range-lock.ts';
 import { EXEC_PROTOCOL } from '../wire/frames.ts';
 import {
   formatWireResult,
@@ -20,6 +21,9 @@ import {
 import type { Caller, Requests } from './requests.ts';
 import { ShimConnection } from './shim-connection.ts';
 import { StartError } from './start-error.ts';
+
+/** How long another daemon's start may hold up this one's. */
+const START_LIMIT_MS = 10_000;
 
 export interface ServerOptions {
   socketDir: string;
@@ -112,6 +116,18 @@ export class DaemonServer {
     const { socketDir } = this.options;
     const path = join(socketDir, SOCKET_NAME);
     mkdirSync(socketDir, { recursive: true, mode: 0o700 });
+    // Of daemons that start at a time, each would remove the other's socket for that of one that was killed.
+    const signal = AbortSignal.timeout(START_LIMIT_MS);
+    const lock = await RangeLock.acquire(join(socketDir, `.${SOCKET_NAME}.lock`), { start: 0, length: 0, signal });
+    try {
+      await this.takeSocket(path, prepare);
+    } finally {
+      lock.release();
+    }
+    return path;
+  }
+
+  private async takeSocket(path: string, prepare: () => void): Promise<void> {
     const there = lstatSync(path, { throwIfNoEntry: false });
     if (there !== undefined) {
       if (!there.isSocket()) throw new StartError(3, `Cannot listen on ${path}: something else than a socket is there`);
@@ -124,7 +140,6 @@ export class DaemonServer {
       this.server.listen(path, resolve);
     });
     chmodSync(path, 0o600);
-    return path;
   }
 
   /** Take no new connections; settles when those there have ended. */

@@ -56,6 +56,7 @@ async function compress(path: string): Promise<void> {
   const file = await open(path, 'r+'); // for writing: the lock wants it
   try {
     if (!native().tryLockRange(file.fd, 0, 0)) return;
+    if (fstatSync(file.fd).nlink === 0) return; // that one has just finished
     const draft = `${path}.gz.tmp`;
     const text = file.createReadStream({ autoClose: false });
     await pipeline(text, createGzip(), createWriteStream(draft, { mode: 0o600 }));

@@ -53,7 +53,7 @@ export class RotatingFile {
       const bytes = Buffer.from(line);
       const size = this.follow();
       if (size > 0 && size + bytes.length > this.rotation.maxSize * MEGABYTE) this.rotate();
-      if (this.held !== undefined) writeSync(this.held.fd, bytes);
+      if (this.held !== undefined) writeWhole(this.held.fd, bytes);
     } catch (error) {
       this.failed(error);
     }
@@ -108,6 +108,11 @@ export class RotatingFile {
     if (kind !== this.complaint) this.complain(error as Error);
     this.complaint = kind;
   }
+}
+
+/** A disk that is nearly full takes a part of a line; only the next write says why. @throws system errors */
+function writeWhole(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
 /** @throws system errors; Error when it is no regular file: standard output, say, is the answer's */

@@ -36,6 +36,8 @@ export class ConfigKeys {
 
   text(key: string, fallback: string): string {
     const value = this.config.value(key) ?? '';
+    // What stands where a path belongs may be the whole file, with its secrets.
+    if (isRecord(value)) throw refuseKey(this.what, key, 'a string', kindOf(value));
     if (typeof value !== 'string') throw this.refuse(key, 'a string', value);
     return value === '' ? fallback : value;
   }

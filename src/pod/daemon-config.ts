@@ -99,6 +99,9 @@ export function parseDaemonConfig(source: RawObject, what: string): DaemonConfig
   const multusConfigFile = multusConfigFileOf(keys);
   const overlay = overlayOf(source, multusConfigFile === 'auto');
   checkOverlay(overlay, what);
+  // Only the shim and the generated file have a use for them.
+  keys.path('daemonSocketDir', '');
+  keys.text('type', '');
   return {
     source,
     socketDir: keys.path('socketDir', ''),

@@ -176,6 +176,28 @@ eachDoor('DEL that fails in a delegate keeps the rest in our journal, and the ne
   await assertClean(lab, 'pod1');
 });
 
+// Multus removes its results with a cache that is cleaned, the TKE fork keeps them elsewhere: nobody would try again.
+eachDoor('DEL that fails in a delegate is told also where its result is not known', async (lab) => {
+  const { call } = await attached(lab, 'tke');
+  lab.plugin('bridge', `#!/bin/sh\necho '{"code":11,"msg":"bridge is busy"}'; exit 1\n`);
+  assertError(await lab.cni('DEL', call), 11, 'bridge is busy');
+  rmSync(join(lab.binDir, 'bridge'));
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
+// What is still known would be in a file that no program reads again.
+eachDoor('a crash in the DEL of a file that is damaged in part loses nothing of the rest', async (lab) => {
+  const { foreign, call } = await attached(lab, STATIC);
+  rmSync(join(lab.stateDir, 'results'), { recursive: true });
+  writeFileSync(join(lab.stateDir, CONTAINER), JSON.stringify([...foreign.entries, null]));
+  lab.plugin('tuning', `#!/bin/sh\nkill -9 ${lab.daemonPid ?? ''} $PPID\n`);
+  assert.is((await lab.cni('DEL', call)).code, null, 'it was killed');
+  rmSync(join(lab.binDir, 'tuning'));
+  assertSilent(await lab.cni('DEL', call));
+  assert.equal(notAside(await lab.leftovers('pod1')), []);
+});
+
 // The runtime would attach a second set of links, or tear down the running pod.
 eachDoor('ADD of a container that Multus attached is refused and touches nothing', async (lab) => {
   const { call } = await attached(lab, STATIC);

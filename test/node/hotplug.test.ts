@@ -132,6 +132,31 @@ inLab('a plugin that fails its DEL as well stays in the journal, and is tried ag
   await assertClean(lab, 'pod1');
 });
 
+// Its networks would be undone with the ADD or the DEL that somebody is to end, or keep the container for ever.
+inLab('nothing is plugged into a pod whose ADD or DEL has not ended', async (lab) => {
+  const fakes = new Fakes(lab);
+  await startNodeDaemon(lab, {}, '--reconcile-interval', '3600');
+  await lab.addNetns('pod1');
+  lab.manifest('pod.yaml', lab.podManifest('pod1', ''));
+  const call = { args: lab.podArgs('pod1') };
+  const config = fakes.plugin('other', LINK);
+  const half = { ADD: `${makeLink()}\n${claimLink({ mac: '02:00:00:00:00:99' })}`, DEL: fail(125, 'away') };
+  lab.config['delegates'] = [fakes.plugin('main', half)];
+  assertError(await lab.cni('ADD', call), 102);
+  assertRefused(await delegate(lab, 'ADD', { config }), 11, 'container c1', 'its ADD never ended');
+  fakes.plugin('main', LINK);
+  assertSilent(await lab.cni('DEL', call));
+
+  assertResult(await lab.cni('ADD', call), '1.0.0');
+  fakes.plugin('main', { ...LINK, DEL: fail(125, 'away') });
+  assertError(await lab.cni('DEL', call), 125);
+  assertRefused(await delegate(lab, 'ADD', { config }), 11, 'container c1', 'it is being deleted');
+  assert.not.ok(fakes.has('ADD other'));
+  fakes.plugin('main', LINK);
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
 // The DEL of a rollback would take the interface from whoever has it.
 inLab('an interface name that is taken is refused, and nothing is touched', async (lab) => {
   const fakes = new Fakes(lab);

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { eachDoor, inLab } from '../lab/doors.ts';
 import { Fakes, fail } from '../lab/fakes.ts';
 import type { CniCall, Lab } from '../lab/lab.ts';
-import { run } from '../lab/process.ts';
+import { must, run } from '../lab/process.ts';
 import { assertError, assertResult, assertSilent } from '../lab/spec.ts';
 
 /** The lines of a log, by their messages. */
@@ -147,6 +147,23 @@ function allLines(directory: string): string[] {
   });
 }
 
+// A line of which the disk took a part would be told to nobody, and break the next one.
+inLab('a disk that is full in mid-line fails nothing and is told', async (lab) => {
+  const directory = join(lab.directory, 'log');
+  mkdirSync(directory);
+  await must('mount', '-t', 'tmpfs', '-o', 'size=8k', 'none', directory);
+  try {
+    const logFile = join(directory, 'multus.log');
+    writeFileSync(logFile, 'x'.repeat(8192 - 10)); // page after page is given, to the last byte
+    const keys = { logFile, logLevel: 'verbose', logToStderr: false }; // one line
+    const { code, stderr } = await lab.cni('DEL', { ...withKeys(lab, keys), pod: 'absent' });
+    assert.is(code, 0);
+    assert.match(stderr, 'ENOSPC');
+  } finally {
+    await must('umount', directory);
+  }
+});
+
 // Multus's weak point 11: logOptions are dead in its program that answers one request; the node's disk fills.
 inLab('logOptions rotate the log of programs that answer one request each', async (lab) => {
   const directory = join(lab.directory, 'log');
@@ -265,6 +282,12 @@ eachDoor('no secret of a configuration is in a log or an error, at any level, wh
     { delegates: { token: SECRET } },
     { delegates: [{ name: 'x', plugins: { token: SECRET } }] },
     { delegates: [[SECRET]] },
+    { delegates: [SECRET] },
+    { delegates: SECRET },
+    { delegates: [{ name: 'x', plugins: SECRET }] },
+    { delegates: [{ name: 'x', plugins: [SECRET] }] },
+    { delegates: [{ name: 'x', type: 'good', capabilities: SECRET }] },
+    { kubeconfig: { users: [{ user: { token: SECRET } }] } },
   ];
   for (const keys of wrong) assert.is((await cni('ADD', changed(keys))).code, 1, Object.keys(keys).join());
   const text = String(call.config);

@@ -42,7 +42,7 @@ for (const [what, entry, problem] of [
   ],
   ['a configuration of another type', anEntry({ Bytes: 5 }), 'key "Bytes" must be a string, got 5'],
   ['a reduced configuration of another type', anEntry({ Conf: 'x' }), 'key "Conf" must be an object, got a string'],
-  ['a name of another type', anEntry({ Name: {} }), 'key "Name" must be a string, got {}'],
+  ['a name of another type', anEntry({ Name: {} }), 'key "Name" must be a string, got an object'],
   ['addresses of another type', anEntry({ ipRequest: [5] }), 'key "ipRequest" must be a list of strings, got [5]'],
 ] as const) {
   test(`an entry that is ${what} is told, and the others are used`, () => {

@@ -14,7 +14,7 @@ test('parseNetworkConfig() refuses with code 6 when the text is not a JSON objec
   assert.is(refusal(() => parse('{')).code, 6);
   assert.match(
     refusal(() => parse('"bridge"')).message,
-    `Cannot parse ${WHAT}: it must be a JSON object, got "bridge"`,
+    `Cannot parse ${WHAT}: it must be a JSON object, got a string`,
   );
 });
 

@@ -12,7 +12,7 @@ const parse = (text: string) => RawObject.parse(text, 'x');
 test('parse() refuses with code 6 when the text is JSON but not an object', () => {
   const message = (text: string) => refusal(() => parse(text)).message;
   assert.is(message('[1]'), 'Cannot parse x: it must be a JSON object, got an array at line 1 column 1');
-  assert.is(message('\n "a"'), 'Cannot parse x: it must be a JSON object, got "a" at line 2 column 2');
+  assert.is(message('\n "a"'), 'Cannot parse x: it must be a JSON object, got a string at line 2 column 2');
   assert.is(message('null'), 'Cannot parse x: it must be a JSON object, got null at line 1 column 1');
 });
 

@@ -23,7 +23,7 @@ test('pluginStdin() refuses with code 7 when args cannot be merged', () => {
   const inner = refusal(() => stdin(conf(',"args":{"cni":"y"}'), { cniArgs }));
   assert.equal(inner, {
     code: 7,
-    message: 'Cannot use args of plugin x: key "cni" must be an object, got "y"',
+    message: 'Cannot use args of plugin x: key "cni" must be an object, got a string',
     details: '',
   });
 });

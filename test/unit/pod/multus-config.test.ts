@@ -34,7 +34,7 @@ test('names key, value and what is wanted, so that a typing error is found witho
     ['"cniDir":"./state"', '"cniDir" must be an absolute path, got "./state"'],
     ['"confDir":true', '"confDir" must be a string, got true'],
     ['"manifestsDir":"manifests"', '"manifestsDir" must be an absolute path, got "manifests"'],
-    ['"kubeconfig":{}', '"kubeconfig" must be a string, got {}'],
+    ['"kubeconfig":{}', '"kubeconfig" must be a string, got an object'],
     ['"runtimeConfig":[1]', '"runtimeConfig" must be an object, got an array'],
     ['"runtimeConfig":"x"', '"runtimeConfig" must be an object, got a string'],
     ['"cniVersion":1', '"cniVersion" must be a string, got 1'],
