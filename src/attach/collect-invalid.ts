@@ -4,7 +4,7 @@ import type { ValidAttachment } from '../cni/stdin.ts';
 import { adopt } from './adopt.ts';
 import { ForeignRecord } from './foreign-state.ts';
 import type { Journal } from './journal.ts';
-import type { JournalAttachment, JournalRecord } from './journal-record.ts';
+import { DamagedRecordError, type JournalAttachment, type JournalRecord } from './journal-record.ts';
 import { adopterOf, type Operation } from './operation.ts';
 import { NO_NETNS, netnsOfForeign } from './record-netns.ts';
 import { undoForeign } from './undo-foreign.ts';
@@ -89,9 +89,20 @@ export async function collectInvalid(
       if (found instanceof ForeignRecord) await collectForeign(operation, journal, found, valid, collection);
       else await collectOwn(operation, journal, found, valid, collection);
     } catch (error) {
-      collection.errors.push(error as Error); // one damaged file must not keep the others from being collected
-      collection.unreadable.add(containerId);
+      // One damaged file must not keep the others from being collected.
+      const isKnown = valid.some(({ containerID }) => containerID === containerId);
+      const isDone = error instanceof DamagedRecordError && !isKnown;
+      collection.errors.push(isDone ? putAside(operation, journal, containerId, error) : (error as Error));
+      if (!isDone) collection.unreadable.add(containerId);
     }
   }
   return collection;
+}
+
+/** Nobody will ask for the container any more: it is told once, and keeps no later GC from its work. */
+function putAside(operation: Operation, journal: Journal, containerId: string, damage: DamagedRecordError): Error {
+  const aside = journal.setAside(containerId);
+  operation.log.error({ container: containerId, error: damage.message, aside }, 'the journal file is damaged');
+  const details = `the file is kept as ${aside}; what its plugins left is not detached by anybody`;
+  return new CniError(damage.code, damage.message, { details, cause: damage });
 }

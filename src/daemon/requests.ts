@@ -1,4 +1,6 @@
 /** Takes requests from the socket into the engine: queueing, one container's DEL ending its ADD, logging. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Answer, answerHotplug, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
 import { parseHotplugRequest } from '../attach/hotplug-request.ts';
 import { type Adopter, logFields, type OperationContext } from '../attach/operation.ts';
@@ -85,13 +87,19 @@ export class Requests {
     try {
       const request = parseHotplugRequest(body);
       return await this.queued(request, this.nodeKeys, caller, (context) =>
-        answerHotplug(request, this.nodeConfig, context),
+        answerHotplug(request, { ...this.nodeConfig, cniDir: this.stateDirectoryOf(request.containerId) }, context),
       );
     } catch (thrown) {
       const error = toCniError(thrown);
       this.logRefusal(error);
       return errorAnswer(error, NEWEST_VERSION);
     }
+  }
+
+  /** Where the container's record is: its runtime's configuration may name another directory than the daemon's. */
+  private stateDirectoryOf(containerId: string): string {
+    const directories = [...this.stateDirectories.keys()];
+    return directories.find((cniDir) => existsSync(join(cniDir, containerId))) ?? this.nodeConfig.cniDir;
   }
 
   /** @param keys of the multus configuration that counts for the request */

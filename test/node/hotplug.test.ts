@@ -77,6 +77,20 @@ inLab("the pod's DEL detaches what was plugged in, and what is there is seen by 
   await assertClean(lab, 'pod1');
 });
 
+// What is plugged in would be in the journal of another directory than the pod, and stay when the pod goes.
+inLab(
+  "a pod whose runtime's configuration names another cniDir is found, and takes along what was plugged in",
+  async (lab) => {
+    await startNodeDaemon(lab);
+    lab.config['cniDir'] = join(lab.directory, 'other-state');
+    const call = await runningPod(lab, 'hot@hot0');
+    assertPlugged(await delegate(lab, 'ADD', { config: lab.bridge('fast', '10.99.0.0/24') }));
+    assert.match(readFileSync(join(lab.directory, 'other-state', 'c1'), 'utf8'), '"ifName":"hot0"');
+    assertSilent(await lab.cni('DEL', call));
+    await assertClean(lab, 'pod1');
+  },
+);
+
 // The same when the daemon is gone by then: what it did not write down at once would be lost with it.
 inLab('a daemon killed after a hot-plug is not needed for the DEL of the pod', async (lab) => {
   await startNodeDaemon(lab);
