@@ -17,6 +17,12 @@ function metricOf(family: 4 | 6, position: number): { priority?: number } {
   return position === 0 ? {} : { priority: KERNEL_METRIC[family] + position * METRIC_STEP };
 }
 
+/** What the kernel says of a gateway that no subnet of the interface has, of IPv4 and of IPv6. */
+function isUnreachable(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENETUNREACH' || code === 'EHOSTUNREACH';
+}
+
 async function applyFamily(netns: Netns, { family, gateways }: FamilyRoutes): Promise<void> {
   const links = new Map((await netns.links()).map((link) => [link.name, link.index]));
   await netns.deleteDefaultRoutes(family);
@@ -34,7 +40,7 @@ async function applyFamily(netns: Netns, { family, gateways }: FamilyRoutes): Pr
       throw new CniError(
         CniCode.verificationFailed,
         `Cannot set default route via ${gateway} on interface "${ifName}": ${(error as Error).message}`,
-        { cause: error, details: 'the gateway must be in a subnet of that interface' },
+        { cause: error, details: isUnreachable(error) ? 'the gateway must be in a subnet of that interface' : '' },
       );
     }
   }
