@@ -8,7 +8,8 @@ import type { FamilyRoutes } from '../pod/plan.ts';
 
 /** What the kernel gives a route without a metric, as the first gateway's is; further ones come after it. */
 const KERNEL_METRIC = { 4: 0, 6: 1024 } as const;
-const METRIC_STEP = 100;
+/** Between the metrics of a family's default routes. */
+export const METRIC_STEP = 100;
 
 const DESTINATION = { 4: '0.0.0.0/0', 6: '::/0' } as const;
 
@@ -54,13 +55,14 @@ export interface DefaultRoute {
   ifName: string;
 }
 
-/** RTN_UNICAST: packets leave by it, they are not refused by it. */
-const UNICAST = 1;
+/** Packets leave by such a route, they are not refused by it. */
+export const RTN_UNICAST = 1;
 
 /** The pod's default routes, IPv4 before IPv6, the preferred ones first. */
 export function presentDefaultRoutes({ links, routes }: NativeSnapshot): DefaultRoute[] {
   const names = new Map(links.map(({ index, name }) => [index, name]));
-  const isDefault = ({ dst, family, type }: NativeRoute): boolean => dst === DESTINATION[family] && type === UNICAST;
+  const isDefault = ({ dst, family, type }: NativeRoute): boolean =>
+    dst === DESTINATION[family] && type === RTN_UNICAST;
   return routes
     .filter(isDefault)
     .sort((a, b) => a.family - b.family || a.priority - b.priority)
