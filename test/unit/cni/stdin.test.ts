@@ -77,6 +77,25 @@ test('pluginStdin() merges cniArgs key by key, ours winning', () => {
   assert.is(stdin(conf(own), { cniArgs }), conf(',"args": { "labels":[], "cni":{"a": 1.0,"b":[2],"c":"x"} }'));
 });
 
+// In Go these are keys of a map: the tenant's "FOO" would take the place of the operator's "foo".
+test('pluginStdin() merges cniArgs by their exact keys, also where they differ in case alone', () => {
+  const own = ',"ARGS":{"CNI":{"foo":1,"keep":0,"foo":2}}';
+  assert.is(stdin(conf(own), { cniArgs: { FOO: 3 } }), conf(',"args":{"cni":{"foo":1,"keep":0,"foo":2,"FOO":3}}'));
+  assert.is(
+    stdin(conf(own), { cniArgs: { foo: 3, Foo: 4 } }),
+    conf(',"args":{"cni":{"keep":0,"foo":3,"Foo":4}}'),
+    'what replaces comes last: a plugin that reads a structure takes the last of all spellings',
+  );
+});
+
+test('pluginStdin() passes runtimeConfig by its exact keys', () => {
+  const capabilities = ',"capabilities":{"foo":true,"FOO":true}';
+  assert.is(
+    stdin(conf(capabilities), { runtimeConfig: { foo: 1, FOO: 2, Foo: 3 } }),
+    conf(`${capabilities},"runtimeConfig":{"foo":1,"FOO":2}`),
+  );
+});
+
 test('pluginStdin() sets prevResult as the text it is given', () => {
   const prevResult = '{ "cniVersion":"1.0.0", "x":12345678901234567890 }\n';
   assert.is(stdin(conf(''), { prevResult }), conf(`,"prevResult":${prevResult.trim()}`));
