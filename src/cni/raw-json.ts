@@ -32,7 +32,8 @@ export class RawValue {
 export class RawObject {
   /** The whole text, with the whitespace around the object. */
   readonly text: string;
-  private readonly what: string;
+  /** Names the object in errors. */
+  readonly what: string;
   private readonly open: number;
   private readonly members: readonly Member[];
   /** Folded key → index of the member that counts. */

@@ -66,7 +66,7 @@ function isDeclared(plugin: PluginConfig, capability: string): boolean {
 }
 
 function mergedArgs({ type, config }: PluginConfig, entries: ReadonlyMap<string, string>): string {
-  const what = `args of plugin ${type}`;
+  const what = `args of plugin ${type} in ${config.what}`;
   const args = config.object('args', what) ?? RawObject.parse('{}', what);
   const cni = args.object('cni', what) ?? RawObject.parse('{}', what);
   return args.with({ cni: cni.withEntries(entries).text }).text;

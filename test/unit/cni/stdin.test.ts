@@ -9,7 +9,7 @@ import { refusal } from './refusal.ts';
 
 /** The stdin of the first plugin of a configuration. */
 function stdin(config: string, additions: StdinAdditions = {}): string {
-  const network = parseNetworkConfig(config, 'x');
+  const network = parseNetworkConfig(config, 'definition prod/a');
   const plugin = network.plugins[0];
   if (plugin === undefined) throw new Error('no plugin');
   return pluginStdin(network, plugin, additions);
@@ -23,9 +23,18 @@ test('pluginStdin() refuses with code 7 when args cannot be merged', () => {
   const inner = refusal(() => stdin(conf(',"args":{"cni":"y"}'), { cniArgs }));
   assert.equal(inner, {
     code: 7,
-    message: 'Cannot use args of plugin x: key "cni" must be an object, got "y"',
+    message: 'Cannot use args of plugin x in definition prod/a: key "cni" must be an object, got "y"',
     details: '',
   });
+  const list = '{"name":"a","plugins":[{"type":"y"},{"type":"x","args":{"cni":[]}}]}';
+  const [, second] = parseNetworkConfig(list, 'definition prod/a').plugins;
+  assert.ok(second);
+  const { message } = refusal(() => pluginStdin(parseNetworkConfig(list, 'other'), second, { cniArgs }));
+  assert.is(
+    message,
+    'Cannot use args of plugin x in definition prod/a at plugins[1]: key "cni" must be an object, got an array',
+    'whoever has many definitions is told which one',
+  );
 });
 
 test('pluginStdin() refuses with code 6 when prevResult is not JSON', () => {
