@@ -37,6 +37,11 @@ const RESERVED_MODULES = [
 /** What is written in the code → the files that may write it. */
 const RESERVED_CODE = [
   { code: /\bprocess\.(env|argv|exit)\b/g, only: MAIN, rule: 'only src/*/main.ts may; pass it in as a parameter' },
+  {
+    code: /\bmkdir(?:Sync)?\([^)]*recursive/g,
+    only: NOWHERE,
+    rule: 'it never returns for a path in /proc; use node/make-folder.ts',
+  },
   { code: /\bcreateRequire\b/g, only: /^src\/node\/native\.ts$/, rule: 'only src/node/native.ts loads the addon' },
   {
     code: /^export default\b|\bas default\b/gm,

@@ -107,7 +107,8 @@ Result<MessageBuilder> AddRequest(const RouteSpec& spec) {
 }
 
 /// Names the route by all that the kernel matches on. A multipath route is named without its hops:
-/// then all go.
+/// then all go. One over a nexthop object is named by the object alone: the kernel finds it by
+/// nothing that the object has, not even by the type, which a dump gives as the object's.
 MessageBuilder DeleteRequest(const Route& route) {
   MessageBuilder request(RTM_DELROUTE, NLM_F_ACK);
   request.Fixed(rtmsg{.rtm_family = static_cast<unsigned char>(route.family),
@@ -115,9 +116,13 @@ MessageBuilder DeleteRequest(const Route& route) {
                       .rtm_table = RT_TABLE_UNSPEC,
                       .rtm_protocol = route.protocol,
                       .rtm_scope = route.scope,
-                      .rtm_type = route.type});
+                      .rtm_type = route.nexthop_id != 0 ? std::uint8_t{RTN_UNSPEC} : route.type});
   request.AddU32(RTA_TABLE, route.table);
   if (route.priority != 0) request.AddU32(RTA_PRIORITY, route.priority);
+  if (route.nexthop_id != 0) {
+    request.AddU32(RTA_NH_ID, route.nexthop_id);
+    return request;
+  }
   if (route.multipath) return request;
   if (route.index != 0) request.AddU32(RTA_OIF, static_cast<std::uint32_t>(route.index));
   if (const auto gateway = ParseIp(route.gateway)) AddGateway(request, route.family, *gateway);
@@ -136,6 +141,12 @@ bool IsSameHop(const Route& a, const Route& b) {
          a.table == b.table && a.priority == b.priority;
 }
 
+/// What a dump tells of a nexthop object beside its id; in a request it contradicts the id.
+bool IsOfNexthopObject(std::uint16_t type) {
+  return type == RTA_OIF || type == RTA_GATEWAY || type == RTA_VIA || type == RTA_ENCAP ||
+         type == RTA_ENCAP_TYPE;
+}
+
 /// A request for the route of a dump with another metric. Copied, not built from what we know of
 /// it: MTU, flags and whatever else the route has must stay. `hop` is the only one that is kept.
 MessageBuilder WithMetric(const Message& message, const Route& hop, std::uint16_t type,
@@ -146,6 +157,7 @@ MessageBuilder WithMetric(const Message& message, const Route& hop, std::uint16_
   request.Fixed(info);
   AttributeCursor cursor(message.body.subspan(sizeof(rtmsg)));
   while (const auto attribute = cursor.Next()) {
+    if (hop.nexthop_id != 0 && IsOfNexthopObject(attribute->type)) continue;
     switch (attribute->type) {
       case RTA_PRIORITY:
       case RTA_CACHEINFO:
@@ -232,8 +244,8 @@ Result<Unit> SetRouteMetric(Rtnetlink& socket, const Route& route, std::uint32_t
   while (const auto message = cursor.Next()) {
     for (const Route& hop : ParseRoute(*message)) {
       if (!IsSameHop(hop, route)) continue;
-      // IPv4 has no way to take one hop out of a route; no plugin can report such a one.
-      if (hop.multipath && hop.family == AF_INET) {
+      // IPv4 and nexthop objects have no way to take one hop out; no plugin can report such a one.
+      if (hop.multipath && (hop.family == AF_INET || hop.nexthop_id != 0)) {
         return describe(Error{.code = EOPNOTSUPP, .syscall = kNewRoute, .detail = "several hops"});
       }
       auto moved = MoveHop(socket, *message, hop, metric);

@@ -24,8 +24,9 @@ struct Route {
   std::uint8_t protocol = 0;   ///< RTPROT_*.
   std::uint8_t type = 0;       ///< RTN_*.
   std::uint8_t tos = 0;
-  std::string src;         ///< Preferred source, '' for none.
-  bool multipath = false;  ///< One of several next hops.
+  std::string src;               ///< Preferred source, '' for none.
+  bool multipath = false;        ///< One of several next hops.
+  std::uint32_t nexthop_id = 0;  ///< Of the nexthop object that has the hops, 0 for none.
 };
 
 /// A route to add. Unset fields take the kernel's or iproute2's defaults.
@@ -60,7 +61,8 @@ Result<std::vector<Route>> DeleteDefaultRoutes(Rtnetlink& socket, int family);
 
 /// Give a route of the main table another metric; everything else of it stays. `route` is one of
 /// ListRoutes(); of an IPv6 route with several hops only that hop moves. EEXIST when there is such
-/// a route with that metric, ESRCH when `route` is gone, EOPNOTSUPP for a hop of an IPv4 route.
+/// a route with that metric, ESRCH when `route` is gone, EOPNOTSUPP for one of several hops of an
+/// IPv4 route or of a nexthop object.
 Result<Unit> SetRouteMetric(Rtnetlink& socket, const Route& route, std::uint32_t metric);
 
 }  // namespace multus

@@ -81,6 +81,9 @@ std::vector<Route> ParseRoute(const Message& message) {
       case RTA_MULTIPATH:
         hops = payload;
         break;
+      case RTA_NH_ID:
+        route.nexthop_id = ReadAs<std::uint32_t>(payload).value_or(0);
+        break;
       default:
         break;
     }

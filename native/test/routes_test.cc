@@ -45,8 +45,14 @@ class RouteKernel : public FakeKernel {
         ReadAs<std::uint32_t>(FindAttribute(attributes, RTA_PRIORITY).value_or(Bytes{}));
     metrics.push_back(metric.value_or(0));
     flags.push_back(info.rtm_flags);
-    log.push_back(std::to_string(info.rtm_dst_len) +
-                  (FindAttribute(attributes, RTA_GATEWAY) ? " by hop" : " whole"));
+    const auto names = [&](std::uint16_t type) {
+      return FindAttribute(attributes, type).has_value();
+    };
+    const bool by_hop = names(RTA_GATEWAY) || names(RTA_VIA) || names(RTA_OIF) ||
+                        names(RTA_ENCAP) || names(RTA_ENCAP_TYPE);
+    const bool by_object = names(RTA_NH_ID);
+    log.push_back(std::to_string(info.rtm_dst_len) + (by_hop ? " by hop" : "") +
+                  (by_object ? " by object" : "") + (by_hop || by_object ? "" : " whole"));
     return log.size() <= errors.size() ? errors[log.size() - 1] : 0;
   }
 
@@ -59,6 +65,18 @@ Buffer MultipathDefault() {
   builder.Fixed(rtmsg{.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_type = RTN_UNICAST});
   const Buffer hop = BytesOf(rtnexthop{.rtnh_len = sizeof(rtnexthop), .rtnh_ifindex = 4});
   builder.Add(RTA_MULTIPATH, Join({hop, hop}));
+  return Finished(builder);
+}
+
+/// A default route of the main table over nexthop object 7, as the kernel shows it with its hop.
+Buffer ObjectDefault() {
+  MessageBuilder builder(RTM_NEWROUTE, 0);
+  builder.Fixed(rtmsg{.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_type = RTN_UNICAST});
+  builder.AddU32(RTA_NH_ID, 7);
+  builder.Add(RTA_ENCAP, BytesOf(std::uint64_t{0}));
+  builder.Add(RTA_ENCAP_TYPE, BytesOf(std::uint16_t{0}));
+  builder.AddU32(RTA_GATEWAY, 0x0100010a);
+  builder.AddU32(RTA_OIF, 4);
   return Finished(builder);
 }
 
@@ -166,6 +184,17 @@ TEST(DeleteDefaultRoutesReportsEveryHopOfMultipath) {
   EXPECT_EQ(kernel.log.at(0), "0 whole");
 }
 
+// The kernel finds such a route by its object only: it would stay, beside the one that was wanted.
+TEST(DeleteDefaultRoutesNamesNexthopObjectInsteadOfItsHop) {
+  RouteKernel kernel;
+  kernel.routes = ObjectDefault();
+  const auto deleted = DeleteDefaultRoutes(kernel, AF_INET);
+  ASSERT(deleted.ok());
+  ASSERT(deleted.value().size() == 1);
+  EXPECT_EQ(deleted.value()[0].nexthop_id, 7U);
+  EXPECT(kernel.log == std::vector<std::string>{"0 by object"});
+}
+
 TEST(DeleteDefaultRoutesTakesVanishedRouteForGone) {
   RouteKernel kernel;
   kernel.routes = FromHex(kRouteDump6);
@@ -192,6 +221,14 @@ TEST(SetRouteMetricAddsBeforeItDeletes) {
   kernel.errors = {0, 0, EEXIST};
   EXPECT_EQ(SetRouteMetric(kernel, routes.at(0), 300).error().code, EEXIST);
   EXPECT(kernel.metrics == std::vector<std::uint32_t>{300});  // Nothing is deleted then.
+}
+
+TEST(SetRouteMetricNamesNexthopObjectInsteadOfItsHop) {
+  RouteKernel kernel;
+  kernel.routes = ObjectDefault();
+  const auto routes = ParseRoute(FirstMessage(kernel.routes));
+  ASSERT(SetRouteMetric(kernel, routes.at(0), 300).ok());
+  EXPECT(kernel.log == (std::vector<std::string>{"0 by object", "0 by object"}));
 }
 
 TEST(SetRouteMetricDropsFlagsThatTheKernelWouldRefuse) {

@@ -3,10 +3,8 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import type { NativeRoute } from '../node/native.ts';
 import type { Netns } from '../node/netns.ts';
 import type { FamilyRoutes } from '../pod/plan.ts';
+import { METRIC_STEP, RTN_UNICAST } from './default-routes.ts';
 import type { JournalAttachment } from './journal-record.ts';
-
-/** Between the metrics of the default routes of a family. */
-const METRIC_STEP = 100;
 
 /** A default route behind the default network's, with its new metric. */
 export interface YieldedRoute {
@@ -16,7 +14,6 @@ export interface YieldedRoute {
   metric: number;
 }
 
-const RTN_UNICAST = 1;
 /** Router advertisements: the kernel keeps these routes up by itself, and ranks them by the routers' preference. */
 const RTPROT_RA = 9;
 

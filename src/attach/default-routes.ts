@@ -8,13 +8,20 @@ import type { FamilyRoutes } from '../pod/plan.ts';
 
 /** What the kernel gives a route without a metric, as the first gateway's is; further ones come after it. */
 const KERNEL_METRIC = { 4: 0, 6: 1024 } as const;
-const METRIC_STEP = 100;
+/** Between the metrics of a family's default routes. */
+export const METRIC_STEP = 100;
 
 const DESTINATION = { 4: '0.0.0.0/0', 6: '::/0' } as const;
 
 /** In order: the gateway that is listed first is the preferred one. */
 function metricOf(family: 4 | 6, position: number): { priority?: number } {
   return position === 0 ? {} : { priority: KERNEL_METRIC[family] + position * METRIC_STEP };
+}
+
+/** What the kernel says of a gateway that no subnet of the interface has, of IPv4 and of IPv6. */
+function isUnreachable(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENETUNREACH' || code === 'EHOSTUNREACH';
 }
 
 async function applyFamily(netns: Netns, { family, gateways }: FamilyRoutes): Promise<void> {
@@ -34,7 +41,7 @@ async function applyFamily(netns: Netns, { family, gateways }: FamilyRoutes): Pr
       throw new CniError(
         CniCode.verificationFailed,
         `Cannot set default route via ${gateway} on interface "${ifName}": ${(error as Error).message}`,
-        { cause: error, details: 'the gateway must be in a subnet of that interface' },
+        { cause: error, details: isUnreachable(error) ? 'the gateway must be in a subnet of that interface' : '' },
       );
     }
   }
@@ -48,13 +55,14 @@ export interface DefaultRoute {
   ifName: string;
 }
 
-/** RTN_UNICAST: packets leave by it, they are not refused by it. */
-const UNICAST = 1;
+/** Packets leave by such a route, they are not refused by it. */
+export const RTN_UNICAST = 1;
 
 /** The pod's default routes, IPv4 before IPv6, the preferred ones first. */
 export function presentDefaultRoutes({ links, routes }: NativeSnapshot): DefaultRoute[] {
   const names = new Map(links.map(({ index, name }) => [index, name]));
-  const isDefault = ({ dst, family, type }: NativeRoute): boolean => dst === DESTINATION[family] && type === UNICAST;
+  const isDefault = ({ dst, family, type }: NativeRoute): boolean =>
+    dst === DESTINATION[family] && type === RTN_UNICAST;
   return routes
     .filter(isDefault)
     .sort((a, b) => a.family - b.family || a.priority - b.priority)

@@ -60,14 +60,13 @@ function namedDevices(networks: readonly DeviceUser[]): TakenDevice[] {
   });
 }
 
+/** Is there a device for each network? */
+function isEnough(networks: readonly DeviceUser[], map: DeviceMap): boolean {
+  return networks.every(({ label, resourceName }) => map.tryTake(resourceName, label) !== undefined);
+}
+
 /** One device for each network. @throws CniError 7 or 11 when there are too few */
-function takeAll<T extends DeviceUser>(
-  networks: readonly T[],
-  pod: PodIdentity,
-  known: PodDevices,
-  taken: readonly TakenDevice[],
-): Map<T, Device> {
-  const map = new DeviceMap(`${pod.namespace}/${pod.name}`, known, taken);
+function takeAll<T extends DeviceUser>(networks: readonly T[], map: DeviceMap): Map<T, Device> {
   return new Map(
     networks.map((network) => {
       const { label, resourceName } = network;
@@ -94,13 +93,10 @@ export async function assignDevices<T extends DeviceUser>(
       `Cannot give network ${quote(first.label)} a device of resource ${quote(first.resourceName)}: only pods have devices, and CNI_ARGS names none`,
     );
   }
-  const given = await podDevices(pod, kubeletDir, signal);
   const gone = [...taken, ...namedDevices(networks)];
-  try {
-    return takeAll(users, pod, { ...NOTHING, devices: given }, gone);
-  } catch (shortage) {
-    if (source === undefined) throw shortage;
-  }
+  const mapOf = (known: PodDevices) => new DeviceMap(`${pod.namespace}/${pod.name}`, known, gone);
+  const given = { ...NOTHING, devices: await podDevices(pod, kubeletDir, signal) };
+  if (source === undefined || isEnough(users, mapOf(given))) return takeAll(users, mapOf(given));
   const claimed = await fromClaims(pod, source, new Set(users.map(({ resourceName }) => resourceName)));
-  return takeAll(users, pod, { ...claimed, devices: merged(given, claimed.devices) }, gone);
+  return takeAll(users, mapOf({ ...claimed, devices: merged(given.devices, claimed.devices) }));
 }

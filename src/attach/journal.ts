@@ -2,11 +2,12 @@
  * The journal on disk: `<cniDir>/<containerID>`, one file per container, always whole. What Multus left there is found
  * under the same names.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
+import { makeFolder } from '../node/make-folder.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
 import { type ForeignFile, parseForeignRecord } from './foreign-record.ts';
 import { ForeignRecord } from './foreign-state.ts';
@@ -124,7 +125,7 @@ export class Journal {
     const path = this.path(record.containerId);
     const temporary = join(this.directory, `.${record.containerId}.tmp`);
     try {
-      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      makeFolder(this.directory, 0o700);
       const file = await open(temporary, 'w', 0o600);
       try {
         await file.writeFile(formatRecord(record));

@@ -5,9 +5,9 @@
  * One file per state directory: a container has the byte at a number made of its ID, GC the whole file.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
+import { makeFolder } from '../node/make-folder.ts';
 import { RangeLock, type RangeLockOptions } from '../node/range-lock.ts';
 
 /** Which program works on a request. */
@@ -77,7 +77,7 @@ async function withLock<T>(
   const path = join(request.cniDir, '.lock');
   let lock: RangeLock;
   try {
-    mkdirSync(request.cniDir, { recursive: true, mode: 0o700 });
+    makeFolder(request.cniDir, 0o700);
     lock = await RangeLock.acquire(path, { ...range, signal: request.signal });
   } catch (error) {
     if (request.signal.aborted) throw waitError(what, request);

@@ -3,10 +3,11 @@
  * and the shim (its `binDir`) read it. Both ways into the program see one configuration then; with a daemon-wide `cniDir`,
  * say, a DEL without the daemon would otherwise look for its journal in another directory.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import { makeFolder } from '../node/make-folder.ts';
 import type { Overlay } from '../pod/overlay.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 
@@ -19,7 +20,7 @@ export function writeOverlay(socketDir: string, overlay: Overlay): void {
     rmSync(path, { force: true });
     return;
   }
-  mkdirSync(socketDir, { recursive: true, mode: 0o700 });
+  makeFolder(socketDir, 0o700);
   const draft = join(socketDir, `.${FILE_NAME}.tmp`);
   rmSync(draft, { force: true });
   const fd = openSync(draft, 'wx', 0o600);

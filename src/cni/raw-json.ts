@@ -25,13 +25,15 @@ export class RawValue {
 /**
  * One JSON object as its text.
  *
- * Keys match as Go's encoding/json matches them (see fold.ts): without regard to case, and where several members match,
- * the last one in the text counts, whatever its spelling.
+ * Keys match as Go's encoding/json matches those of a structure (see fold.ts): without regard to case, and where several
+ * members match, the last one in the text counts, whatever its spelling. In a map (`entries`, `withEntries`) keys match
+ * exactly, and the last one counts, too.
  */
 export class RawObject {
   /** The whole text, with the whitespace around the object. */
   readonly text: string;
-  private readonly what: string;
+  /** Names the object in errors. */
+  readonly what: string;
   private readonly open: number;
   private readonly members: readonly Member[];
   /** Folded key → index of the member that counts. */
@@ -71,19 +73,18 @@ export class RawObject {
   /** The text of a member's value, without the whitespace around it. */
   raw(key: string): string | undefined {
     const member = this.find(key);
-    return member && this.text.slice(member.valueStart, member.valueEnd);
+    return member && this.rawOf(member);
   }
 
   /** The texts of the values of all members of that key, also of those that do not count. */
   rawAll(key: string): string[] {
     const folded = foldKey(key);
-    const members = this.members.filter((member) => foldKey(member.key) === folded);
-    return members.map(({ valueStart, valueEnd }) => this.text.slice(valueStart, valueEnd));
+    return this.members.filter((member) => foldKey(member.key) === folded).map((member) => this.rawOf(member));
   }
 
-  /** Every member that counts, its value as text, by its key as spelled. */
-  rawMembers(): Record<string, RawValue> {
-    return Object.fromEntries(this.keys().map((key) => [key, new RawValue(this.raw(key) ?? 'null')]));
+  /** The entries of a map, each value as its text. */
+  entries(): Record<string, RawValue> {
+    return Object.fromEntries(this.members.map((member) => [member.key, new RawValue(this.rawOf(member))]));
   }
 
   /** The decoded value; undefined when there is no such member. */
@@ -102,27 +103,32 @@ export class RawObject {
    */
   with(edits: Record<string, string | undefined>): RawObject {
     const pending = new Map(
-      Object.entries(edits).map(([key, raw]) => [foldKey(key), { key, raw: checkedRaw(key, raw) }]),
+      Object.entries(edits).map(([key, raw]) => [
+        foldKey(key),
+        { key, raw: raw === undefined ? raw : checkedRaw(key, raw) },
+      ]),
     );
-    const firstMember = this.members[0];
-    let text = this.text.slice(0, firstMember?.start ?? this.open + 1);
-    let tail = firstMember?.start ?? this.open + 1;
-    let isEmpty = true;
-    for (const [index, member] of this.members.entries()) {
-      const separator = isEmpty ? '' : this.text.slice(tail, member.start);
-      tail = member.valueEnd;
+    const added = [...pending].flatMap(([folded, { key, raw }]) =>
+      raw === undefined || this.last.has(folded) ? [] : [memberText(key, raw)],
+    );
+    return this.rewritten((member, index) => {
       const folded = foldKey(member.key);
       const edit = pending.get(folded);
-      if (edit !== undefined && (edit.raw === undefined || this.last.get(folded) !== index)) continue;
-      text += separator + (edit === undefined ? this.text.slice(member.start, tail) : this.edited(member, edit));
-      isEmpty = false;
-    }
-    for (const [folded, { key, raw }] of pending) {
-      if (raw === undefined || this.last.has(folded)) continue;
-      text += `${isEmpty ? '' : ','}${JSON.stringify(key)}:${raw}`;
-      isEmpty = false;
-    }
-    return RawObject.parse(text + this.text.slice(tail), this.what);
+      if (edit === undefined) return this.text.slice(member.start, member.valueEnd);
+      return edit.raw === undefined || this.last.get(folded) !== index ? undefined : this.edited(member, edit);
+    }, added);
+  }
+
+  /**
+   * A copy of a map with these entries in place of those with exactly their keys. They become the last members: who reads
+   * the map as a structure takes them as well, whatever other spellings there are.
+   * @param entries raw JSON text by key
+   * @throws CniError 6 when a value is not a JSON value
+   */
+  withEntries(entries: ReadonlyMap<string, string>): RawObject {
+    const added = [...entries].map(([key, raw]) => memberText(key, checkedRaw(key, raw)));
+    const kept = (member: Member) => this.text.slice(member.start, member.valueEnd);
+    return this.rewritten((member) => (entries.has(member.key) ? undefined : kept(member)), added);
   }
 
   /**
@@ -146,6 +152,30 @@ export class RawObject {
 
   private find(key: string): Member | undefined {
     return this.members[this.last.get(foldKey(key)) ?? -1];
+  }
+
+  private rawOf({ valueStart, valueEnd }: Member): string {
+    return this.text.slice(valueStart, valueEnd);
+  }
+
+  /** A copy with each member as `textOf` has it, undefined = left out, and others behind; the bytes between them stay. */
+  private rewritten(
+    textOf: (member: Member, index: number) => string | undefined,
+    added: readonly string[],
+  ): RawObject {
+    let tail = this.members[0]?.start ?? this.open + 1;
+    let text = this.text.slice(0, tail);
+    let isEmpty = true;
+    for (const [index, member] of this.members.entries()) {
+      const separator = isEmpty ? '' : this.text.slice(tail, member.start);
+      tail = member.valueEnd;
+      const kept = textOf(member, index);
+      if (kept === undefined) continue;
+      text += separator + kept;
+      isEmpty = false;
+    }
+    const rest = isEmpty ? added.join() : added.map((one) => `,${one}`).join('');
+    return RawObject.parse(text + rest + this.text.slice(tail), this.what);
   }
 
   private edited(member: Member, edit: { key: string; raw: string | undefined }): string {
@@ -178,8 +208,11 @@ export function decodeUtf8(bytes: Uint8Array, what: string): string {
   );
 }
 
-function checkedRaw(key: string, raw: string | undefined): string | undefined {
-  if (raw === undefined) return undefined;
+function memberText(key: string, raw: string): string {
+  return `${JSON.stringify(key)}:${raw}`;
+}
+
+function checkedRaw(key: string, raw: string): string {
   const { start, end } = scanDocument(raw, `the value for key ${quote(key)}`);
   return raw.slice(start, end);
 }

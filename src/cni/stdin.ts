@@ -15,7 +15,10 @@ export interface StdinAdditions {
   deviceId?: string;
   /** The result of the plugin before (ADD) or of the whole ADD (CHECK, DEL), as raw JSON. */
   prevResult?: string;
-  /** Merged key by key into `args.cni`; these win over the configuration's. A RawObject or RawValue is passed as its text. */
+  /**
+   * Merged key by key into `args.cni`, a map: keys match exactly. These win over the configuration's. A RawObject or
+   * RawValue is passed as its text.
+   */
   cniArgs?: Record<string, unknown>;
   /** For GC. */
   validAttachments?: readonly ValidAttachment[];
@@ -40,7 +43,7 @@ export function pluginStdin(network: NetworkConfig, plugin: PluginConfig, additi
     edits['cniVersion'] = JSON.stringify(network.cniVersion);
   }
   const cniArgs = rawEntries(additions.cniArgs);
-  if (cniArgs.length > 0) edits['args'] = mergedArgs(plugin, Object.fromEntries(cniArgs));
+  if (cniArgs.length > 0) edits['args'] = mergedArgs(plugin, new Map(cniArgs));
   const declared = rawEntries(additions.runtimeConfig).filter(([key]) => isDeclared(plugin, key));
   if (declared.length > 0) edits['runtimeConfig'] = rawObjectOf(declared);
   if (additions.deviceId !== undefined) {
@@ -62,11 +65,11 @@ function isDeclared(plugin: PluginConfig, capability: string): boolean {
   return Object.hasOwn(plugin.capabilities, capability) && plugin.capabilities[capability] === true;
 }
 
-function mergedArgs(plugin: PluginConfig, edits: Record<string, string>): string {
-  const what = `args of plugin ${plugin.type}`;
-  const args = plugin.config.object('args', what) ?? RawObject.parse('{}', what);
-  const cni = args.object('cni', `args.cni of plugin ${plugin.type}`) ?? RawObject.parse('{}', what);
-  return args.with({ cni: cni.with(edits).text }).text;
+function mergedArgs({ type, config }: PluginConfig, entries: ReadonlyMap<string, string>): string {
+  const what = `args of plugin ${type} in ${config.what}`;
+  const args = config.object('args', what) ?? RawObject.parse('{}', what);
+  const cni = args.object('cni', what) ?? RawObject.parse('{}', what);
+  return args.with({ cni: cni.withEntries(entries).text }).text;
 }
 
 /** Each value as raw JSON; those that JSON cannot express (undefined, functions) are left out. */

@@ -2,12 +2,13 @@
  * The daemon's unix socket: `POST /cni` with frames for our shim, plainly for others; `POST /delegate` for controllers;
  * `/healthz`, `/readyz`.
  */
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
+import { makeFolder } from '../node/make-folder.ts';
 import { RangeLock } from '../node/range-lock.ts';
 import { EXEC_PROTOCOL } from '../wire/frames.ts';
 import {
@@ -115,7 +116,7 @@ export class DaemonServer {
   async listen(prepare: () => void): Promise<string> {
     const { socketDir } = this.options;
     const path = join(socketDir, SOCKET_NAME);
-    mkdirSync(socketDir, { recursive: true, mode: 0o700 });
+    makeFolder(socketDir, 0o700);
     // Of daemons that start at a time, each would remove the other's socket for that of one that was killed.
     const signal = AbortSignal.timeout(START_LIMIT_MS);
     const lock = await RangeLock.acquire(join(socketDir, `.${SOCKET_NAME}.lock`), { start: 0, length: 0, signal });

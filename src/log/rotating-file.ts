@@ -5,18 +5,9 @@
  * notice by its inode, as they do when logrotate moves it. Everything that a line needs is done when write() returns:
  * a program that answers one request and ends loses none.
  */
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../node/make-folder.ts';
 import { native } from '../node/native.ts';
 import type { LogRotation } from '../pod/log-settings.ts';
 import { backupPath, tidyBackups } from './backups.ts';
@@ -117,7 +108,7 @@ function writeWhole(fd: number, bytes: Buffer): void {
 
 /** @throws system errors; Error when it is no regular file: standard output, say, is the answer's */
 function openLogFile(path: string): Held & { size: number } {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const fd = openSync(path, FLAGS, 0o600);
   const { dev, ino, size, mode } = fstatSync(fd, { bigint: true });
   if ((Number(mode) & constants.S_IFMT) === constants.S_IFREG) return { fd, dev, ino, size: Number(size) };

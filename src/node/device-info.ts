@@ -3,10 +3,11 @@
  * one; the attachment that gets the device gets a copy under its own name, which its plugin may change and which
  * network-status tells.
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { describe } from '../cni/quote.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Everybody may read it, as the specification has it: it tells nothing that network-status does not. */
 const FILE_MODE = 0o444;
@@ -48,7 +49,7 @@ function readText(path: string): string | undefined {
 
 /** Multus makes this folder with mode 0: nobody but root could read what is in it. */
 function makeDirectory(path: string): void {
-  const isNew = mkdirSync(path, { recursive: true }) !== undefined;
+  const isNew = makeFolder(path);
   if (isNew || (statSync(path).mode & 0o777) === 0) chmodSync(path, DIRECTORY_MODE);
 }
 

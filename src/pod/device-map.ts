@@ -48,26 +48,36 @@ export class DeviceMap {
    * @throws CniError 7 when there is none or no more, 11 when the pod may have one that we do not know of
    */
   take(resourceName: string, network: string): string {
-    const ids = this.known.devices.get(resourceName) ?? [];
-    const id = ids.find((one) => !this.owners.has(identityOf(resourceName, one)));
-    if (id === undefined) throw this.shortage(resourceName, ids, network);
-    this.owners.set(identityOf(resourceName, id), network);
+    const id = this.tryTake(resourceName, network);
+    if (id === undefined) throw this.shortage(resourceName, network);
     return id;
   }
 
-  private shortage(resourceName: string, ids: readonly string[], network: string): CniError {
+  /** The same; undefined when there is none or no more. */
+  tryTake(resourceName: string, network: string): string | undefined {
+    const id = this.idsOf(resourceName).find((one) => !this.owners.has(identityOf(resourceName, one)));
+    if (id !== undefined) this.owners.set(identityOf(resourceName, id), network);
+    return id;
+  }
+
+  private idsOf(resourceName: string): readonly string[] {
+    return this.known.devices.get(resourceName) ?? [];
+  }
+
+  private shortage(resourceName: string, network: string): CniError {
     const { doubts, leftOut } = this.known;
     const code = doubts.length > 0 ? CniCode.tryAgainLater : CniCode.invalidConfig;
     return new CniError(
       code,
-      `Cannot give network ${quote(network)} a device of resource ${quote(resourceName)}: pod ${this.pod} ${this.found(resourceName, ids)}`,
+      `Cannot give network ${quote(network)} a device of resource ${quote(resourceName)}: pod ${this.pod} ${this.found(resourceName)}`,
       { details: [...doubts, ...leftOut].join('; ') },
     );
   }
 
   /** What the pod has instead, and what to do. */
-  private found(resourceName: string, ids: readonly string[]): string {
+  private found(resourceName: string): string {
     const { devices, doubts } = this.known;
+    const ids = this.idsOf(resourceName);
     const unsure = doubts[0] === undefined ? '' : `, as far as can be told: ${doubts[0]}`;
     if (ids.length > 0) {
       const owners = ids.map((id) => this.owners.get(identityOf(resourceName, id)) ?? '');

@@ -256,7 +256,7 @@ export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig 
     kubeletDir: keys.path('kubeletDir', '/var/lib/kubelet'),
     deviceInfoDir: keys.path('deviceInfoDir', '/var/run/k8s.cni.cncf.io/devinfo'),
     podAnnotations: podAnnotationsOf(keys, keys.record('runtimeConfig') ?? {}),
-    runtimeConfig: config.object('runtimeConfig', `${what}, key "runtimeConfig"`)?.rawMembers() ?? {},
+    runtimeConfig: config.object('runtimeConfig', `${what}, key "runtimeConfig"`)?.entries() ?? {},
     verify: verifyOf(keys, config.value('verify')),
     delegateTimeoutMs: keys.duration('delegateTimeout', 60_000),
     requestTimeoutMs: keys.duration('requestTimeout', 110_000),

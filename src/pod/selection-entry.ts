@@ -217,7 +217,7 @@ function ipamClaimOf(entry: EntryReader, ips: readonly string[]): string {
 }
 
 function cniArgsOf(entry: EntryReader): Record<string, RawValue> | undefined {
-  return entry.object('cni-args')?.rawMembers();
+  return entry.object('cni-args')?.entries();
 }
 
 const KNOWN_FIELDS = new Set([

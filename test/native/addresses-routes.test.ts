@@ -145,6 +145,57 @@ kernelTest('deleteDefaultRoutes() takes all of one family and nothing else', asy
   assert.equal(await native().deleteDefaultRoutes(netns.socket, 4), []);
 });
 
+/**
+ * Default routes whose hops are in nexthop objects. An object may share its gateway with an ordinary route, be a group of
+ * others, or drop what it gets; none of that the kernel lets a route be found by.
+ */
+function addObjectRoutes(netns: ScratchNetns): void {
+  for (const command of [
+    'link set lo up', // an object that drops has it for its device
+    'nexthop add id 7 via 10.1.0.1 dev eth0',
+    'nexthop add id 8 via 192.0.2.1 dev eth0 onlink',
+    'nexthop add id 9 via 10.1.0.9 dev eth0',
+    'nexthop add id 10 group 7/9',
+    'nexthop add id 11 blackhole',
+    'nexthop add id 12 via fd00::1 dev eth0',
+    'nexthop add id 13 via fd00::9 dev eth0',
+    'nexthop add id 14 group 12/13',
+    'route add default nhid 7',
+    'route add default nhid 8 metric 20 mtu 1300',
+    'route add default nhid 10 metric 30',
+    'route add default nhid 11 metric 40',
+    'route add default nhid 12 metric 50',
+    'route append default via 10.1.0.1 dev eth0',
+    '-6 route add default nhid 12 mtu 1300',
+    '-6 route add default nhid 14 metric 60',
+    'route add 10.50.0.0/16 nhid 7',
+  ]) {
+    netns.ip(command);
+  }
+}
+
+// ADD fails with EEXIST when a network asks for the default route: those of the default network are still there.
+kernelTest('deleteDefaultRoutes() takes those over nexthop objects, and leaves the objects', async (netns) => {
+  addAddressedVeth(netns);
+  addObjectRoutes(netns);
+  const deleted = await native().deleteDefaultRoutes(netns.socket, 4);
+  assert.is(netns.ipJson('route show default').length, 0);
+  assert.equal(deleted.map(({ priority, gateway }) => `${priority} ${gateway}`).sort(), [
+    '0 10.1.0.1',
+    '0 10.1.0.1',
+    '20 192.0.2.1',
+    '30 10.1.0.1',
+    '30 10.1.0.9',
+    '40 ',
+    '50 fd00::1',
+  ]);
+  assert.is(netns.ipJson('-6 route show default').length, 2);
+  await native().deleteDefaultRoutes(netns.socket, 6);
+  assert.is(netns.ipJson('-6 route show default').length, 0);
+  assert.is(netns.ipJson('route show 10.50.0.0/16').length, 1);
+  assert.is(netns.ipJson('nexthop show').length, 8);
+});
+
 kernelTest('a deleted default route can be put back as it was', async (netns) => {
   addAddressedVeth(netns);
   netns.ip('route add default via 10.1.0.1 dev eth0 metric 100');
@@ -178,6 +229,40 @@ kernelTest('setRouteMetric() changes the metric and nothing else, in both famili
     await native().setRouteMetric(netns.socket, route, metric);
     assert.equal(shown(), [{ ...before, metric }]);
     assert.is((await failureOf(() => native().setRouteMetric(netns.socket, route, 7))).code, 'ESRCH');
+  }
+});
+
+// A default route in such a form would fail the ADD of a pod that asks for none.
+kernelTest('setRouteMetric() moves a route over a nexthop object, which it keeps', async (netns) => {
+  addAddressedVeth(netns);
+  addObjectRoutes(netns);
+  const shown = () => [...netns.ipJson('route show default'), ...netns.ipJson('-6 route show default')];
+  const before = shown();
+  const set = async (family: 4 | 6, from: number, metric: number): Promise<void> => {
+    const found = (await native().listRoutes(netns.socket)).find(
+      (one) => one.family === family && one.priority === from && one.dst.endsWith('/0'),
+    );
+    assert.ok(found);
+    await native().setRouteMetric(netns.socket, found, metric);
+  };
+  await set(4, 20, 120);
+  await set(4, 50, 150);
+  await set(6, 1024, 1124);
+  const moved = new Map([
+    [20, 120],
+    [50, 150],
+    [1024, 1124],
+  ]);
+  const byText = (routes: object[]) => routes.map((one) => JSON.stringify(one)).sort();
+  assert.equal(
+    byText(shown()),
+    byText(before.map((one) => (moved.has(one.metric) ? { ...one, metric: moved.get(one.metric) } : one))),
+  );
+  for (const [family, metric] of [
+    [4, 30],
+    [6, 60],
+  ] as const) {
+    assert.is((await failureOf(() => set(family, metric, 7))).code, 'EOPNOTSUPP', `one hop of a group, IPv${family}`);
   }
 });
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eachDoor, inLab } from '../lab/doors.ts';
-import { claimLink, EMPTY_RESULT, Fakes, makeLink, removeLink } from '../lab/fakes.ts';
+import { claimLink, EMPTY_RESULT, Fakes, makeLink, PASS_ON, removeLink } from '../lab/fakes.ts';
 import { addressOf, makeFourNetworks, makePod } from '../lab/four-networks.ts';
 import type { CniCall, Lab } from '../lab/lab.ts';
 import { until } from '../lab/process.ts';
@@ -328,6 +328,46 @@ eachDoor('a gateway that cannot be reached fails the ADD, and nothing is left of
     await assertClean(lab, 'pod1');
     await lab.deleteNetns('pod1');
   }
+});
+
+/** A network's plugins with one behind them that puts a default route over a nexthop object. */
+function withObjectRoute(fakes: Fakes, network: Record<string, unknown>, gateway: string): object {
+  const { cniVersion, name, ...plugin } = network;
+  const ip = 'nsenter --net=$CNI_NETNS ip';
+  const { type } = fakes.plugin(`object-${name}`, {
+    ADD: `set -e
+${ip} nexthop add id $$ via ${gateway} dev $CNI_IFNAME
+${ip} route del default dev $CNI_IFNAME || :
+${ip} route prepend default nhid $$
+${PASS_ON}`,
+  });
+  return { cniVersion, name, plugins: [plugin, { type }] };
+}
+
+// The kernel finds such a route by its object only. It would stay: ADD fails with EEXIST, or the pod leaves by the wrong
+// network.
+eachDoor('default-route replaces also a default route over a nexthop object', async (lab) => {
+  const fakes = new Fakes(lab);
+  const call = await preparePod(lab, [{ name: 'lan', 'default-route': ['10.211.0.1'] }]);
+  const [own] = lab.config['delegates'] as Record<string, unknown>[];
+  lab.config['delegates'] = [withObjectRoute(fakes, own ?? {}, OWN_4.gateway)];
+  assertResult(await lab.cni('ADD', call), '1.1.0');
+  assert.equal(await kernelDefaults(lab, 'pod1', 4), [{ gateway: '10.211.0.1', dev: 'net1' }]);
+  await assertAsInKernel(lab, 'pod1', statusOf(lab, 'pod1'));
+  assertSilent(await lab.cni('CHECK', call));
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
+eachDoor('a default route over a nexthop object comes after that of the default network', async (lab) => {
+  const fakes = new Fakes(lab);
+  const call = await preparePod(lab, [{ name: 'objects' }]);
+  const network = { ...lab.bridge('objects', ''), ipam: lab.hostLocal('10.215.0.0/24') };
+  lab.manifest('objects.yaml', lab.nadManifest('objects', withObjectRoute(fakes, network, '10.215.0.1')));
+  assertResult(await lab.cni('ADD', call), '1.1.0');
+  assert.equal(await kernelDefaults(lab, 'pod1', 4), [OWN_4, { gateway: '10.215.0.1', dev: 'net1' }]);
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
 });
 
 // A pod whose way out was taken would be taken for a healthy one.

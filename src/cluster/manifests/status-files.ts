@@ -1,7 +1,8 @@
 /**
  * The status of a folder's pods: `<folder>/status/<namespace>_<pod>.json`, each a Pod object whose annotations tell what
- * the pod got. The folder's readers do not look into it.
+ * the pod got. A name too long for a file ends in a hash. The folder's readers do not look into it.
  */
+import { createHash } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CniCode, CniError } from '../../cni/errors.ts';
@@ -12,11 +13,26 @@ import type { PodStatus, StatusKey } from '../source.ts';
 /** Annotation with the container that the status is of: a late DEL of an earlier one must not take it away. */
 const CONTAINER_ANNOTATION = 'multus-native/container-id';
 
+/** Bytes of a file name. A namespace has up to 63 and a pod up to 253. */
+const LONGEST_NAME = 255;
+const HASH_DIGITS = 32;
+
 interface StatusPaths {
   folder: string;
   file: string;
   /** The container's own: it is written here first, and comes here before it is removed. */
   temporary: string;
+}
+
+/**
+ * The part before the suffix is cut where that is too long, and ends in a hash of the whole then; pods of a cluster have
+ * no "_" in their names, so that none has such a name by itself. @param stem of ASCII
+ */
+function fileName(stem: string, suffix: string): string {
+  const room = LONGEST_NAME - suffix.length;
+  if (stem.length <= room) return stem + suffix;
+  const end = `_${createHash('sha256').update(stem).digest('hex').slice(0, HASH_DIGITS)}`;
+  return stem.slice(0, room - end.length) + end + suffix;
 }
 
 /** Namespace and pod come from CNI_ARGS, which nobody has checked against a cluster. */
@@ -31,7 +47,8 @@ function pathsOf(directory: string, { namespace, name, containerId }: StatusKey)
     }
   }
   const folder = join(directory, 'status');
-  return { folder, file: join(folder, `${namespace}_${name}.json`), temporary: join(folder, `.${containerId}.tmp`) };
+  const file = join(folder, fileName(`${namespace}_${name}`, '.json'));
+  return { folder, file, temporary: join(folder, fileName(`.${containerId}`, '.tmp')) };
 }
 
 function hasCode(error: unknown, code: string): boolean {

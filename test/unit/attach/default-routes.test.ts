@@ -47,15 +47,21 @@ test('a gateway on an interface that is not in the pod fails the ADD and names b
 });
 
 test("a gateway that the kernel refuses fails the ADD with the kernel's reason and what to look at", async () => {
-  const pod = aPod();
-  pod.addRoute = async () => {
-    throw new Error('RTM_NEWROUTE: ENETUNREACH');
+  const refusedWith = (code: string) => {
+    const pod = aPod();
+    pod.addRoute = async () => {
+      throw Object.assign(new Error(`RTM_NEWROUTE: ${code}`), { code });
+    };
+    return laterRefusal(() => applyDefaultRoutes(pod.asNetns, [IPV4]));
   };
-  assert.equal(await laterRefusal(() => applyDefaultRoutes(pod.asNetns, [IPV4])), {
-    code: 102,
-    message: 'Cannot set default route via 10.1.0.1 on interface "net1": RTM_NEWROUTE: ENETUNREACH',
-    details: 'the gateway must be in a subnet of that interface',
-  });
+  for (const code of ['ENETUNREACH', 'EHOSTUNREACH']) {
+    assert.equal(await refusedWith(code), {
+      code: 102,
+      message: `Cannot set default route via 10.1.0.1 on interface "net1": RTM_NEWROUTE: ${code}`,
+      details: 'the gateway must be in a subnet of that interface',
+    });
+  }
+  assert.is((await refusedWith('EEXIST')).details, '', 'a hint that is wrong costs hours');
 });
 
 test('routes that are not there afterwards fail the ADD, also when as many others are', async () => {

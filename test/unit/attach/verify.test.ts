@@ -144,23 +144,6 @@ test('compares destinations with their host bits cleared, as the kernel keeps th
   assert.is(compare({ result: { routes: [{ dst: 'fd00:1:8000::/33' }] }, snapshot: { routes } }).length, 1);
 });
 
-test('clears the host bits of any destination as arithmetic would', () => {
-  const address4 = fc.tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.nat(255));
-  fc.assert(
-    fc.property(address4, fc.nat(32), (bytes, prefix) => {
-      const number = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
-      const size = 2 ** (32 - prefix);
-      const network = Math.floor(number / size) * size;
-      const text = [24, 16, 8, 0].map((shift) => Math.floor(network / 2 ** shift) % 256).join('.');
-      const routes = [fakeRoute(`${text}/${prefix}`)];
-      assert.equal(
-        compare({ result: { routes: [{ dst: `${bytes.join('.')}/${prefix}` }] }, snapshot: { routes } }),
-        [],
-      );
-    }),
-  );
-});
-
 test('finds every IPv6 address in whatever way it is written', () => {
   const groups = fc.array(fc.oneof(fc.constant(0), fc.nat(0xffff)), { minLength: 8, maxLength: 8 });
   fc.assert(

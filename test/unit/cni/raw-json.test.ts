@@ -181,6 +181,51 @@ test('raw() returns the bytes of the last member of each key', () => {
   );
 });
 
+// A plugin would miss what it was told by one of the two.
+test('entries() has each key as spelled, of those that are exactly equal the last', () => {
+  const texts = (source: RawObject) => Object.entries(source.entries()).map(([key, { text }]) => `${key}=${text}`);
+  assert.equal(texts(parse('{"foo":1,"FOO": 2.0,"b":0,"foo" : {"x":[]}}')), ['foo={"x":[]}', 'FOO=2.0', 'b=0']);
+  fc.assert(
+    fc.property(memberTexts, (members) => {
+      const last = new Map(members.map((member) => [member.key, member.value]));
+      const entries = parse(objectOf(members)).entries();
+      assert.is(Object.keys(entries).length, last.size);
+      for (const [key, value] of last) assert.is(Object.getOwnPropertyDescriptor(entries, key)?.value.text, value);
+    }),
+  );
+});
+
+test('withEntries() replaces exactly equal keys, puts its own last and keeps every byte of the others', () => {
+  const source = parse('{ "foo": 1,\n  "FOO" : 2 , "foo":3,"b":[ ] }\n');
+  const edited = (...entries: [string, string][]) => source.withEntries(new Map(entries)).text;
+  assert.is(edited(), source.text);
+  assert.is(edited(['foo', ' 4 ']), '{ "FOO" : 2,"b":[ ],"foo":4 }\n');
+  assert.is(edited(['Foo', '4'], ['c', '{}']), '{ "foo": 1,\n  "FOO" : 2 , "foo":3,"b":[ ],"Foo":4,"c":{} }\n');
+  assert.is(edited(['foo', '4'], ['b', '5'], ['FOO', '6']), '{ "foo":4,"b":5,"FOO":6 }\n');
+  assert.is(parse('{ }').withEntries(new Map([['__proto__', '1']])).text, '{"__proto__":1 }');
+  assert.is(refusal(() => edited(['a', '1,"b":2'])).code, 6);
+});
+
+test('withEntries() gives any map what is set and keeps the rest', () => {
+  const entries = fc.uniqueArray(fc.tuple(fc.constantFrom('a', 'A', 'name', 'new key', '__proto__'), valueText), {
+    selector: ([key]) => key,
+  });
+  fc.assert(
+    fc.property(memberTexts, entries, (members, set) => {
+      const result = parse(objectOf(members)).withEntries(new Map(set));
+      const wanted = new Map([...members.map(({ key, value }) => [key, value] as const), ...set]);
+      const found = Object.entries(result.entries()).map(([key, { text }]) => [key, text]);
+      assert.equal(found.sort(), [...wanted].sort());
+      const kept = members.filter(({ key }) => !set.some(([one]) => one === key));
+      const texts = [
+        ...kept.map(({ keyText, gap, value }) => keyText + gap + value),
+        ...set.map(([key, value]) => `${JSON.stringify(key)}:${value}`),
+      ];
+      assert.is(cores(result.text), texts.join());
+    }),
+  );
+});
+
 test('array() returns the bytes of each element', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(valueText, stringText)), (elements) => {

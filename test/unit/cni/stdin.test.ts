@@ -9,7 +9,7 @@ import { refusal } from './refusal.ts';
 
 /** The stdin of the first plugin of a configuration. */
 function stdin(config: string, additions: StdinAdditions = {}): string {
-  const network = parseNetworkConfig(config, 'x');
+  const network = parseNetworkConfig(config, 'definition prod/a');
   const plugin = network.plugins[0];
   if (plugin === undefined) throw new Error('no plugin');
   return pluginStdin(network, plugin, additions);
@@ -23,9 +23,18 @@ test('pluginStdin() refuses with code 7 when args cannot be merged', () => {
   const inner = refusal(() => stdin(conf(',"args":{"cni":"y"}'), { cniArgs }));
   assert.equal(inner, {
     code: 7,
-    message: 'Cannot use args of plugin x: key "cni" must be an object, got a string',
+    message: 'Cannot use args of plugin x in definition prod/a: key "cni" must be an object, got a string',
     details: '',
   });
+  const list = '{"name":"a","plugins":[{"type":"y"},{"type":"x","args":{"cni":[]}}]}';
+  const [, second] = parseNetworkConfig(list, 'definition prod/a').plugins;
+  assert.ok(second);
+  const { message } = refusal(() => pluginStdin(parseNetworkConfig(list, 'other'), second, { cniArgs }));
+  assert.is(
+    message,
+    'Cannot use args of plugin x in definition prod/a at plugins[1]: key "cni" must be an object, got an array',
+    'whoever has many definitions is told which one',
+  );
 });
 
 test('pluginStdin() refuses with code 6 when prevResult is not JSON', () => {
@@ -75,6 +84,25 @@ test('pluginStdin() merges cniArgs key by key, ours winning', () => {
   assert.is(stdin(conf(''), { cniArgs }), conf(',"args":{"cni":{"b":[2],"c":"x"}}'));
   const own = ',"args": { "labels":[], "cni":{"a": 1.0,"b":1} }';
   assert.is(stdin(conf(own), { cniArgs }), conf(',"args": { "labels":[], "cni":{"a": 1.0,"b":[2],"c":"x"} }'));
+});
+
+// In Go these are keys of a map: the tenant's "FOO" would take the place of the operator's "foo".
+test('pluginStdin() merges cniArgs by their exact keys, also where they differ in case alone', () => {
+  const own = ',"ARGS":{"CNI":{"foo":1,"keep":0,"foo":2}}';
+  assert.is(stdin(conf(own), { cniArgs: { FOO: 3 } }), conf(',"args":{"cni":{"foo":1,"keep":0,"foo":2,"FOO":3}}'));
+  assert.is(
+    stdin(conf(own), { cniArgs: { foo: 3, Foo: 4 } }),
+    conf(',"args":{"cni":{"keep":0,"foo":3,"Foo":4}}'),
+    'what replaces comes last: a plugin that reads a structure takes the last of all spellings',
+  );
+});
+
+test('pluginStdin() passes runtimeConfig by its exact keys', () => {
+  const capabilities = ',"capabilities":{"foo":true,"FOO":true}';
+  assert.is(
+    stdin(conf(capabilities), { runtimeConfig: { foo: 1, FOO: 2, Foo: 3 } }),
+    conf(`${capabilities},"runtimeConfig":{"foo":1,"FOO":2}`),
+  );
 });
 
 test('pluginStdin() sets prevResult as the text it is given', () => {

@@ -14,7 +14,8 @@ function mapOf(devices: Record<string, string[]>, doubts: string[] = [], leftOut
 test('running out is an error that says who has the devices and what to do', () => {
   const map = mapOf({ [SRIOV]: ['b', 'a'] });
   assert.is(map.take(SRIOV, 'prod/one'), 'b');
-  assert.is(map.take(SRIOV, 'prod/two'), 'a');
+  assert.is(map.tryTake(SRIOV, 'prod/two'), 'a');
+  assert.is(map.tryTake(SRIOV, 'prod/three'), undefined, 'and gives it to nobody');
   assert.equal(
     refusal(() => map.take(SRIOV, 'prod/three')),
     {

@@ -150,7 +150,8 @@ test('says that defaultNetworks has no effect without clusterNetwork, instead of
 });
 
 test('keeps numbers of the runtime that JavaScript cannot hold', () => {
-  const { runtimeConfig } = parse('"runtimeConfig":{"bandwidth":{"ingressRate":9007199254740993}}');
+  const { runtimeConfig } = parse('"runtimeConfig":{"bandwidth":{"ingressRate":9007199254740993},"x":1,"X":2}');
+  assert.equal([runtimeConfig['x']?.text, runtimeConfig['X']?.text], ['1', '2'], 'capabilities are told apart by case');
   assert.is(runtimeConfig['bandwidth']?.text, '{"ingressRate":9007199254740993}');
 });
 

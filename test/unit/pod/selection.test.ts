@@ -170,7 +170,7 @@ test('reads every field of the JSON form', () => {
     '"infiniband-guid":"C2:11:22:33:44:55:66:77","deviceID":"0000:03:02.0",' +
     '"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"TCP"},{"hostPort":53,"containerPort":5353,"protocol":"udp","hostIP":"10.1.1.1"}],' +
     '"bandwidth":{"ingressRate":1000,"ingressBurst":2000,"egressRate":3000},' +
-    '"cni-args":{"a":[1], "big":9007199254740993},"default-route":["10.0.0.1","fd00::1"]';
+    '"cni-args":{"a":[1], "A":0, "big":9007199254740993, "A":2},"default-route":["10.0.0.1","fd00::1"]';
   const { cniArgs, ...read } = entry(members) ?? {};
   assert.equal(read, {
     namespace: 'n',
@@ -192,6 +192,7 @@ test('reads every field of the JSON form', () => {
   const texts = Object.entries(cniArgs ?? {}).map(([key, value]) => [key, value.text]);
   assert.equal(texts, [
     ['a', '[1]'],
+    ['A', '2'],
     ['big', '9007199254740993'],
   ]);
 });

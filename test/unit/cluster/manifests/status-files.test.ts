@@ -105,6 +105,33 @@ test('is a Pod that holds the annotations, replaced by the next one and removed 
   assert.equal(files(), []);
 });
 
+// Kubernetes allows 253 characters for a pod and 63 for its namespace: such a pod would have no status.
+test('a pod whose name is too long for a file has one of its own, which ends in a hash', () => {
+  const namespace = 'n'.repeat(63);
+  const name = (last: string) => `web-${'x'.repeat(248)}${last}`;
+  const pods = ['a', 'b'].map((last) => aStatus({ namespace, name: name(last), containerId: `c${last}` }));
+  for (const pod of pods) writeStatus(folder.path, pod);
+  assert.is(files().length, 2, 'none is taken for the other');
+  for (const file of files()) {
+    assert.is(file.length, 255);
+    assert.match(file, /^n{63}_web-x{100,}_[0-9a-f]{32}\.json$/);
+  }
+  removeStatus(folder.path, aStatus({ namespace, name: name('a'), containerId: 'ca' }));
+  const [left = ''] = files();
+  assert.is(JSON.parse(readFileSync(folder.at('status', left), 'utf8')).metadata.name, name('b'));
+  removeStatus(folder.path, aStatus({ namespace, name: name('b'), containerId: 'cb' }));
+  assert.equal(files(), []);
+});
+
+// What fits stays as it is documented: programs that read it build the name themselves.
+test('a name that just fits is not shortened, nor is a long container id a reason to write nothing', () => {
+  const status = aStatus({ name: 'x'.repeat(255 - 'prod_.json'.length), containerId: 'c'.repeat(255) });
+  writeStatus(folder.path, status);
+  assert.equal(files(), [`prod_${status.name}.json`]);
+  removeStatus(folder.path, status);
+  assert.equal(files(), []);
+});
+
 // What we wrote ourselves would stand in for the pod's manifest, which names its networks.
 test('is not read as a manifest', async () => {
   folder.write('pod.yaml', 'kind: Pod\nmetadata: {name: web, namespace: prod, annotations: {n: a}}');
