@@ -352,6 +352,12 @@ eachDoor('a state directory that cannot be used is refused before any plugin run
   mkdirSync(join(lab.stateDir, '.c1.tmp'), { recursive: true }); // in the way of the journal's own file
   assertError(await lab.cni('ADD'), 105, join(lab.stateDir, 'c1'));
   assert.equal(fakes.history(), []);
+  // Node's own way of making folders never returns for this one: the daemon would answer nobody any more.
+  lab.config['cniDir'] = '/proc/no-such-folder';
+  for (const command of ['ADD', 'DEL']) assertError(await lab.cni(command), 105, '/proc/no-such-folder');
+  Object.assign(lab.config, { cniDir: join(lab.directory, 'other'), logFile: '/proc/no-such-folder/multus.log' });
+  assertResult(await lab.cni('ADD'), '1.0.0');
+  assertSilent(await lab.cni('DEL'));
 });
 
 test.run();
