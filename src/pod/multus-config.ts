@@ -166,8 +166,14 @@ function auxiliaryNameOf(keys: ConfigKeys): string {
   return name;
 }
 
-/** Where the node's own networks are named. @throws CniError 7 when nowhere, or in two ways that contradict */
-function networkKeysOf(keys: ConfigKeys, config: RawObject) {
+/** What a configuration says of the node's own networks. */
+type NetworkKeys = Pick<
+  MultusConfig,
+  'clusterNetwork' | 'delegates' | 'defaultDelegates' | 'defaultNetworks' | 'dialect' | 'notes'
+>;
+
+/** @throws CniError 7 when they are named nowhere, or in two ways that contradict */
+function networkKeysOf(keys: ConfigKeys, config: RawObject): NetworkKeys {
   const clusterNetwork = keys.text('clusterNetwork', '');
   const delegates = clusterNetwork === '' ? delegatesOf(keys, config) : [];
   const defaultDelegates = keys.text('defaultDelegates', '');
@@ -187,7 +193,11 @@ function networkKeysOf(keys: ConfigKeys, config: RawObject) {
       `Cannot use ${keys.what}: it names no default network; set "clusterNetwork" or give "delegates" at least one CNI configuration`,
     );
   }
-  return { clusterNetwork, delegates, defaultDelegates, dialect: isNpwg ? ('npwg' as const) : ('tke' as const) };
+  const defaultNetworks = keys.texts('defaultNetworks', []);
+  const networks = { clusterNetwork, delegates, defaultDelegates, dialect: isNpwg ? 'npwg' : 'tke' } as const;
+  if (clusterNetwork !== '' || defaultNetworks.length === 0) return { ...networks, defaultNetworks, notes: [] };
+  const note = '"defaultNetworks" has no effect without "clusterNetwork", as in Multus; add them to "delegates"';
+  return { ...networks, defaultNetworks: [], notes: [note] };
 }
 
 /** What DEL needs: the journal has the rest. */
@@ -210,14 +220,14 @@ export function parseConfigForDel(config: RawObject): MultusConfig {
 }
 
 /**
- * The keys of a node's own configuration, which need not say anything of the node's networks.
+ * The keys of a node's own configuration: it need not name the node's networks, and where it does, they are no concern of
+ * who reads it.
  * @throws CniError 7 as parseMultusConfig
  */
-export function parseNodeKeys(keys: RawObject): MultusConfig {
-  return {
-    ...parseMultusConfig(keys.with({ clusterNetwork: '"-"', defaultDelegates: undefined })),
-    clusterNetwork: '',
-  };
+export function parseNodeKeys(config: RawObject): MultusConfig {
+  const keys = new ConfigKeys(config, WHAT);
+  const none = { clusterNetwork: '', delegates: [], defaultDelegates: '', dialect: 'npwg' as const, notes: [] };
+  return withOtherKeys({ ...none, defaultNetworks: keys.texts('defaultNetworks', []) }, keys, config);
 }
 
 /**
@@ -227,8 +237,10 @@ export function parseNodeKeys(keys: RawObject): MultusConfig {
  */
 export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig {
   const keys = new ConfigKeys(config, what);
-  const networks = networkKeysOf(keys, config);
-  const defaultNetworks = keys.texts('defaultNetworks', []);
+  return withOtherKeys(networkKeysOf(keys, config), keys, config);
+}
+
+function withOtherKeys(networks: NetworkKeys, keys: ConfigKeys, config: RawObject): MultusConfig {
   const isTke = networks.dialect === 'tke';
   checkCapabilities(keys);
   parseLogSettings(keys); // the log is open already, by what of it could be read
@@ -238,7 +250,6 @@ export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig 
     ...networks,
     type: keys.text('type', ''),
     cniVersion: keys.text('cniVersion', ''),
-    defaultNetworks: networks.clusterNetwork === '' ? [] : defaultNetworks,
     systemNamespaces: keys.texts('systemNamespaces', ['kube-system']),
     annotationPolicy: keys.word('annotationPolicy', ANNOTATION_POLICIES, 'reject'),
     multusNamespace: keys.text('multusNamespace', 'kube-system'),
@@ -256,13 +267,9 @@ export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig 
     kubeletDir: keys.path('kubeletDir', '/var/lib/kubelet'),
     deviceInfoDir: keys.path('deviceInfoDir', '/var/run/k8s.cni.cncf.io/devinfo'),
     podAnnotations: podAnnotationsOf(keys, keys.record('runtimeConfig') ?? {}),
-    runtimeConfig: config.object('runtimeConfig', `${what}, key "runtimeConfig"`)?.entries() ?? {},
+    runtimeConfig: config.object('runtimeConfig', `${keys.what}, key "runtimeConfig"`)?.entries() ?? {},
     verify: verifyOf(keys, config.value('verify')),
     delegateTimeoutMs: keys.duration('delegateTimeout', 60_000),
     requestTimeoutMs: keys.duration('requestTimeout', 110_000),
-    notes:
-      defaultNetworks.length > 0 && networks.clusterNetwork === ''
-        ? ['"defaultNetworks" has no effect without "clusterNetwork", as in Multus; add them to "delegates"']
-        : [],
   };
 }

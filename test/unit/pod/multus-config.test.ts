@@ -9,6 +9,7 @@ import {
   type MultusConfig,
   parseConfigForDel,
   parseMultusConfig,
+  parseNodeKeys,
   TKE_CNI_DIR,
   VERIFY_FACTS,
 } from '../../../src/pod/multus-config.ts';
@@ -274,6 +275,19 @@ test('throws only CniError when known keys have arbitrary values', () => {
     fc.property(text, (one) => onlyCniErrors(() => bare(one))),
     { numRuns: 500 },
   );
+});
+
+// The daemon would not start where its file leaves the networks to the runtime's configuration, as most do.
+test("a node's own keys need not name its networks, and may name them in any way", () => {
+  const nodeKeys = (text: string) => parseNodeKeys(RawObject.parse(text, 'keys'));
+  const plain = nodeKeys('{"binDir":"/b"}');
+  assert.equal(
+    [plain.binDir, plain.clusterNetwork, plain.delegates, plain.defaultDelegates, plain.defaultNetworks, plain.notes],
+    ['/b', '', [], '', [], []],
+  );
+  assert.equal(nodeKeys('{"binDir":"/b","clusterNetwork":"a","defaultDelegates":"b","delegates":[]}'), plain);
+  assert.is(refusal(() => nodeKeys('{"binDir":"b"}')).code, 7);
+  assert.is(refusal(() => nodeKeys('{"defaultNetworks":5}')).code, 7);
 });
 
 // Pods of the TKE fork could not be deleted: what it attached would be in a directory where nobody looks.
