@@ -40,7 +40,7 @@ eachDoor('a malformed stdin is refused', async (lab) => {
     ['name', 5, 'key "name" must be a string, got 5'],
     ['name', '../up', '"../up"'],
     ['cniVersion', 1, 'key "cniVersion" must be a string, got 1'],
-    ['delegates', 'ptp', '"ptp"'],
+    ['delegates', 'ptp', 'key "delegates" must be an array, got a string'],
     ['delegates', [], '"clusterNetwork"', '"delegates"'],
     ['delegates', [{ ...delegate, name: undefined }], 'delegates[0]', 'key "name" is missing'],
     ['delegates', [{ ...delegate, type: undefined }], 'delegates[0]', '"type"'],
