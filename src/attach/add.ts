@@ -3,18 +3,18 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import { type CniResult, convertResult } from '../cni/result.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import { attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
-import { withPlannedRoutes } from './default-routes.ts';
 import { detachAll } from './detach.ts';
-import { ForeignRecord } from './foreign-state.ts';
+import { ForeignRecord } from './foreign/foreign-state.ts';
 import { type Journal, journalOf } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
-import { newRecord, resolvePlan } from './make-plan.ts';
 import { lockRequest, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { publishStatus } from './pod-status.ts';
 import { awaitReadiness } from './readiness.ts';
 import { openRecordNetns } from './record-netns.ts';
-import { settleDefaultRoutes } from './settle-routes.ts';
+import { newRecord, resolvePlan } from './resolve/make-plan.ts';
+import { withPlannedRoutes } from './routes/default-routes.ts';
+import { settleDefaultRoutes } from './routes/settle-routes.ts';
 import { undoneFailure, undoRecord } from './undo-record.ts';
 
 /** @param answer the default network's result, once it is there */

@@ -4,16 +4,16 @@ import { type CniResult, convertResult } from '../cni/result.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { checkChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
-import { adopt } from './adopt.ts';
-import { differingDefaultRoutes } from './default-routes.ts';
 import { invocationOf } from './detach.ts';
-import { ForeignRecord } from './foreign-state.ts';
+import { adopt } from './foreign/adopt.ts';
+import { ForeignRecord } from './foreign/foreign-state.ts';
 import { journalOf } from './journal.ts';
 import { hasRuntimeAdd, isRecordOf, type JournalAttachment, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { adopterOf, delegateBudget, lockRequest, type Operation } from './operation.ts';
 import { netnsOfForeign } from './record-netns.ts';
 import { resultInPod } from './result-in-pod.ts';
+import { differingDefaultRoutes } from './routes/default-routes.ts';
 import { settleLink } from './settle-link.ts';
 
 async function checkLink(

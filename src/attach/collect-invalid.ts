@@ -1,13 +1,13 @@
 /** The first half of GC: what the runtime no longer knows is detached, whoever attached it. */
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { ValidAttachment } from '../cni/stdin.ts';
-import { adopt } from './adopt.ts';
-import { ForeignRecord } from './foreign-state.ts';
+import { adopt } from './foreign/adopt.ts';
+import { ForeignRecord } from './foreign/foreign-state.ts';
+import { undoForeign } from './foreign/undo-foreign.ts';
 import type { Journal } from './journal.ts';
 import { DamagedRecordError, type JournalAttachment, type JournalRecord } from './journal-record.ts';
 import { adopterOf, type Operation } from './operation.ts';
 import { NO_NETNS, netnsOfForeign } from './record-netns.ts';
-import { undoForeign } from './undo-foreign.ts';
 import { undoRecord } from './undo-record.ts';
 
 export interface Collection {

@@ -1,9 +1,9 @@
 /** DEL without a record that can be trusted: release at least the default network. */
 import { toCniError } from '../cni/errors.ts';
 import { detachAll } from './detach.ts';
-import { newRecord, resolveNodePlan } from './make-plan.ts';
 import type { Operation } from './operation.ts';
 import { NO_NETNS } from './record-netns.ts';
+import { newRecord, resolveNodePlan } from './resolve/make-plan.ts';
 
 /**
  * A damaged record must not make DEL fail for ever, nor be taken for "nothing attached". What could not be released

@@ -3,16 +3,16 @@
  * normal.
  */
 import { podLabel } from '../pod/identity.ts';
-import { adopt } from './adopt.ts';
 import { releaseDefaultNetwork } from './damaged-record.ts';
-import { ForeignRecord } from './foreign-state.ts';
+import { adopt } from './foreign/adopt.ts';
+import { ForeignRecord } from './foreign/foreign-state.ts';
+import { undoForeign } from './foreign/undo-foreign.ts';
 import { type Journal, journalOf } from './journal.ts';
 import { DamagedRecordError, isRecordOf } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { adopterOf, lockRequest, type Operation } from './operation.ts';
 import { clearStatus } from './pod-status.ts';
 import { netnsOfForeign } from './record-netns.ts';
-import { undoForeign } from './undo-foreign.ts';
 import { joinedErrors, undoRecord } from './undo-record.ts';
 
 /** Nothing says what the status of the container's pod is, so that only the request can. */

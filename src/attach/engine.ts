@@ -8,8 +8,8 @@ import { add } from './add.ts';
 import { check } from './check.ts';
 import { del } from './del.ts';
 import { gc } from './gc.ts';
-import { hotplug } from './hotplug.ts';
-import type { HotplugRequest } from './hotplug-request.ts';
+import { hotplug } from './hotplug/hotplug.ts';
+import type { HotplugRequest } from './hotplug/hotplug-request.ts';
 import { type Adopter, adopterOf, type Operation, type OperationContext, withinBudget } from './operation.ts';
 import { status } from './status.ts';
 

@@ -12,9 +12,9 @@ import { type Collection, collectInvalid } from './collect-invalid.ts';
 import { journalOf } from './journal.ts';
 import { hasRuntimeAdd, type JournalAttachment } from './journal-record.ts';
 import { withNodeLock } from './locks.ts';
-import { nodeNetworks } from './networks.ts';
 import { delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
 import { awaitReadiness } from './readiness.ts';
+import { nodeNetworks } from './resolve/networks.ts';
 
 const KEY = 'cni.dev/valid-attachments';
 

@@ -9,10 +9,10 @@ import { dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { makeFolder } from '../node/make-folder.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
-import { type ForeignFile, parseForeignRecord } from './foreign-record.ts';
-import { ForeignRecord } from './foreign-state.ts';
+import { type ForeignFile, parseForeignRecord } from './foreign/foreign-record.ts';
+import { ForeignRecord } from './foreign/foreign-state.ts';
+import { readCachedAttachments } from './foreign/libcni-cache.ts';
 import { DamagedRecordError, formatRecord, type JournalRecord, parseRecord } from './journal-record.ts';
-import { readCachedAttachments } from './libcni-cache.ts';
 
 /** Multus keeps libcni's result cache in a folder of this name in the same directory. */
 const RESULTS = 'results';

@@ -8,11 +8,11 @@ import type { NativeSnapshot } from '../node/native.ts';
 import type { Netns } from '../node/netns.ts';
 import { type PodIdentity, podIdentity } from '../pod/identity.ts';
 import { formatNetworkStatus } from '../pod/network-status.ts';
-import { presentDefaultRoutes } from './default-routes.ts';
 import { deviceInfoOf } from './device-info-files.ts';
 import type { JournalRecord } from './journal-record.ts';
 import type { Log, Operation } from './operation.ts';
 import { resultInPod } from './result-in-pod.ts';
+import { presentDefaultRoutes } from './routes/default-routes.ts';
 
 /** The record's network-status as the kernel has it now. @throws CniError as parseResult */
 export function networkStatusOf(record: JournalRecord, snapshot: NativeSnapshot, log: Log): string {

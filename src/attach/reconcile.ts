@@ -6,14 +6,14 @@ import type { OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import { bootId } from '../node/boot-id.ts';
-import { adopt } from './adopt.ts';
-import { ForeignRecord } from './foreign-state.ts';
+import { adopt } from './foreign/adopt.ts';
+import { ForeignRecord } from './foreign/foreign-state.ts';
+import { undoForeign } from './foreign/undo-foreign.ts';
 import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { type Adopter, type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { isForeignNetnsGone, isNetnsGone, NO_NETNS } from './record-netns.ts';
-import { undoForeign } from './undo-foreign.ts';
 import { undoRecord } from './undo-record.ts';
 
 export interface ReconcileOptions {

@@ -7,9 +7,9 @@ import { parse } from 'node:path';
 import { parseResult } from '../cni/result.ts';
 import { bootId } from '../node/boot-id.ts';
 import { Netns, type NetnsIdentity, sameNetns } from '../node/netns.ts';
-import type { ForeignRecord } from './foreign-state.ts';
+import type { ForeignRecord } from './foreign/foreign-state.ts';
+import type { CachedAttachment } from './foreign/libcni-cache.ts';
 import type { JournalRecord } from './journal-record.ts';
-import type { CachedAttachment } from './libcni-cache.ts';
 
 export interface RecordNetns {
   path: string;

@@ -1,8 +1,8 @@
 /** An attachment's result as it is true of the pod: what the plugin reported, and what we changed after it. */
 import { podInterfaceIndex } from '../cni/pod-interface.ts';
 import { type CniResult, parseResult } from '../cni/result.ts';
-import { withPlannedRoutes } from './default-routes.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
+import { withPlannedRoutes } from './routes/default-routes.ts';
 
 /**
  * The journalled result with the name of the attachment's own link, and with the pod's default routes.

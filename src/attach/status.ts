@@ -3,9 +3,9 @@ import { pluginStdin } from '../cni/stdin.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { runPlugin } from '../delegate/run-plugin.ts';
 import type { Network } from '../pod/plan.ts';
-import { nodeNetworks } from './networks.ts';
 import { delegateBudget, type Operation, searchPath } from './operation.ts';
 import { requireReadiness } from './readiness.ts';
+import { nodeNetworks } from './resolve/networks.ts';
 
 /** Can this network attach? Plugins of a version that does not know the command are not asked. @throws CniError of a plugin */
 export async function networkStatus(operation: Operation, { label: network, config }: Network): Promise<void> {

@@ -8,7 +8,7 @@ import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import type { Log } from './operation.ts';
 import { clearStatus, republishStatus } from './pod-status.ts';
 import { openRecordNetns } from './record-netns.ts';
-import { replanDefaultRoutes } from './replan-routes.ts';
+import { replanDefaultRoutes } from './routes/replan-routes.ts';
 
 export interface UndoOptions extends Omit<DetachOptions, 'netns'> {
   openSource: OpenSource;

@@ -1,8 +1,8 @@
 /** `multus explain`: which networks a pod would get, in which order and under which names; nothing is run. */
 import { readFileSync } from 'node:fs';
-import type { DeviceUser } from '../attach/devices.ts';
-import { resolvePlan } from '../attach/make-plan.ts';
 import { NEVER_ABORTED } from '../attach/operation.ts';
+import type { DeviceUser } from '../attach/resolve/devices.ts';
+import { resolvePlan } from '../attach/resolve/make-plan.ts';
 import { createSources } from '../cluster/sources.ts';
 import { parseArgs } from '../cni/args.ts';
 import { CniCode, CniError } from '../cni/errors.ts';

@@ -1,5 +1,5 @@
 /** `multus forget`: drop a container from the journal, for an attachment whose plugin can never detach it. */
-import { ForeignRecord } from '../attach/foreign-state.ts';
+import { ForeignRecord } from '../attach/foreign/foreign-state.ts';
 import { Journal } from '../attach/journal.ts';
 import { withContainerLock } from '../attach/locks.ts';
 import { CniError } from '../cni/errors.ts';

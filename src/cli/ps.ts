@@ -1,7 +1,7 @@
 /** `multus ps`: what the journal says is attached on this node, and what could not be detached. */
 import { existsSync } from 'node:fs';
-import { adopt } from '../attach/adopt.ts';
-import { ForeignRecord } from '../attach/foreign-state.ts';
+import { adopt } from '../attach/foreign/adopt.ts';
+import { ForeignRecord } from '../attach/foreign/foreign-state.ts';
 import { Journal } from '../attach/journal.ts';
 import type { JournalAttachment, JournalRecord } from '../attach/journal-record.ts';
 import { NO_NETNS } from '../attach/record-netns.ts';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Answer, answerHotplug, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
-import { parseHotplugRequest } from '../attach/hotplug-request.ts';
+import { parseHotplugRequest } from '../attach/hotplug/hotplug-request.ts';
 import { type Adopter, logFields, type OperationContext } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';

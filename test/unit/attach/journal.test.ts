@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ForeignRecord } from '../../../src/attach/foreign-state.ts';
+import { ForeignRecord } from '../../../src/attach/foreign/foreign-state.ts';
 import { Journal } from '../../../src/attach/journal.ts';
 import { formatRecord } from '../../../src/attach/journal-record.ts';
 import { laterRefusal, refusal } from '../cni/refusal.ts';

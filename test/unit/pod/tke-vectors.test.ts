@@ -2,7 +2,7 @@
 // was measured to do; `better` says where it crashed or erred, and what we do instead.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { resolvePlan } from '../../../src/attach/make-plan.ts';
+import { resolvePlan } from '../../../src/attach/resolve/make-plan.ts';
 import type { Plan } from '../../../src/pod/plan.ts';
 import { fakeOperation } from '../../fakes/fake-operation.ts';
 import { FakeRunner } from '../../fakes/fake-runner.ts';
