@@ -73,9 +73,23 @@ async function detachOne(record: JournalRecord, attachment: JournalAttachment, o
   if (netns !== undefined) await removeLeftover(netns, attachment, log);
 }
 
-/** After a crash nobody knows whether a planned plugin was started: one that is not installed was not. */
+/** With these codes a plugin refuses a request before it does anything (CNI spec section 5, well-known codes). */
+const REFUSALS: readonly number[] = [
+  CniCode.incompatibleVersion,
+  CniCode.unsupportedField,
+  CniCode.invalidEnvironment,
+  CniCode.decodingFailure,
+  CniCode.invalidConfig,
+];
+
+/**
+ * Has an attachment without a result nothing that could be detached? After a crash nobody knows whether a planned plugin
+ * was started: one that is not installed was not. And one that refuses the bytes of ADD for DEL refused them for ADD.
+ */
 function neverRan(attachment: JournalAttachment, error: unknown): boolean {
-  return attachment.state === 'planned' && error instanceof CniError && error.code === CniCode.pluginNotFound;
+  if (!(error instanceof CniError)) return false;
+  if (attachment.state === 'planned' && error.code === CniCode.pluginNotFound) return true;
+  return attachment.state !== 'attached' && attachment.result === '' && REFUSALS.includes(error.code);
 }
 
 function forget(record: JournalRecord, attachment: JournalAttachment, log: Log): void {
@@ -109,6 +123,7 @@ export async function detachAll(
     } catch (error) {
       if (neverRan(attachment, error)) {
         forget(record, attachment, options.log);
+        options.log.warn({ ...fields, error: (error as Error).message }, 'nothing to detach: its plugin never ran');
         continue;
       }
       attachment.state = 'detaching';

@@ -71,7 +71,8 @@ export class RetryTimes {
   }
 }
 
-async function reconcileOne(containerId: string, journal: Journal, options: ReconcileOptions): Promise<Error[]> {
+/** @returns whether nothing is left to be detached */
+async function reconcileOne(containerId: string, journal: Journal, options: ReconcileOptions): Promise<boolean> {
   const { cniDir, adopter, log } = options;
   // An operation that is under way will see to it: its lock is not waited for.
   const noWait = AbortSignal.any([options.signal, AbortSignal.timeout(LOCK_WAIT_MS)]);
@@ -79,23 +80,25 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
     withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal: noWait }, async () => {
       const record = journal.find(containerId); // anew: under the lock nobody changes it any more
       const found = record === undefined ? undefined : reasonToDetach(record);
-      if (record === undefined || found === undefined) return [];
+      if (record === undefined || found === undefined) return true;
       const { runner, openSource } = options;
       if (!(record instanceof ForeignRecord)) {
         log.warn({ container: containerId, pod: record.pod, reason: found.reason }, 'detaching');
         const undoing = { runner: runner(record.path), trace: {}, signal, log, openSource };
-        return undoRecord(record, journal, undoing, found.attachments);
+        await undoRecord(record, journal, undoing, found.attachments);
+        return !record.attachments.some(({ state }) => state === 'detaching');
       }
-      if (adopter === undefined) return [];
+      if (adopter === undefined) return true;
       log.warn({ container: containerId, reason: found.reason }, 'detaching');
       const adopted = adopt(record, adopter, { netns: NO_NETNS });
-      return undoForeign(record, adopted, journal, {
+      await undoForeign(record, adopted, journal, {
         runner: runner(adopter.path),
         trace: {},
         signal,
         log,
         openSource,
       });
+      return adopted.record.attachments.length === 0;
     }),
   );
 }
@@ -116,9 +119,8 @@ export async function reconcile(options: ReconcileOptions, retries: RetryTimes):
     try {
       const record = journal.find(containerId);
       if (record === undefined || reasonToDetach(record) === undefined) continue;
-      const errors = await reconcileOne(containerId, journal, options);
-      if (errors.length > 0) retries.failed(containerId);
-      else retries.succeeded(containerId);
+      if (await reconcileOne(containerId, journal, options)) retries.succeeded(containerId);
+      else retries.failed(containerId);
     } catch (error) {
       if (error instanceof CniError && error.code === CniCode.tryAgainLater) continue; // busy: looked at next time
       retries.failed(containerId);

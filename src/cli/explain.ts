@@ -1,6 +1,7 @@
 /** `multus explain`: which networks a pod would get, in which order and under which names; nothing is run. */
 import { readFileSync } from 'node:fs';
 import { NEVER_ABORTED } from '../attach/operation.ts';
+import { readOverlay } from '../attach/overlay-file.ts';
 import type { DeviceUser } from '../attach/resolve/devices.ts';
 import { resolvePlan } from '../attach/resolve/make-plan.ts';
 import { createSources } from '../cluster/sources.ts';
@@ -18,7 +19,7 @@ export interface ExplainOptions {
   conf: string;
   /** Overrides the configuration's key. */
   manifests?: string;
-  /** The daemon's file, whose keys count for the whole node. */
+  /** The daemon's file, whose keys count for the whole node; without it those that a daemon left beside its socket. */
   daemonConfig?: string;
   ifname: string;
   json?: boolean;
@@ -40,9 +41,11 @@ function readObject(path: string, what: string): RawObject {
 }
 
 function configOf({ conf, daemonConfig, manifests }: ExplainOptions): RawObject {
+  const config = readObject(conf, `configuration file ${conf}`);
   const what = `daemon configuration ${daemonConfig}`;
-  const overlay = daemonConfig === undefined ? {} : parseDaemonConfig(readObject(daemonConfig, what), what).overlay;
-  return readObject(conf, `configuration file ${conf}`).with({
+  const overlay =
+    daemonConfig === undefined ? readOverlay(config) : parseDaemonConfig(readObject(daemonConfig, what), what).overlay;
+  return config.with({
     ...overlay,
     ...(manifests === undefined ? {} : { manifestsDir: JSON.stringify(manifests) }),
   });

@@ -1,11 +1,15 @@
 /** `multus forget`: drop a container from the journal, for an attachment whose plugin can never detach it. */
 import { ForeignRecord } from '../attach/foreign/foreign-state.ts';
 import { Journal } from '../attach/journal.ts';
+import type { JournalRecord } from '../attach/journal-record.ts';
 import { withContainerLock } from '../attach/locks.ts';
+import { isForeignNetnsGone, isNetnsGone } from '../attach/record-netns.ts';
 import { CniError } from '../cni/errors.ts';
 
 export interface ForgetOptions {
   cniDir: string;
+  /** Also what is attached and in order. */
+  force?: boolean;
 }
 
 /** How long to wait for an operation on the container that is under way. */
@@ -21,29 +25,46 @@ function findContainer(journal: Journal, prefix: string): string {
   throw new Error(`Cannot forget "${prefix}": in ${journal.directory} ${what}`);
 }
 
-/** What another program left of the container; a file that cannot be read is forgotten all the same. */
-function foreignRecord(journal: Journal, containerId: string): ForeignRecord | undefined {
+/** What is known of the container; a file that cannot be read is forgotten all the same. */
+function readRecord(journal: Journal, containerId: string): JournalRecord | ForeignRecord | undefined {
   try {
-    const found = journal.find(containerId);
-    return found instanceof ForeignRecord ? found : undefined;
+    return journal.find(containerId);
   } catch (error) {
     if (error instanceof CniError) return undefined;
     throw error;
   }
 }
 
-/**
- * @param prefix of the container's ID, as `multus ps` shows it
- * @returns what to print
- */
-export async function forget(prefix: string, options: ForgetOptions): Promise<string> {
-  const journal = new Journal(options.cniDir);
-  const containerId = findContainer(journal, prefix);
+/** A pod that runs: its runtime would never detach it once it is forgotten. */
+function isInOrder(record: JournalRecord | ForeignRecord | undefined): boolean {
+  if (record === undefined) return false;
+  if (record instanceof ForeignRecord) return !isForeignNetnsGone(record);
+  return record.complete && record.attachments.every(({ state }) => state === 'attached') && !isNetnsGone(record);
+}
+
+async function forgetOne(journal: Journal, containerId: string, force: boolean): Promise<void> {
   const signal = AbortSignal.timeout(WAIT_MS);
-  const lock = { cniDir: options.cniDir, command: 'forget', door: 'standalone', signal } as const;
+  const lock = { cniDir: journal.directory, command: 'forget', door: 'standalone', signal } as const;
   await withContainerLock(containerId, lock, async () => {
-    foreignRecord(journal, containerId)?.remove();
+    const record = readRecord(journal, containerId);
+    if (!force && isInOrder(record)) {
+      throw new Error(
+        `Cannot forget "${containerId}": it is attached and in order; to drop it all the same, add --force: nobody would detach it any more`,
+      );
+    }
+    if (record instanceof ForeignRecord) record.remove();
     journal.remove(containerId);
   });
-  return `forgot ${containerId}; what its plugins left, links or addresses, is not detached by anybody now\n`;
+}
+
+/**
+ * @param prefixes of containers' IDs, as `multus ps` shows them
+ * @returns what to print
+ * @throws Error when one is none or several containers, or in order
+ */
+export async function forget(prefixes: readonly string[], { cniDir, force = false }: ForgetOptions): Promise<string> {
+  const journal = new Journal(cniDir);
+  const containers = prefixes.map((prefix) => findContainer(journal, prefix));
+  for (const containerId of containers) await forgetOne(journal, containerId, force);
+  return `forgot ${containers.join(', ')}; what the plugins left, links or addresses, is not detached by anybody now\n`;
 }

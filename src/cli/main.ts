@@ -26,10 +26,11 @@ program
 program
   .command('forget')
   .description('drop a container from the journal that its plugins can never detach; frees nothing')
-  .argument('<container>', 'ID of the container, or how it begins')
+  .argument('<container...>', 'IDs of containers, or how they begin')
   .option('--cni-dir <dir>', 'state directory ("cniDir" of the configuration)', DEFAULT_CNI_DIR)
-  .action(async (container: string, options: ForgetOptions) => {
-    process.stdout.write(await forget(container, options));
+  .option('--force', 'also one that is attached and in order')
+  .action(async (containers: string[], options: ForgetOptions) => {
+    process.stdout.write(await forget(containers, options));
   });
 
 program

@@ -108,7 +108,7 @@ function writeWhole(fd: number, bytes: Buffer): void {
 
 /** @throws system errors; Error when it is no regular file: standard output, say, is the answer's */
 function openLogFile(path: string): Held & { size: number } {
-  makeFolder(dirname(path));
+  makeFolder(dirname(path), 0o700);
   const fd = openSync(path, FLAGS, 0o600);
   const { dev, ino, size, mode } = fstatSync(fd, { bigint: true });
   if ((Number(mode) & constants.S_IFMT) === constants.S_IFREG) return { fd, dev, ino, size: Number(size) };

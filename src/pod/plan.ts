@@ -165,11 +165,15 @@ function withRuntimes(asked: Record<string, unknown>, runtimes: Record<string, u
   return { ...runtimes, ...asked, ...(isJoined ? { portMappings: ports } : {}) };
 }
 
-/** CNI_ARGS of a network that the pod asked for: the runtime's, but with this attachment's own IP and MAC. */
+/**
+ * CNI_ARGS of a network: the runtime's, but with its own IP and MAC where the pod asked for it. Plugins are always told to
+ * ignore what they do not know, as Multus tells them: they would refuse the pod's name.
+ */
 function argsFor(args: CniArgs, requests: SelectionRequests | undefined): string {
-  if (requests === undefined) return formatArgs(args.pairs);
-  const pairs = args.pairs.filter(([key]) => key !== 'IP' && key !== 'MAC' && key !== 'IgnoreUnknown');
-  pairs.unshift(['IgnoreUnknown', '1']);
+  const own = ['IgnoreUnknown', ...(requests === undefined ? [] : ['IP', 'MAC'])];
+  const pairs = args.pairs.filter(([key]) => !own.includes(key));
+  if (args.pairs.length > 0 || requests !== undefined) pairs.unshift(['IgnoreUnknown', '1']);
+  if (requests === undefined) return formatArgs(pairs);
   if (requests.mac !== '') pairs.push(['MAC', requests.mac]);
   if (requests.ips.length > 0) pairs.push(['IP', requests.ips.join(',')]);
   return formatArgs(pairs);

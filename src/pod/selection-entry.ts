@@ -187,19 +187,23 @@ function portMappingsOf(entry: EntryReader): PortMapping[] {
   return mappings;
 }
 
-/** Bits; what the kubelet passes where a pod gives a rate only: as good as unlimited, and never zero. */
-const DEFAULT_BURST = 2 ** 31 - 1;
+const LARGEST_BURST = 2 ** 32 - 1;
+
+/** Bits that pass at once where only a rate is given: a tenth of a second's, and never less than a few large packets. */
+function defaultBurst(rate: number): number {
+  return Math.min(Math.max(Math.round(rate / 10), 1_000_000), LARGEST_BURST);
+}
 
 function bandwidthOf(entry: EntryReader): Bandwidth | undefined {
   const limits = entry.child('bandwidth');
   if (limits === undefined) return undefined;
   const direction = (name: 'ingress' | 'egress'): Bandwidth => {
     const rate = limits.number(`${name}Rate`, 1, Number.MAX_SAFE_INTEGER);
-    const burst = limits.number(`${name}Burst`, 1, 2 ** 32 - 1);
+    const burst = limits.number(`${name}Burst`, 1, LARGEST_BURST);
     if (rate === undefined && burst !== undefined) {
       throw limits.fail(`${name}Burst`, `needs "${name}Rate" beside it`);
     }
-    return rate === undefined ? {} : { [`${name}Rate`]: rate, [`${name}Burst`]: burst ?? DEFAULT_BURST };
+    return rate === undefined ? {} : { [`${name}Rate`]: rate, [`${name}Burst`]: burst ?? defaultBurst(rate) };
   };
   const bandwidth = { ...direction('ingress'), ...direction('egress') };
   if (Object.keys(bandwidth).length > 0) return bandwidth;

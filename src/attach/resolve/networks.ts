@@ -10,7 +10,7 @@ import {
 } from '../../cluster/conf-files.ts';
 import type { ClusterSource, DefinitionRecord } from '../../cluster/source.ts';
 import { type NetworkConfig, parseNetworkConfig } from '../../cni/config.ts';
-import { CniCode, CniError } from '../../cni/errors.ts';
+import { CniCode, CniError, toCniError } from '../../cni/errors.ts';
 import { normaliseVersion } from '../../cni/versions.ts';
 import { authorisePlugins, authoriseReference, pluginTypes } from '../../pod/authorise.ts';
 import { RESOURCE_ANNOTATION } from '../../pod/device-map.ts';
@@ -94,7 +94,16 @@ async function namedNetwork(key: string, name: string, { config, source }: Sourc
   if (lookup?.outcome === 'unknown') {
     throw new CniError(CniCode.tryAgainLater, `Cannot find ${key} "${name}": ${lookup.reason}`);
   }
-  return nodeNetwork(findConfByName(config.confDir, name, LISTS_FIRST));
+  try {
+    return nodeNetwork(findConfByName(config.confDir, name, LISTS_FIRST));
+  } catch (error) {
+    const { code, message, details } = toCniError(error);
+    const defined = `definition ${config.multusNamespace}/${name}`;
+    throw new CniError(code, `Cannot find ${key} "${name}": there is no ${defined}, and: ${message}`, {
+      details,
+      cause: error,
+    });
+  }
 }
 
 /** `clusterNetwork` or one of `defaultNetworks`: a name, a file, or a folder whose first file counts. */

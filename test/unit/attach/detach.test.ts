@@ -40,6 +40,32 @@ test("another network's link under the same number or MAC is never removed", asy
   }
 });
 
+// A wrong cniVersion in a delegate would leave a record for every sandbox that the kubelet tries, for ever.
+test('what a plugin refuses before it does anything is not kept: its ADD was refused as well', async () => {
+  for (const [code, isKept] of [
+    [1, false],
+    [4, false],
+    [7, false],
+    [11, true],
+    [999, true],
+  ] as const) {
+    const refusing = () => ({
+      exitCode: 1,
+      stdout: Buffer.from(JSON.stringify({ cniVersion: '1.0.0', code, msg: 'no' })),
+    });
+    const never = anAttachment({ state: 'attaching', result: '' });
+    const record = aRecord({ attachments: [never] });
+    const { signal } = new AbortController();
+    const options = { netns: undefined, trace: {}, signal, log: new FakeLog() };
+    const errors = await detachAll(record, [never], { ...options, runner: new FakeRunner(refusing) });
+    assert.equal([errors, record.attachments.length], [[], isKept ? 1 : 0], `code ${code}`);
+    const attached = anAttachment();
+    const kept = aRecord({ attachments: [attached] });
+    assert.is((await detachAll(kept, [attached], { ...options, runner: new FakeRunner(refusing) })).length, 1);
+    assert.is(kept.attachments.length, 1, 'what was attached stays until it is detached');
+  }
+});
+
 test('a name that cannot be given back does not keep the plugin from its DEL', async () => {
   const pod = podWith(fakeLink(7, 'net1', { kind: '' }));
   pod.failure = new Error('EBUSY');

@@ -94,6 +94,14 @@ test('a delegate that fails is tried again later, not in a loop', async () => {
   assert.equal((await once({}, retries)).left, []);
 });
 
+// A node would run the plugins of every ADD that ever failed, with each look at the journal.
+test('what never was attached and cannot be detached is tried again later, too', async () => {
+  await write({ attachments: [aDefaultAttachment({ state: 'detaching', result: '' })] });
+  const retries = new RetryTimes();
+  assert.equal((await once({ onFeed: () => ({ exitCode: 1 }) }, retries)).left, ['c0ffee']);
+  assert.equal((await once({}, retries)).runner.calls, []);
+});
+
 test('detaches what no runtime asks for, and says why: nobody calls GC on containerd', async () => {
   await write({ containerId: 'rebooted' });
   await write({ containerId: 'gone', bootId: bootId(), netnsPath: folder.at('absent') });

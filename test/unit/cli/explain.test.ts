@@ -30,4 +30,15 @@ test('explain() says which networks take a device, without asking for one', asyn
   assert.is(JSON.parse(attachments[1].steps[0].stdin).deviceID, '<a device of intel.com/sriov>');
 });
 
+// An operator would see other networks than the pod gets: the shim and the standalone program read that file, too.
+test('explain() takes the keys that the daemon left beside its socket', async () => {
+  const delegates = [{ cniVersion: '1.0.0', name: 'node', type: 'bridge' }];
+  const config = { name: 'multus', type: 'multus', daemonSocketDir: folder.at('run'), delegates };
+  folder.write('run/overlay.json', '{"delegates":[{"cniVersion":"1.0.0","name":"other","type":"ptp"}]}');
+  const conf = folder.write('00.conf', JSON.stringify(config));
+  const own = folder.write('own.json', '{}');
+  assert.match(await explain('web', { conf, ifname: 'eth0' }), 'other');
+  assert.match(await explain('web', { conf, ifname: 'eth0', daemonConfig: own }), 'node');
+});
+
 test.run();

@@ -122,7 +122,7 @@ test('gives what was requested as runtimeConfig and as arguments, each network i
 test("does not give the default network's static IP and MAC arguments to the others: addresses would clash", () => {
   const args = parseArgs('IP=10.9.9.9;MAC=02:00:00:00:00:99;K8S_POD_NAME=web');
   const [first, second] = plan('a', undefined, { args }).attachments;
-  assert.is(first?.args, 'IP=10.9.9.9;MAC=02:00:00:00:00:99;K8S_POD_NAME=web');
+  assert.is(first?.args, 'IgnoreUnknown=1;IP=10.9.9.9;MAC=02:00:00:00:00:99;K8S_POD_NAME=web');
   assert.is(second?.args, 'IgnoreUnknown=1;K8S_POD_NAME=web');
 });
 

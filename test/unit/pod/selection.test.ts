@@ -183,7 +183,7 @@ test('reads every field of the JSON form', () => {
       { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
       { hostPort: 53, containerPort: 5353, protocol: 'udp', hostIP: '10.1.1.1' },
     ],
-    bandwidth: { ingressRate: 1000, ingressBurst: 2000, egressRate: 3000, egressBurst: 2147483647 },
+    bandwidth: { ingressRate: 1000, ingressBurst: 2000, egressRate: 3000, egressBurst: 1_000_000 },
     deviceId: '0000:03:02.0',
     ipamClaim: '',
     defaultRoute: ['10.0.0.1', 'fd00::1'],

@@ -107,6 +107,14 @@ test('a default network that may be defined is "try again later": another one of
   assert.equal([code, message], [11, 'Cannot find clusterNetwork "node": still reading']);
 });
 
+// The definition lies in another namespace than the operator thinks, which the error must say.
+test('a default network that is nowhere is told with its key, and with where it was looked for', async () => {
+  const { code, message } = await laterRefusal(() => defaults({ clusterNetwork: 'storage' }, {}));
+  assert.is(code, 7);
+  assert.match(message, 'Cannot find clusterNetwork "storage": there is no definition kube-system/storage, and: ');
+  assert.match(message, folder.path);
+});
+
 test('the default network is a definition, else a file by name, else a path', async () => {
   folder.write('some.conf', '{"name":"node","type":"file"}');
   const definitions = { 'kube-system/node': '{"type":"definition"}', 'nets/node': '{"type":"of-nets"}' };
