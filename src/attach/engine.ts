@@ -68,7 +68,10 @@ async function run(request: CniRequest, context: OperationContext): Promise<stri
   const config = request.command === 'DEL' ? parseConfigForDel(request.config) : parseMultusConfig(request.config);
   // DEL reads as little of the configuration as it can: what it read may not be the whole.
   const adopter = request.command === 'DEL' ? undefined : adopterOf({ config, request });
-  if (request.command === 'ADD') for (const note of config.notes) context.log.warn({ note }, 'configuration');
+  if (request.command === 'ADD') {
+    for (const note of config.notes) context.log.warn({ note }, 'configuration');
+    if (config.unknownKeys.length > 0) context.log.warn({ keys: config.unknownKeys }, 'unknown keys, without effect');
+  }
   return within(request, config, adopter, context, operate);
 }
 

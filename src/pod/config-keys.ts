@@ -1,6 +1,7 @@
 /** Readers for single keys of a configuration: each returns the value or its default, or refuses it by its name. */
 import { isAbsolute } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
+import { foldKey } from '../cni/fold.ts';
 import { kindOf, show } from '../cni/quote.ts';
 import type { RawObject } from '../cni/raw-json.ts';
 
@@ -20,14 +21,26 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 export class ConfigKeys {
   readonly what: string;
   private readonly config: RawObject;
+  private readonly asked = new Set<string>();
 
   constructor(config: RawObject, what: string) {
     this.config = config;
     this.what = what;
   }
 
+  /** Keys as spelled that nobody has asked for. @param known keys that count as asked for */
+  unknown(known: readonly string[]): string[] {
+    const asked = new Set([...this.asked, ...known.map(foldKey)]);
+    return this.config.keys().filter((key) => !asked.has(foldKey(key)));
+  }
+
+  private value(key: string): unknown {
+    this.asked.add(foldKey(key));
+    return this.config.value(key);
+  }
+
   has(key: string): boolean {
-    return (this.config.value(key) ?? undefined) !== undefined;
+    return (this.value(key) ?? undefined) !== undefined;
   }
 
   refuse(key: string, expected: string, value: unknown): CniError {
@@ -35,7 +48,7 @@ export class ConfigKeys {
   }
 
   text(key: string, fallback: string): string {
-    const value = this.config.value(key) ?? '';
+    const value = this.value(key) ?? '';
     // What stands where a path belongs may be the whole file, with its secrets.
     if (isRecord(value)) throw refuseKey(this.what, key, 'a string', kindOf(value));
     if (typeof value !== 'string') throw this.refuse(key, 'a string', value);
@@ -50,14 +63,14 @@ export class ConfigKeys {
   }
 
   flag(key: string, fallback: boolean): boolean {
-    const value = this.config.value(key) ?? fallback;
+    const value = this.value(key) ?? fallback;
     if (typeof value !== 'boolean') throw this.refuse(key, 'true or false', value);
     return value;
   }
 
   /** A whole number from `min`. */
   number(key: string, fallback: number, min: number): number {
-    const value = this.config.value(key) ?? fallback;
+    const value = this.value(key) ?? fallback;
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min) {
       throw this.refuse(key, `a whole number from ${min}`, value);
     }
@@ -65,7 +78,7 @@ export class ConfigKeys {
   }
 
   texts(key: string, fallback: readonly string[]): string[] {
-    const value = this.config.value(key) ?? [...fallback];
+    const value = this.value(key) ?? [...fallback];
     if (!Array.isArray(value) || value.some((item) => typeof item !== 'string')) {
       throw this.refuse(key, 'a list of strings', value);
     }
@@ -73,7 +86,7 @@ export class ConfigKeys {
   }
 
   record(key: string): Record<string, unknown> | undefined {
-    const value = this.config.value(key) ?? undefined;
+    const value = this.value(key) ?? undefined;
     if (value !== undefined && !isRecord(value)) throw refuseKey(this.what, key, 'an object', kindOf(value));
     return value;
   }
@@ -88,7 +101,7 @@ export class ConfigKeys {
 
   /** Milliseconds; written as a number of seconds, or a text with unit: "250ms", "30s", "2m". */
   duration(key: string, fallbackMs: number): number {
-    const value = this.config.value(key) ?? undefined;
+    const value = this.value(key) ?? undefined;
     if (value === undefined) return fallbackMs;
     const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(value) : null;
     const unit = { ms: 1, s: 1000, m: 60_000 }[match?.[2] ?? 's'] ?? Number.NaN;

@@ -85,9 +85,10 @@ function notesOf(keys: ConfigKeys, source: RawObject): string[] {
   return set.map((key) => `"${key}" has no effect: ${reasons[key]}`);
 }
 
-/** What every request would be refused for is told when the daemon starts. */
-function checkOverlay(overlay: Overlay, what: string): void {
-  parseMultusConfig(RawObject.parse('{"kubeconfig":"/"}', what).with(overlay), what);
+/** What every request would be refused for is told when the daemon starts. @returns what has no effect */
+function checkOverlay(overlay: Overlay, what: string): string[] {
+  const { unknownKeys } = parseMultusConfig(RawObject.parse('{"kubeconfig":"/"}', what).with(overlay), what);
+  return unknownKeys.length === 0 ? [] : [`unknown keys, without effect: ${unknownKeys.join(', ')}`];
 }
 
 /**
@@ -98,7 +99,7 @@ export function parseDaemonConfig(source: RawObject, what: string): DaemonConfig
   const keys = new ConfigKeys(source, what);
   const multusConfigFile = multusConfigFileOf(keys);
   const overlay = overlayOf(source, multusConfigFile === 'auto');
-  checkOverlay(overlay, what);
+  const unknown = checkOverlay(overlay, what);
   // Only the shim and the generated file have a use for them.
   keys.path('daemonSocketDir', '');
   keys.text('type', '');
@@ -117,6 +118,6 @@ export function parseDaemonConfig(source: RawObject, what: string): DaemonConfig
     multusMasterCNI: keys.text('multusMasterCNI', ''),
     forceCNIVersion: keys.flag('forceCNIVersion', false),
     overrideNetworkName: keys.flag('overrideNetworkName', false),
-    notes: notesOf(keys, source),
+    notes: [...notesOf(keys, source), ...unknown],
   };
 }

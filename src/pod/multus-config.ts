@@ -96,6 +96,8 @@ export interface MultusConfig {
   requestTimeoutMs: number;
   /** Keys that have no effect beside the others; to be logged. */
   notes: string[];
+  /** Keys that nobody knows, as spelled: without effect, but maybe typing errors; to be logged. */
+  unknownKeys: string[];
 }
 
 const WHAT = 'CNI configuration';
@@ -165,6 +167,24 @@ function auxiliaryNameOf(keys: ConfigKeys): string {
   if (rule !== undefined) throw keys.refuse('auxiliaryCNIChainName', `the name of a folder (${rule})`, name);
   return name;
 }
+
+/** Known, and read elsewhere or by nobody: by the runtime, the shim, Multus's own programs. */
+const OTHERS_KEYS = [
+  ...[
+    'name',
+    'delegates',
+    'defaultNetworks',
+    'kubeconfig',
+    'runtimeConfig',
+    'verify',
+    'prevResult',
+    'args',
+    'dns',
+    'ipam',
+  ],
+  ...['cniConf', 'overrideNetworkName', 'disableCheck', 'disableGC', 'cniVersions', 'loadOnlyInlinedPlugins'],
+  ...['cni.dev/valid-attachments', 'cni.dev/attachments'],
+];
 
 /** What a configuration says of the node's own networks. */
 type NetworkKeys = Pick<
@@ -246,7 +266,7 @@ function withOtherKeys(networks: NetworkKeys, keys: ConfigKeys, config: RawObjec
   parseLogSettings(keys); // the log is open already, by what of it could be read
   keys.path('daemonSocketDir', ''); // the shim has used it, or its default in place of a wrong value
   keys.flag('retryDeleteOnError', false); // what cannot be detached always stays in the journal
-  return {
+  const read = {
     ...networks,
     type: keys.text('type', ''),
     cniVersion: keys.text('cniVersion', ''),
@@ -272,4 +292,5 @@ function withOtherKeys(networks: NetworkKeys, keys: ConfigKeys, config: RawObjec
     delegateTimeoutMs: keys.duration('delegateTimeout', 60_000),
     requestTimeoutMs: keys.duration('requestTimeout', 110_000),
   };
+  return { ...read, unknownKeys: keys.unknown(OTHERS_KEYS) };
 }

@@ -9,6 +9,11 @@ const parse = (text: string): DaemonConfig => parseDaemonConfig(RawObject.parse(
 const reason = (text: string): string => refusal(() => parse(text)).message.replace(`Cannot use ${WHAT}: key `, '');
 
 // Multus's daemon says "json: cannot unmarshal string into Go struct field" at best, and ignores most.
+test('names the keys that nobody knows: a typing error would switch off what the key is for', () => {
+  const source = RawObject.parse('{"namespaceIsolaton":true,"socketDir":"/run/m","defaultNetworks":["a"]}', 'the file');
+  assert.equal(parseDaemonConfig(source, 'the file').notes, ['unknown keys, without effect: namespaceIsolaton']);
+});
+
 test('names key, value and what is wanted, so that the daemon does not start with half of its file', () => {
   const cases: [string, string][] = [
     ['{"socketDir":5}', '"socketDir" must be a string, got 5'],
@@ -107,7 +112,7 @@ test('reads every key, and the file of Multus’s own manifest', () => {
     overrideNetworkName: true,
   });
   assert.equal(Object.keys(overlay), ['logLevel', 'logToStderr', 'logFile', 'logOptions', 'cniDir', 'unknown']);
-  assert.equal(notes.length, 1);
+  assert.equal(notes.length, 2, 'a key without effect here, and one that nobody knows');
 });
 
 test('overlays readinessindicatorfile when nothing is generated', () => {
