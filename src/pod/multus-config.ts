@@ -170,6 +170,7 @@ function auxiliaryNameOf(keys: ConfigKeys): string {
 
 /** Known, and read elsewhere or by nobody: by the runtime, the shim, Multus's own programs. */
 const OTHERS_KEYS = [
+  ...['clusterNetwork', 'defaultDelegates'],
   ...[
     'name',
     'delegates',
