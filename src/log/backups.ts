@@ -3,7 +3,7 @@
  * UTC. The names are those of Multus's logging library, so that what it left on a node is looked after, too.
  */
 import { createWriteStream, existsSync, fstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -51,9 +51,20 @@ function listBackups(path: string): Backup[] {
     .sort((a, b) => b.time - a.time);
 }
 
+/** For writing: the lock wants it. undefined when it is not there any more. */
+async function openBackup(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r+');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 /** Whole or not at all; when another program is at it, it is left to that one. */
 async function compress(path: string): Promise<void> {
-  const file = await open(path, 'r+'); // for writing: the lock wants it
+  const file = await openBackup(path);
+  if (file === undefined) return; // another program has just finished it
   try {
     if (!native().tryLockRange(file.fd, 0, 0)) return;
     if (fstatSync(file.fd).nlink === 0) return; // that one has just finished
