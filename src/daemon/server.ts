@@ -2,7 +2,7 @@
  * The daemon's unix socket: `POST /cni` with frames for our shim, plainly for others; `POST /delegate` for controllers;
  * `/healthz`, `/readyz`.
  */
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -136,11 +136,14 @@ export class DaemonServer {
       rmSync(path); // of a daemon that was killed; nothing else in the directory is touched
     }
     prepare();
-    await new Promise<void>((resolve, reject) => {
+    // The socket is made within the call: it is root's from the first moment, not after a chmod.
+    const umask = process.umask(0o177);
+    const listening = new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen(path, resolve);
     });
-    chmodSync(path, 0o600);
+    process.umask(umask);
+    await listening;
   }
 
   /** Take no new connections; settles when those there have ended. */
