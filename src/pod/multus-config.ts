@@ -170,21 +170,9 @@ function auxiliaryNameOf(keys: ConfigKeys): string {
 
 /** Known, and read elsewhere or by nobody: by the runtime, the shim, Multus's own programs. */
 const OTHERS_KEYS = [
-  ...['clusterNetwork', 'defaultDelegates'],
-  ...[
-    'name',
-    'delegates',
-    'defaultNetworks',
-    'kubeconfig',
-    'runtimeConfig',
-    'verify',
-    'prevResult',
-    'args',
-    'dns',
-    'ipam',
-  ],
-  ...['cniConf', 'overrideNetworkName', 'disableCheck', 'disableGC', 'cniVersions', 'loadOnlyInlinedPlugins'],
-  ...['cni.dev/valid-attachments', 'cni.dev/attachments'],
+  ...['clusterNetwork', 'defaultDelegates', 'delegates', 'defaultNetworks', 'kubeconfig', 'overrideNetworkName'],
+  ...['name', 'runtimeConfig', 'verify', 'prevResult', 'args', 'dns', 'ipam', 'cniConf', 'cniVersions'],
+  ...['disableCheck', 'disableGC', 'loadOnlyInlinedPlugins', 'cni.dev/valid-attachments', 'cni.dev/attachments'],
 ];
 
 /** What a configuration says of the node's own networks. */

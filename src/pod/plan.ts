@@ -180,7 +180,7 @@ function argsFor(args: CniArgs, requests: SelectionRequests | undefined): string
 }
 
 /** What every attachment of a configuration has. */
-function attachmentOf(
+export function attachmentOf(
   { label, config }: Network,
   ifName: string,
   args: string,

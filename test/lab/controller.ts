@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { Lab } from './lab.ts';
 import { type HttpCall, type HttpReply, send } from './post.ts';
+import { parseJson } from './process.ts';
 
 export interface PlugCall {
   /** CNI_IFNAME. */
@@ -23,14 +24,6 @@ export interface DelegateReply extends HttpReply {
   /** The body as JSON, undefined when it is none. */
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into results and errors
   json: any;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Send a body as it is. */

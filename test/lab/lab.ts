@@ -21,7 +21,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Finished, must, run, until } from './process.ts';
+import { type Finished, must, parseJson, run, until } from './process.ts';
 
 /** Where the bundles, the shim and the addon lie after `npm run build`. */
 export const DIST = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist');
@@ -68,14 +68,6 @@ export interface CniReply extends Finished {
   /** stdout as JSON, undefined when it is none. */
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into results and errors of any version
   json: any;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The run's number lets the runner find what a test left. */

@@ -2,9 +2,9 @@
 import { dirname, resolve } from 'node:path';
 import { type CniArgs, formatArgs } from '../../cni/args.ts';
 import { CniError } from '../../cni/errors.ts';
-import { pluginStdin } from '../../cni/stdin.ts';
 import { bootId } from '../../node/boot-id.ts';
 import type { MultusConfig } from '../../pod/multus-config.ts';
+import { attachmentOf } from '../../pod/plan.ts';
 import type { JournalAttachment, JournalRecord } from '../journal-record.ts';
 import type { Adopter } from '../operation.ts';
 import type { RecordNetns } from '../record-netns.ts';
@@ -93,28 +93,16 @@ function deviceInfoFileOf(cached: CachedAttachment | undefined, config: MultusCo
 
 type Pair = ReturnType<typeof pairUp>[number];
 
-function attachmentOf(foreign: ForeignRecord, pair: Pair, node: MultusConfig | undefined, args: CniArgs | undefined) {
+function adoptOne(foreign: ForeignRecord, pair: Pair, node: MultusConfig | undefined, args: CniArgs | undefined) {
   const { delegate, cached, ifName } = pair;
   const { config, doubt } = recoverConfig(delegate, cached, node);
   const runtimeConfig = cached?.capabilityArgs ?? capabilitiesOf(delegate, node);
+  const network = { label: delegate.network || config.name, config };
   const attachment: JournalAttachment = {
-    network: delegate.network || config.name,
-    ifName,
+    ...attachmentOf(network, ifName, argsOf(delegate, cached, args), { runtimeConfig }),
     isDefault: delegate.position === 0,
-    auxiliary: false,
-    configName: config.name,
-    cniVersion: config.cniVersion,
-    disableCheck: config.disableCheck,
-    disableGC: config.disableGC,
-    source: config.source.text,
-    steps: config.plugins.map((plugin) => ({
-      type: plugin.type,
-      stdin: pluginStdin(config, plugin, { runtimeConfig }),
-    })),
-    args: argsOf(delegate, cached, args),
     requestedMac: delegate.mac,
     requestedIps: delegate.ips,
-    defaultRoute: undefined,
     device:
       delegate.deviceId === '' || delegate.resourceName === ''
         ? undefined
@@ -147,7 +135,7 @@ export function adopt(foreign: ForeignRecord, adopter: Adopter | undefined, cont
   const attachments: JournalAttachment[] = [];
   for (const pair of pairUp(foreign, ifName)) {
     try {
-      const { attachment, doubt } = attachmentOf(foreign, pair, adopter?.config, args);
+      const { attachment, doubt } = adoptOne(foreign, pair, adopter?.config, args);
       attachments.push(attachment);
       if (doubt !== '') doubts.push(`network "${attachment.network}" on ${attachment.ifName}: ${doubt}`);
     } catch (error) {
