@@ -73,8 +73,8 @@ function go(args, cwd) {
 function linkerFlags(module, goMod) {
   if (VERSIONS[module] === undefined) return '-s -w';
   const [variable, required] = VERSIONS[module];
-  const version = goMod.split('\n').find((line) => line.replace('require', '').trim().startsWith(`${required} v`));
-  return `-s -w -X ${variable}=${version.trim().split(' ').at(-1)}`;
+  const version = new RegExp(`${required} (v\\S+)`).exec(goMod)?.[1];
+  return `-s -w -X ${variable}=${version}`;
 }
 
 /** Where the tool is kept, and how it is built: the folder's name is a checksum of all that it is made of. */
