@@ -34,7 +34,17 @@ const MULTUS_KEYS = [
  */
 const FURTHER_KEYS = [
   ...['confDir', 'multusNamespace', 'defaultNetworks', 'systemNamespaces', 'defaultDelegates', 'annotationPolicy'],
-  ...['allowedPlugins', 'manifestsDir', 'kubeconfig', 'kubeletDir', 'deviceInfoDir', 'retryDeleteOnError', 'verify'],
+  ...[
+    'allowedPlugins',
+    'manifestsDir',
+    'kubeconfig',
+    'kubernetes',
+    'statusUpdate',
+    'kubeletDir',
+    'deviceInfoDir',
+    'retryDeleteOnError',
+    'verify',
+  ],
   ...['delegateTimeout', 'requestTimeout'],
 ];
 
