@@ -4,7 +4,7 @@
  * are gone.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { makeFolder } from '../node/make-folder.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
 
@@ -12,31 +12,29 @@ import { writeWholeFile } from '../node/whole-file.ts';
 export const INSTALL_RECORD = '.install.json';
 
 export interface InstalledFile {
-  /** In `binDir`. */
-  name: string;
+  path: string;
   /** Of its content, hexadecimal. */
   sha256: string;
 }
 
 export interface InstallRecord {
   version: string;
-  binDir: string;
   files: InstalledFile[];
   /** ISO 8601: since when the node is given back; absent while it is ours. */
   withdrawnAt?: string;
 }
 
 function isInstalledFile(value: unknown): value is InstalledFile {
-  const { name, sha256 } = Object(value);
-  return typeof name === 'string' && !name.includes('/') && typeof sha256 === 'string';
+  const { path, sha256 } = Object(value);
+  return typeof path === 'string' && isAbsolute(path) && typeof sha256 === 'string';
 }
 
 /** @returns undefined when there is none, or none that can be read */
 export function readInstallRecord(cniDir: string): InstallRecord | undefined {
   try {
-    const { version, binDir, files, withdrawnAt } = JSON.parse(readFileSync(join(cniDir, INSTALL_RECORD), 'utf8'));
-    if (typeof version !== 'string' || typeof binDir !== 'string' || !files.every(isInstalledFile)) return undefined;
-    return { version, binDir, files, ...(typeof withdrawnAt === 'string' ? { withdrawnAt } : {}) };
+    const { version, files, withdrawnAt } = JSON.parse(readFileSync(join(cniDir, INSTALL_RECORD), 'utf8'));
+    if (typeof version !== 'string' || !files.every(isInstalledFile)) return undefined;
+    return { version, files, ...(typeof withdrawnAt === 'string' ? { withdrawnAt } : {}) };
   } catch {
     return undefined;
   }

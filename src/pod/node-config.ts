@@ -41,7 +41,7 @@ const FURTHER_KEYS = [
 ];
 
 /** Programs that wrap the primary; one of them as the primary would attach every network twice. */
-const WRAPPERS = ['multus', 'multus-shim'];
+export const WRAPPERS = ['multus', 'multus-shim'];
 
 const OLDEST_WITH_CHECK = '0.4.0';
 

@@ -273,7 +273,7 @@ test('a node whose memory cannot be written is configured all the same, and says
 // A daemon that is about to end would bind the node to programs that are gone.
 test('writes nothing once the node was given back, and again when it is installed anew', async () => {
   folder.write('10-ptp.conf', ptp());
-  const record = { version: '1', binDir: '/bin', files: [] };
+  const record = { version: '1', files: [] };
   await writeInstallRecord(folder.at('state'), { ...record, withdrawnAt: '2026-11-21T20:00:00.000Z' });
   const { file, log } = open();
   for (const now of [0, 6000, GRACE_MS * 2]) await file.look(now);
