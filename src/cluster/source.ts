@@ -99,6 +99,37 @@ export interface PodStatus {
   annotations: Record<string, string>;
 }
 
+/** Something about a pod that its users shall see (core/v1 Event). */
+export interface PodEvent {
+  namespace: string;
+  name: string;
+  /** '' when the runtime gave none. */
+  uid: string;
+  type: 'Normal' | 'Warning';
+  /** CamelCase, constant: tools look for it. */
+  reason: string;
+  message: string;
+}
+
+/** Why something could not be told to the cluster, and whether another try may help. */
+export class DeliveryError extends Error {
+  /** The pod is gone or another one, or what was sent is refused for good: the same try would fail again. */
+  readonly isFinal: boolean;
+  /** Milliseconds that the cluster asks to wait before another try; 0 when it does not say. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, { isFinal = false, retryAfterMs = 0, ...rest }: DeliveryErrorOptions = {}) {
+    super(message, rest);
+    this.isFinal = isFinal;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export interface DeliveryErrorOptions extends ErrorOptions {
+  isFinal?: boolean;
+  retryAfterMs?: number;
+}
+
 /** Which container of which pod a status is of. */
 export type StatusKey = Pick<PodStatus, 'namespace' | 'name' | 'containerId'>;
 
@@ -114,8 +145,15 @@ export interface ClusterSource {
    * server, who asks for that writes the status itself, and fails when somebody else has written it meanwhile.)
    */
   readonly ownsStatus?: boolean;
-  /** Keep the status where the pod's users find it, in place of an earlier container's. @throws naming the pod */
-  publishStatus?(status: PodStatus): Promise<void>;
+  /** Telling it anything may take long, or fail for a while: nobody waits for that. */
+  readonly isRemote?: boolean;
+  /**
+   * Keep the status where the pod's users find it, in place of an earlier container's; annotations of others stay.
+   * @throws naming the pod; DeliveryError by remote sources
+   */
+  publishStatus?(status: PodStatus, signal?: AbortSignal): Promise<void>;
   /** Take a container's status away, if it is still the pod's. @throws naming the pod */
   clearStatus?(key: StatusKey): Promise<void>;
+  /** @throws DeliveryError naming the pod */
+  recordEvent?(event: PodEvent, signal: AbortSignal): Promise<void>;
 }

@@ -36,8 +36,8 @@ const MULTUS_KEYS = [
  */
 const FURTHER_KEYS = [
   ...['confDir', 'multusNamespace', 'defaultNetworks', 'systemNamespaces', 'defaultDelegates', 'annotationPolicy'],
-  ...['allowedPlugins', 'manifestsDir', 'kubeconfig', 'kubeletDir', 'deviceInfoDir', 'retryDeleteOnError', 'verify'],
-  ...['delegateTimeout', 'requestTimeout', 'kubernetes'],
+  ...['allowedPlugins', 'manifestsDir', 'kubeconfig', 'kubernetes', 'statusUpdate', 'kubeletDir', 'deviceInfoDir'],
+  ...['retryDeleteOnError', 'verify', 'delegateTimeout', 'requestTimeout'],
 ];
 
 /** Programs that wrap the primary; one of them as the primary would attach every network twice. */

@@ -1,4 +1,5 @@
 /** From a request to its plan, and from the plan to the record that the journal keeps of it. */
+import { sourceSettings } from '../../cluster/sources.ts';
 import { bootId } from '../../node/boot-id.ts';
 import { deviceInfoPath } from '../../node/device-info.ts';
 import type { NetnsIdentity } from '../../node/netns.ts';
@@ -85,7 +86,7 @@ export function newRecord(
     complete: false,
     path: searchPath(operation),
     pod: podLabel(request.args),
-    source: { manifestsDir: config.manifestsDir, kubeconfig: config.kubeconfig },
+    source: sourceSettings(config),
     delegateTimeoutMs: config.delegateTimeoutMs,
     defaultRoutes: plan.defaultRoutes,
     statusAnnotations: plan.statusAnnotations,

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ManifestsSource } from '../../../../src/cluster/manifests/manifests-source.ts';
-import { createSources } from '../../../../src/cluster/sources.ts';
+import { createSources, sourceSettings } from '../../../../src/cluster/sources.ts';
 import { folderFor } from '../../folder.ts';
 
 const folder = folderFor(test);
@@ -106,7 +106,7 @@ test('tells the devices that a pod claims, and keeps "not there" apart from "may
 });
 
 test('a source that this version cannot read knows nothing and says what to do', async () => {
-  const source = createSources()({ manifestsDir: '', kubeconfig: '/etc/kubeconfig' });
+  const source = createSources()({ ...sourceSettings(undefined), kubeconfig: '/etc/kubeconfig' });
   const reason = 'this version does not read from the API server of /etc/kubeconfig; set "manifestsDir" instead';
   assert.equal(await source?.pod('a', 'b'), { outcome: 'unknown', reason });
   assert.equal(await source?.definition('a', 'b'), { outcome: 'unknown', reason });
@@ -114,10 +114,10 @@ test('a source that this version cannot read knows nothing and says what to do',
 
 test('opens a folder once, prefers it to a kubeconfig, and opens nothing where nothing is named', () => {
   const open = createSources();
-  const first = open({ manifestsDir: folder.path, kubeconfig: '/k' });
+  const first = open({ ...sourceSettings(undefined), manifestsDir: folder.path, kubeconfig: '/k' });
   assert.is(first?.description, `manifests in ${folder.path}`);
-  assert.is(open({ manifestsDir: folder.path, kubeconfig: '' }), first);
-  assert.is(open({ manifestsDir: '', kubeconfig: '' }), undefined);
+  assert.is(open({ ...sourceSettings(undefined), manifestsDir: folder.path }), first);
+  assert.is(open(sourceSettings(undefined)), undefined);
 });
 
 test.run();
