@@ -1,11 +1,13 @@
 /** multusd: listens for shims, and looks after the journal and the configuration of the node. */
+import { hostname } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { writeOverlay } from '../attach/overlay-file.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
+import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed } from '../log/open-log.ts';
 import { DEFAULT_DAEMON_CONFIG } from '../pod/daemon-config.ts';
-import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
+import { DEFAULT_CNI_DIR, parseNodeKeys } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
 import { keepNodeConfig } from './node-config-file.ts';
@@ -13,7 +15,7 @@ import { nodeConfigOrigin } from './node-config-text.ts';
 import { RequestLogs } from './request-logs.ts';
 import { Requests } from './requests.ts';
 import { DaemonServer } from './server.ts';
-import { DEFAULT_MAX_OPERATIONS, type Options, readDaemonConfig, settingsOf } from './settings.ts';
+import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, readDaemonConfig, settingsOf } from './settings.ts';
 import { StartError } from './start-error.ts';
 
 /** Requests that wait beyond those that run. */
@@ -38,8 +40,11 @@ function logLevel(text: string): string {
 
 async function run(options: Options): Promise<void> {
   const config = readDaemonConfig(options.config);
-  const settings = settingsOf(options, config);
-  const nodeConfig = config === undefined ? undefined : nodeConfigOrigin(config);
+  const settings = settingsOf(options, config, { ...process.env, hostname: hostname() });
+  const { cluster } = settings;
+  const belonging = cluster === undefined ? {} : OF_A_CLUSTER;
+  const nodeConfig =
+    config === undefined ? undefined : nodeConfigOrigin({ ...config, source: config.source.with(belonging) });
   const { socketDir, overlay } = settings;
   const logs = new RequestLogs(settings.log, settings.logLevel);
   const log = logs.own;
@@ -47,7 +52,10 @@ async function run(options: Options): Promise<void> {
   const delegateEnv = { PATH: process.env['PATH'] };
   const lanes = { concurrency: settings.maxOperations, queueLength: QUEUE_LENGTH };
   const { nodeKeys, stateDirectories } = settings;
-  const requests = new Requests({ logs, overlay, nodeKeys, lanes, stateDirectories });
+  const userAgent = `multus-native/${VERSION} (daemon)`;
+  const { cniDir } = parseNodeKeys(nodeKeys);
+  const source = cluster === undefined ? undefined : new KubernetesSource({ ...cluster, cniDir, userAgent, log });
+  const requests = new Requests({ logs, overlay, nodeKeys, lanes, stateDirectories, cluster: source, userAgent });
   const server = new DaemonServer(requests, { socketDir, delegateEnv });
   const ending = new AbortController();
 
@@ -65,6 +73,7 @@ async function run(options: Options): Promise<void> {
   const socket = await server.listen(() => writeOverlay(socketDir, overlay));
   log.info({ socket, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
   for (const note of settings.notes) log.warn({ note }, 'configuration');
+  const following = source?.run(ending.signal);
   // Not before the socket answers: the file is what makes the runtime ask.
   const keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
   let reconciling = reconcileAll();
@@ -80,7 +89,7 @@ async function run(options: Options): Promise<void> {
       log.warn({ active: requests.active }, 'stopped before all operations ended; their shims go on');
       process.exit(0);
     }, STOP_LIMIT_MS);
-    void Promise.all([server.stop(), reconciling, keeping]).then(() => {
+    void Promise.all([server.stop(), reconciling, keeping, following]).then(() => {
       clearTimeout(limit);
       log.info({}, 'stopped');
       process.exit(0);
@@ -105,6 +114,8 @@ const program = new Command('multusd')
     `operations of a kind (ADD; DEL and GC; the rest) at a time (default: "connectionLimit", or ${DEFAULT_MAX_OPERATIONS})`,
     positive,
   )
+  .option('--kubeconfig <file>', 'for the API server (default: "kubeconfig", or what the kubelet gives to a pod)')
+  .option('--node-name <name>', 'of this node in the cluster (default: $MULTUS_NODE_NAME, or the host name)')
   .option('--reconcile-interval <seconds>', 'seconds between looks at the journal', positive, 60)
   .action(run);
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { type Answer, answerHotplug, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
 import { parseHotplugRequest } from '../attach/hotplug/hotplug-request.ts';
 import { type Adopter, logFields, type OperationContext } from '../attach/operation.ts';
-import { createSources } from '../cluster/sources.ts';
+import type { ClusterSource } from '../cluster/source.ts';
+import { createSources, type OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
 import type { CniRequest } from '../cni/request.ts';
@@ -33,6 +34,10 @@ export interface RequestsOptions {
   lanes: LanesOptions;
   /** To be looked after before any request names them. */
   stateDirectories: readonly string[];
+  /** Of the API server for which the daemon has credentials. */
+  cluster?: ClusterSource | undefined;
+  /** For API servers that requests name. */
+  userAgent: string;
 }
 
 const LANES: Record<CniRequest['command'], Lane> = {
@@ -48,7 +53,7 @@ export class Requests {
   /** State directories that requests named, and what the last one said of them: the reconciler looks after them. */
   readonly stateDirectories: Map<string, Adopter | undefined>;
   /** Shared by all requests: what is read of a cluster is read once. */
-  readonly openSource = createSources();
+  readonly openSource: OpenSource;
   private readonly nodeKeys: RawObject;
   private readonly nodeConfig: MultusConfig;
   private readonly lanes: Lanes;
@@ -57,7 +62,8 @@ export class Requests {
   /** ADDs under way; a container has several when its runtime repeats itself. */
   private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 
-  constructor({ logs, overlay, nodeKeys, lanes, stateDirectories }: RequestsOptions) {
+  constructor({ logs, overlay, nodeKeys, lanes, stateDirectories, cluster, userAgent }: RequestsOptions) {
+    this.openSource = createSources({ log: logs.own, userAgent, cluster });
     this.logs = logs;
     this.overlay = overlay;
     this.nodeKeys = nodeKeys;
