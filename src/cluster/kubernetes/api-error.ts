@@ -1,5 +1,4 @@
 /** What an API server did not do for us, and why: in words for the operator, in fields for the program. */
-import { quote } from '../../cni/quote.ts';
 import { field } from '../object-fields.ts';
 
 export interface ApiErrorOptions extends ErrorOptions {
@@ -34,6 +33,9 @@ export function isTooNew(error: unknown): boolean {
   return error instanceof ApiError && error.status === 504 && /too large resource version/i.test(error.message);
 }
 
+/** Who may not do what comes late in the message of a 403. */
+const LONGEST_MESSAGE = 300;
+
 function hintOf(status: number): string {
   switch (status) {
     case 401:
@@ -61,7 +63,8 @@ export function retryAfterOf(header: string | undefined): number {
  */
 export function refusalOf(what: string, status: number, body: unknown, retryAfterMs = 0): ApiError {
   const message = field(body, 'message');
-  const said = typeof message === 'string' && message !== '' ? `: ${quote(message)}` : '';
+  const said =
+    typeof message === 'string' && message !== '' ? `: ${JSON.stringify(message.slice(0, LONGEST_MESSAGE))}` : '';
   const name = field(field(body, 'details'), 'name');
   const seconds = field(field(body, 'details'), 'retryAfterSeconds');
   return new ApiError(status, `the API server answers ${status} to ${what}${hintOf(status)}${said}`, {
