@@ -251,7 +251,7 @@ test('recordEvent() makes one event that counts, also after a restart of the dae
   });
   await withSource({}, async ({ source }) => {
     await source.recordEvent(event, soon());
-    await source.recordEvent({ ...event, message: 'x'.repeat(1022) + 'ääää' }, soon());
+    await source.recordEvent({ ...event, message: `${'x'.repeat(1022)}ääää` }, soon());
   });
   const [first, second, ...more] = (await stored()).sort(
     (a: { message: string }, b: { message: string }) => a.message.length - b.message.length,
