@@ -56,7 +56,15 @@ async function run(options: Options): Promise<void> {
     for (const [cniDir, adopter] of requests.stateDirectories) {
       const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: delegateEnv });
       await reconcile(
-        { cniDir, adopter, runner, openSource: requests.openSource, log, signal: ending.signal },
+        {
+          cniDir,
+          adopter,
+          runner,
+          openSource: requests.openSource,
+          announcer: requests.publisher,
+          log,
+          signal: ending.signal,
+        },
         retries,
       );
     }
@@ -67,6 +75,7 @@ async function run(options: Options): Promise<void> {
   for (const note of settings.notes) log.warn({ note }, 'configuration');
   // Not before the socket answers: the file is what makes the runtime ask.
   const keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
+  const publishing = requests.publisher.run(() => requests.stateDirectories.keys(), ending.signal);
   let reconciling = reconcileAll();
   const timer = setInterval(() => {
     reconciling = reconciling.then(reconcileAll);
@@ -80,7 +89,7 @@ async function run(options: Options): Promise<void> {
       log.warn({ active: requests.active }, 'stopped before all operations ended; their shims go on');
       process.exit(0);
     }, STOP_LIMIT_MS);
-    void Promise.all([server.stop(), reconciling, keeping]).then(() => {
+    void Promise.all([server.stop(), reconciling, keeping, publishing]).then(() => {
       clearTimeout(limit);
       log.info({}, 'stopped');
       process.exit(0);

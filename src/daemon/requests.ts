@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Answer, answerHotplug, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
 import { parseHotplugRequest } from '../attach/hotplug/hotplug-request.ts';
 import { type Adopter, logFields, type OperationContext } from '../attach/operation.ts';
+import { Publisher } from '../attach/publish/publisher.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
@@ -49,6 +50,8 @@ export class Requests {
   readonly stateDirectories: Map<string, Adopter | undefined>;
   /** Shared by all requests: what is read of a cluster is read once. */
   readonly openSource = createSources();
+  /** Shared as well: what has to be told waits in it. */
+  readonly publisher: Publisher;
   private readonly nodeKeys: RawObject;
   private readonly nodeConfig: MultusConfig;
   private readonly lanes: Lanes;
@@ -59,6 +62,7 @@ export class Requests {
 
   constructor({ logs, overlay, nodeKeys, lanes, stateDirectories }: RequestsOptions) {
     this.logs = logs;
+    this.publisher = new Publisher({ openSource: this.openSource, log: logs.own });
     this.overlay = overlay;
     this.nodeKeys = nodeKeys;
     this.nodeConfig = parseNodeKeys(nodeKeys);
@@ -119,6 +123,7 @@ export class Requests {
       operation: caller.operation,
       runner: caller.runner,
       openSource: this.openSource,
+      announcer: this.publisher,
       log,
       onStateDirectory: (cniDir, adopter) => {
         this.stateDirectories.set(cniDir, adopter ?? this.stateDirectories.get(cniDir));

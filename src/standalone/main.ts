@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { type Answer, answerRequest, errorAnswer, readRequest, refusal, UNKNOWN_VERSION } from '../attach/engine.ts';
 import { logFields } from '../attach/operation.ts';
+import { Publisher } from '../attach/publish/publisher.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
@@ -15,6 +16,10 @@ import { asNodeHasIt } from './node-request.ts';
 const OPERATION_VARIABLE = 'MULTUS_OPERATION';
 const LEVEL_VARIABLE = 'MULTUS_LOG_LEVEL';
 
+/** How long pods are told of what they got, once the runtime has the answer: it waits for the end of the process. */
+const PUBLISH_MS = 2000;
+const TELLING = ['ADD', 'DEL'];
+
 /** Ended by the runtime, or by a DEL of the same container: undo, then go. */
 function endedBySignal(): AbortSignal {
   const ending = new AbortController();
@@ -24,7 +29,10 @@ function endedBySignal(): AbortSignal {
   return ending.signal;
 }
 
-/** What ends the process: rotated log files are compressed after the runtime has its answer. */
+/**
+ * What ends the process, after the runtime has its answer; it waits for the end all the same. Pods are told what they got,
+ * and rotated log files are compressed.
+ */
 interface Ending extends Answer {
   settled?: () => Promise<void>;
 }
@@ -41,15 +49,27 @@ async function answer(): Promise<Ending> {
     const log = opened.log.child(logFields(request));
     if (problem !== '') log.warn({ problem }, 'going on without the keys of the daemon');
     const baseEnv = Object.fromEntries(Object.entries(env).filter(([key]) => !/^(CNI|MULTUS)_/.test(key)));
+    const openSource = createSources();
+    const publisher = new Publisher({ openSource, log });
+    let stateDirectory = '';
     const context = {
       door: 'standalone',
       operation: env[OPERATION_VARIABLE] ?? '',
       runner: (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv }),
-      openSource: createSources(),
+      openSource,
+      announcer: publisher,
+      onStateDirectory: (cniDir: string) => {
+        stateDirectory = cniDir;
+      },
       log,
       signal: endedBySignal(),
     } as const;
-    return { ...(await answerRequest(request, context)), settled: opened.settled };
+    const answered = await answerRequest(request, context);
+    const settled = async (): Promise<void> => {
+      if (TELLING.includes(request.command)) await publisher.flush(stateDirectory, AbortSignal.timeout(PUBLISH_MS));
+      await opened.settled?.();
+    };
+    return { ...answered, settled };
   } catch (error) {
     return errorAnswer(error, asked.cniVersion);
   }
@@ -58,6 +78,7 @@ async function answer(): Promise<Ending> {
 void answer()
   .catch((error: unknown): Ending => errorAnswer(error, UNKNOWN_VERSION))
   .then(({ exitCode, stdout, settled }) => {
+    process.exitCode = exitCode;
     process.stdout.write(stdout, () => {
       void Promise.resolve(settled?.()).then(() => process.exit(exitCode));
     });
