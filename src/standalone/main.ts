@@ -20,13 +20,13 @@ const LEVEL_VARIABLE = 'MULTUS_LOG_LEVEL';
 const PUBLISH_MS = 2000;
 const TELLING = ['ADD', 'DEL'];
 
-/** Ended by the runtime, or by a DEL of the same container: undo, then go. */
-function endedBySignal(): AbortSignal {
+/** Ended by the runtime: undo, then go. */
+function endedBySignal(): AbortController {
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => ending.abort(new CniError(CniCode.cancelled, `the request was ended by ${signal}`)));
   }
-  return ending.signal;
+  return ending;
 }
 
 /**
@@ -49,9 +49,10 @@ async function answer(): Promise<Ending> {
     const log = opened.log.child(logFields(request));
     if (problem !== '') log.warn({ problem }, 'going on without the keys of the daemon');
     const baseEnv = Object.fromEntries(Object.entries(env).filter(([key]) => !/^(CNI|MULTUS)_/.test(key)));
+    const ending = endedBySignal();
     const openSource = createSources();
     const publisher = new Publisher({ openSource, log });
-    let stateDirectory = '';
+    let stateDirectory: string | undefined; // none for a request that is refused before it is tried
     const context = {
       door: 'standalone',
       operation: env[OPERATION_VARIABLE] ?? '',
@@ -62,11 +63,14 @@ async function answer(): Promise<Ending> {
         stateDirectory = cniDir;
       },
       log,
-      signal: endedBySignal(),
+      signal: ending.signal,
+      end: (reason: CniError) => ending.abort(reason),
     } as const;
     const answered = await answerRequest(request, context);
     const settled = async (): Promise<void> => {
-      if (TELLING.includes(request.command)) await publisher.flush(stateDirectory, AbortSignal.timeout(PUBLISH_MS));
+      if (stateDirectory !== undefined && TELLING.includes(request.command)) {
+        await publisher.flush(stateDirectory, AbortSignal.timeout(PUBLISH_MS));
+      }
       await opened.settled?.();
     };
     return { ...answered, settled };
