@@ -66,7 +66,15 @@ async function run(options: Options): Promise<void> {
     for (const [cniDir, adopter] of requests.stateDirectories) {
       const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: delegateEnv });
       await reconcile(
-        { cniDir, adopter, runner, openSource: requests.openSource, log, signal: ending.signal },
+        {
+          cniDir,
+          adopter,
+          runner,
+          openSource: requests.openSource,
+          announcer: requests.publisher,
+          log,
+          signal: ending.signal,
+        },
         retries,
       );
     }
@@ -75,9 +83,10 @@ async function run(options: Options): Promise<void> {
   let reconciling: Promise<void> = Promise.resolve();
   let keeping: Promise<void> | undefined;
   let following: Promise<void> | undefined;
+  let publishing: Promise<void> | undefined;
   const endTasks = async (): Promise<void> => {
     ending.abort(new Error('the daemon stops'));
-    await Promise.all([reconciling, keeping, following]);
+    await Promise.all([reconciling, keeping, following, publishing]);
   };
   const server = new DaemonServer(requests, {
     socketDir,
@@ -97,6 +106,7 @@ async function run(options: Options): Promise<void> {
   following = source?.run(ending.signal);
   // Not before the socket answers: the file is what makes the runtime ask.
   keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
+  publishing = requests.publisher.run(() => requests.stateDirectories.keys(), ending.signal);
   reconciling = reconcileAll();
   const timer = setInterval(() => {
     if (!ending.signal.aborted) reconciling = reconciling.then(reconcileAll);
