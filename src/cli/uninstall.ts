@@ -16,10 +16,15 @@ import { withNodeLock } from '../attach/locks.ts';
 import { type Log, NEVER_ABORTED } from '../attach/operation.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { createSources } from '../cluster/sources.ts';
-import { INSTALL_RECORD, type InstallRecord, readInstallRecord, writeInstallRecord } from '../daemon/install-record.ts';
-import { CILIUM_SUFFIX, readPrimaryFolder } from '../daemon/primary-candidates.ts';
-import { readPrimaryMemory } from '../daemon/primary-memory.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
+import {
+  INSTALL_RECORD,
+  type InstallRecord,
+  readInstallRecord,
+  writeInstallRecord,
+} from '../node-config/install-record.ts';
+import { CILIUM_SUFFIX, readPrimaryFolder } from '../node-config/primary-candidates.ts';
+import { readPrimaryMemory } from '../node-config/primary-memory.ts';
 import { DEFAULT_TYPE } from '../pod/node-config.ts';
 import { SOCKET_NAME } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
