@@ -6,18 +6,19 @@ import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed } from '../log/open-log.ts';
+import { keepNodeConfig } from '../node-config/node-config-file.ts';
+import { nodeConfigOrigin } from '../node-config/node-config-text.ts';
+import { readDaemonConfig } from '../node-config/read-daemon-config.ts';
+import { StartError } from '../node-config/start-error.ts';
 import { DEFAULT_DAEMON_CONFIG } from '../pod/daemon-config.ts';
 import { DEFAULT_CNI_DIR, parseNodeKeys } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
 import { deserted, logSuccession } from './hand-over.ts';
-import { keepNodeConfig } from './node-config-file.ts';
-import { nodeConfigOrigin } from './node-config-text.ts';
 import { RequestLogs } from './request-logs.ts';
 import { Requests } from './requests.ts';
 import { DaemonServer } from './server.ts';
-import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, readDaemonConfig, settingsOf } from './settings.ts';
-import { StartError } from './start-error.ts';
+import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, settingsOf } from './settings.ts';
 
 /** Requests that wait beyond those that run. */
 const QUEUE_LENGTH = 1000;
