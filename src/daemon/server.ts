@@ -2,7 +2,7 @@
  * The daemon's unix socket: `POST /cni` with frames for our shim, plainly for others; `POST /delegate` for controllers;
  * `/healthz`, `/readyz`; `POST /handover` for the daemon that takes our place.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Log } from '../attach/operation.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
@@ -176,7 +176,15 @@ export class DaemonServer {
     return 200;
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    return this.route(request, response, () => readBody(request));
+  }
+
+  private async route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    bodyOf: () => Promise<Buffer>,
+  ): Promise<void> {
     const pathname = (request.url ?? '/').replace(/[?#].*$/, '');
     if (pathname === '/healthz') return reply(response, 200);
     if (pathname === '/readyz') return reply(response, this.isStopping ? 500 : 200);
@@ -188,7 +196,7 @@ export class DaemonServer {
       if (!response.writableFinished) gone.abort(new CniError(CniCode.cancelled, 'the caller is gone'));
     });
     try {
-      const body = await readBody(request);
+      const body = await bodyOf();
       const caller: Caller = {
         operation: header(request, OPERATION_HEADER),
         runner: (searchPath) => this.localRunner(searchPath),
@@ -205,12 +213,26 @@ export class DaemonServer {
     }
   }
 
-  private async upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    if (request.method !== 'POST' || request.url !== '/cni' || header(request, 'upgrade') !== EXEC_PROTOCOL) {
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      return;
-    }
+  private upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy());
+    const offered = header(request, 'upgrade')
+      .split(',')
+      .map((one) => one.trim());
+    const isShim = request.method === 'POST' && request.url === '/cni' && offered.includes(EXEC_PROTOCOL);
+    return isShim ? this.converse(request, socket, head) : this.serveAsIs(request, socket, head);
+  }
+
+  /** Who offers only what we do not know, as a later shim may, is answered as if nothing had been offered (RFC 9110, 7.8). */
+  private async serveAsIs(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once('finish', () => socket.end());
+    if (header(request, 'expect') === '100-continue') response.writeContinue(); // it knows then that we are at work
+    await this.route(request, response, async () => (await readUpgradeBody(request, socket, head)).body);
+  }
+
+  private async converse(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     try {
       const { body, rest } = await readUpgradeBody(request, socket, head);
       socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${EXEC_PROTOCOL}\r\n\r\n`);
