@@ -20,6 +20,11 @@ import { SocketFile } from './socket-file.ts';
 /** Between two looks at the socket without an event: who is not found serves nobody. */
 const RECHECK_MS = 1000;
 
+/**
+ * A container sees a folder of its host no more when somebody has removed and made it anew; started again, it does.
+ */
+const LOST_LIMIT_MS = 10_000;
+
 export interface ServerOptions {
   socketDir: string;
   /** What plugins inherit that run as our own children. */
@@ -28,6 +33,8 @@ export interface ServerOptions {
   prepare: () => void;
   /** Called when another daemon has the socket, maybe more than once. Settles when we have left the node alone. */
   onReplaced: () => Promise<void>;
+  /** Called when callers have not found us for LOST_LIMIT_MS and we cannot change that. */
+  onLost: (error: string) => void;
 }
 
 function header(request: IncomingMessage, name: string): string {
@@ -84,6 +91,7 @@ export class DaemonServer {
   private listener: Listener;
   /** Listeners whose socket others have removed: they still have callers. */
   private readonly earlier: Promise<void>[] = [];
+  private lostSince: number | undefined;
   private stopped: Promise<void> | undefined;
 
   constructor(requests: Requests, options: ServerOptions) {
@@ -127,12 +135,17 @@ export class DaemonServer {
   }
 
   private async lookAtSocket(log: Log): Promise<void> {
+    const socket = this.socket.path;
     try {
       const { state } = this.socket;
       if (state === 'replaced' && (await isServed(this.socket.path))) void this.options.onReplaced();
       else if (state !== 'ours') await this.listenAnew(log);
-    } catch (error) {
-      log.error({ socket: this.socket.path, error: (error as Error).message }, 'callers do not find us');
+      this.lostSince = undefined;
+    } catch (thrown) {
+      const error = (thrown as Error).message;
+      if (this.lostSince === undefined) log.error({ socket, error }, 'callers do not find us');
+      this.lostSince ??= performance.now();
+      if (performance.now() - this.lostSince > LOST_LIMIT_MS) this.options.onLost(error);
     }
   }
 
