@@ -6,7 +6,7 @@
  * in the first one.
  */
 import { createHash } from 'node:crypto';
-import type { SourceSettings } from '../cluster/sources.ts';
+import { type SourceSettings, sourceSettings } from '../cluster/sources.ts';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
@@ -181,5 +181,6 @@ export function parseRecord(text: string, path: string): JournalRecord {
     const problem = 'its checksum is wrong; it was changed or damaged';
     throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem));
   }
-  return { ...head.container, attachments: own.map((entry) => entry.attachment) };
+  const { source } = head.container; // an earlier version knew fewer of its fields
+  return { ...head.container, source: sourceSettings(source), attachments: own.map((entry) => entry.attachment) };
 }

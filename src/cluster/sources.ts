@@ -22,6 +22,16 @@ class UnsupportedSource implements ClusterSource {
 export interface SourceSettings {
   manifestsDir: string;
   kubeconfig: string;
+  /** The node is one of a cluster: what cannot be asked of an API server is unknown. */
+  kubernetes: boolean;
+  /** State directory: what was last read of the cluster lies there. */
+  cniDir: string;
+}
+
+/** A configuration's; nothing of a cluster where there is none. */
+export function sourceSettings(config: SourceSettings | undefined): SourceSettings {
+  const { manifestsDir = '', kubeconfig = '', kubernetes = false, cniDir = '' } = config ?? {};
+  return { manifestsDir, kubeconfig, kubernetes, cniDir };
 }
 
 /** undefined: the configuration names no cluster at all, so a pod can have nothing but the node's own networks. */

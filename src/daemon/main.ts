@@ -40,8 +40,9 @@ function logLevel(text: string): string {
 async function run(options: Options): Promise<void> {
   const config = readDaemonConfig(options.config);
   const settings = settingsOf(options, config);
-  const nodeConfig = config === undefined ? undefined : nodeConfigOrigin(config);
   const { socketDir, overlay } = settings;
+  const cniDir = String(settings.nodeKeys.value('cniDir'));
+  const nodeConfig = config === undefined ? undefined : nodeConfigOrigin(config, { cniDir });
   const logs = new RequestLogs(settings.log, settings.logLevel);
   const log = logs.own;
   // Plugins that run as our children get no more of our environment than this.

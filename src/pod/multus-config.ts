@@ -42,6 +42,9 @@ export const POD_ANNOTATIONS_CAPABILITY = 'io.kubernetes.cri.pod-annotations';
 const ANNOTATION_POLICIES = ['reject', 'tke', 'npwg', 'merge'] as const;
 export type AnnotationPolicy = (typeof ANNOTATION_POLICIES)[number];
 
+const STATUS_UPDATES = ['async', 'wait'] as const;
+export type StatusUpdate = (typeof STATUS_UPDATES)[number];
+
 export interface MultusConfig {
   /** Our own `type`: no delegate may have it. */
   type: string;
@@ -81,6 +84,10 @@ export interface MultusConfig {
   manifestsDir: string;
   /** '' when unset. */
   kubeconfig: string;
+  /** The node is one of a cluster: pods and definitions come from its API server. */
+  kubernetes: boolean;
+  /** Does ADD wait until the pod's status is told? */
+  statusUpdate: StatusUpdate;
   /** Where the kubelet has its sockets and checkpoints. */
   kubeletDir: string;
   /** Device information files (NPWG device-info specification), with sub-folders `dp` and `cni`. */
@@ -195,7 +202,8 @@ function networkKeysOf(keys: ConfigKeys, config: RawObject): NetworkKeys {
     );
   }
   // The TKE fork's shortest configuration: each pod names all its networks.
-  const podsDecide = keys.has('defaultDelegates') || keys.has('kubeconfig') || keys.has('manifestsDir');
+  const podsDecide =
+    keys.has('defaultDelegates') || ['kubeconfig', 'manifestsDir', 'kubernetes'].some((key) => keys.has(key));
   if (!isNpwg && !podsDecide) {
     throw new CniError(
       CniCode.invalidConfig,
@@ -273,6 +281,8 @@ function withOtherKeys(networks: NetworkKeys, keys: ConfigKeys, config: RawObjec
     confDir: keys.path('confDir', isTke ? TKE_CONF_DIR : DEFAULT_CONF_DIR),
     manifestsDir: keys.path('manifestsDir', ''),
     kubeconfig: keys.path('kubeconfig', ''),
+    kubernetes: keys.flag('kubernetes', false),
+    statusUpdate: keys.word('statusUpdate', STATUS_UPDATES, 'async'),
     kubeletDir: keys.path('kubeletDir', '/var/lib/kubelet'),
     deviceInfoDir: keys.path('deviceInfoDir', '/var/run/k8s.cni.cncf.io/devinfo'),
     podAnnotations: podAnnotationsOf(keys, keys.record('runtimeConfig') ?? {}),

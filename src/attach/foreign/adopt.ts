@@ -1,5 +1,7 @@
 /** What another program attached, as a record of ours: DEL, CHECK and GC treat it as if we had made it. */
+
 import { dirname, resolve } from 'node:path';
+import { sourceSettings } from '../../cluster/sources.ts';
 import { type CniArgs, formatArgs } from '../../cni/args.ts';
 import { CniError } from '../../cni/errors.ts';
 import { bootId } from '../../node/boot-id.ts';
@@ -155,7 +157,7 @@ export function adopt(foreign: ForeignRecord, adopter: Adopter | undefined, cont
     complete: true,
     path: adopter?.path ?? [],
     pod: podOf(args?.pairs ?? foreign.cached[0]?.args ?? []),
-    source: { manifestsDir: adopter?.config.manifestsDir ?? '', kubeconfig: adopter?.config.kubeconfig ?? '' },
+    source: sourceSettings(adopter?.config),
     delegateTimeoutMs: adopter?.config.delegateTimeoutMs ?? 60_000,
     defaultRoutes: [],
     statusAnnotations: [],

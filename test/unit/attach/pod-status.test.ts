@@ -4,7 +4,7 @@ import { del } from '../../../src/attach/del.ts';
 import { Journal } from '../../../src/attach/journal.ts';
 import { clearStatus, networkStatusOf, publishStatus } from '../../../src/attach/pod-status.ts';
 import type { ClusterSource, PodStatus, StatusKey } from '../../../src/cluster/source.ts';
-import type { SourceSettings } from '../../../src/cluster/sources.ts';
+import { type SourceSettings, sourceSettings } from '../../../src/cluster/sources.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
 import { FakeNetns, fakeLink, fakeRoute } from '../../fakes/fake-netns.ts';
 import { fakeOperation } from '../../fakes/fake-operation.ts';
@@ -101,7 +101,7 @@ test("a status is cleared where it was published, not where the request's config
     opened.push(settings);
     return source.asSource;
   };
-  const record = aRecord({ source: { manifestsDir: '/then', kubeconfig: '' } });
+  const record = aRecord({ source: { ...sourceSettings(undefined), manifestsDir: '/then' } });
   await clearStatus(record, { openSource, log: new FakeLog() });
   assert.equal(
     [opened, source.cleared],

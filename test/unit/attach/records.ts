@@ -1,5 +1,7 @@
 /** Attachments and records as an ADD leaves them, for tests to change. */
+
 import type { JournalAttachment, JournalRecord } from '../../../src/attach/journal-record.ts';
+import { sourceSettings } from '../../../src/cluster/sources.ts';
 
 /** A macvlan network "prod/data" on net1, attached. */
 export function anAttachment(more: Partial<JournalAttachment> = {}): JournalAttachment {
@@ -52,7 +54,7 @@ export function aRecord(more: Partial<JournalRecord> = {}): JournalRecord {
     complete: true,
     path: ['/opt/cni/bin'],
     pod: 'prod/web',
-    source: { manifestsDir: '', kubeconfig: '' },
+    source: sourceSettings(undefined),
     delegateTimeoutMs: 60_000,
     defaultRoutes: [],
     statusAnnotations: ['k8s.v1.cni.cncf.io/network-status'],

@@ -182,6 +182,16 @@ test('takes the directories that Multus uses when nothing is said, and empty tex
 });
 
 // A configuration that Multus wrote, or one of its documents has, would be refused, or mean something else.
+// A node of a cluster that is taken for one without starts pods with nothing but their default network.
+test('reads whether the node is one of a cluster, and whether ADD waits for the status', () => {
+  const none = parse();
+  assert.equal([none.kubernetes, none.statusUpdate], [false, 'async']);
+  const said = parse('"kubernetes":true,"statusUpdate":"wait"');
+  assert.equal([said.kubernetes, said.statusUpdate], [true, 'wait']);
+  assert.throws(() => parse('"kubernetes":"yes"'), /"kubernetes" must be true or false/);
+  assert.throws(() => parse('"statusUpdate":"later"'), /"statusUpdate" must be/);
+});
+
 test('what Multus parses and never uses changes nothing here either', () => {
   const members = ['"cniConf":"/host/etc/cni/multus/net.d"', '"prevResult":{"cniVersion":"9.9.9"}', '"unknown":[null]'];
   members.push('"allowTryDeleteOnErr":"yes"', '"defaultnetworkfile":5', '"defaultnetworkwaitseconds":{}');

@@ -2,11 +2,12 @@ import { rmSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ManifestsSource } from '../../../../src/cluster/manifests/manifests-source.ts';
-import { createSources } from '../../../../src/cluster/sources.ts';
+import { createSources, sourceSettings } from '../../../../src/cluster/sources.ts';
 import { folderFor } from '../../folder.ts';
 
 const folder = folderFor(test);
 
+const NEVER = new AbortController().signal;
 const pod = (annotation: string) => `kind: Pod\nmetadata: {name: web, annotations: {n: ${annotation}}}`;
 const definition = 'kind: NetworkAttachmentDefinition\nmetadata: {name: a}\nspec: {config: x}';
 
@@ -91,33 +92,33 @@ test('tells the devices that a pod claims, and keeps "not there" apart from "may
     ['kind: ResourceClaim\nmetadata: {name: a}', slice('s', 'd'), slice('t', 'e')].join('\n---\n'),
   );
   const { resources } = new ManifestsSource(folder.path);
-  const found = await resources.resourceClaim('default', 'a');
+  const found = await resources.resourceClaim('default', 'a', NEVER);
   assert.equal(found, { outcome: 'found', claim: { namespace: 'default', name: 'a', allocated: undefined } });
-  const slices = await resources.resourceSlices('d');
+  const slices = await resources.resourceSlices('d', NEVER);
   assert.equal(slices.outcome === 'found' && slices.slices.map(({ name }) => name), ['s']);
-  assert.equal(await resources.resourceSlices('f'), { outcome: 'found', slices: [] });
+  assert.equal(await resources.resourceSlices('f', NEVER), { outcome: 'found', slices: [] });
   const reason = `ResourceClaim prod/a is not in the manifests in ${folder.path}`;
-  assert.equal(await resources.resourceClaim('prod', 'a'), { outcome: 'absent', reason });
+  assert.equal(await resources.resourceClaim('prod', 'a', NEVER), { outcome: 'absent', reason });
   folder.write('b.yaml', '[');
-  assert.is((await resources.resourceClaim('prod', 'a')).outcome, 'unknown');
+  assert.is((await resources.resourceClaim('prod', 'a', NEVER)).outcome, 'unknown');
   const gone = new ManifestsSource(folder.at('gone')).resources;
-  assert.is((await gone.resourceClaim('prod', 'a')).outcome, 'unknown');
-  assert.is((await gone.resourceSlices('d')).outcome, 'unknown');
+  assert.is((await gone.resourceClaim('prod', 'a', NEVER)).outcome, 'unknown');
+  assert.is((await gone.resourceSlices('d', NEVER)).outcome, 'unknown');
 });
 
 test('a source that this version cannot read knows nothing and says what to do', async () => {
-  const source = createSources()({ manifestsDir: '', kubeconfig: '/etc/kubeconfig' });
+  const source = createSources()({ ...sourceSettings(undefined), kubeconfig: '/etc/kubeconfig' });
   const reason = 'this version does not read from the API server of /etc/kubeconfig; set "manifestsDir" instead';
-  assert.equal(await source?.pod('a', 'b'), { outcome: 'unknown', reason });
-  assert.equal(await source?.definition('a', 'b'), { outcome: 'unknown', reason });
+  assert.equal(await source?.pod('a', 'b', { uid: '', signal: NEVER }), { outcome: 'unknown', reason });
+  assert.equal(await source?.definition('a', 'b', NEVER), { outcome: 'unknown', reason });
 });
 
 test('opens a folder once, prefers it to a kubeconfig, and opens nothing where nothing is named', () => {
   const open = createSources();
-  const first = open({ manifestsDir: folder.path, kubeconfig: '/k' });
+  const first = open({ ...sourceSettings(undefined), manifestsDir: folder.path, kubeconfig: '/k' });
   assert.is(first?.description, `manifests in ${folder.path}`);
-  assert.is(open({ manifestsDir: folder.path, kubeconfig: '' }), first);
-  assert.is(open({ manifestsDir: '', kubeconfig: '' }), undefined);
+  assert.is(open({ ...sourceSettings(undefined), manifestsDir: folder.path }), first);
+  assert.is(open(sourceSettings(undefined)), undefined);
 });
 
 test.run();
