@@ -82,6 +82,7 @@ async function run(options: Options): Promise<void> {
   };
 
   let reconciling: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
   let keeping: Promise<void> | undefined;
   let following: Promise<void> | undefined;
   let publishing: Promise<void> | undefined;
@@ -89,31 +90,10 @@ async function run(options: Options): Promise<void> {
     ending.abort(new Error('the daemon stops'));
     await Promise.all([reconciling, keeping, following, publishing]);
   };
-  const server = new DaemonServer(requests, {
-    socketDir,
-    delegateEnv,
-    prepare: () => writeOverlay(socketDir, overlay),
-    onReplaced: async () => {
-      if (!ending.signal.aborted) void standBy();
-      await endTasks();
-    },
-  });
-
-  const succession = await server.listen();
-  log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
-  logSuccession(succession, log);
-  for (const note of settings.notes) log.warn({ note }, 'configuration');
-  void server.keepSocket(log, ending.signal);
-  following = source?.run(ending.signal);
-  // Not before the socket answers: the file is what makes the runtime ask.
-  keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
-  publishing = requests.publisher.run(() => requests.stateDirectories.keys(), ending.signal);
-  reconciling = reconcileAll();
-  const timer = setInterval(() => {
-    if (!ending.signal.aborted) reconciling = reconciling.then(reconcileAll);
-  }, options.reconcileInterval * 1000);
-
+  let isStopping = false;
   const stop = (reason: object, exitCode = 0): void => {
+    if (isStopping) return;
+    isStopping = true;
     log.info({ ...reason, active: requests.active }, 'stopping');
     clearInterval(timer);
     const limit = setTimeout(() => {
@@ -134,6 +114,31 @@ async function run(options: Options): Promise<void> {
     await deserted(server.path);
     stop({ reason: 'the daemon that took over is gone; whoever keeps us shall start us again' }, 1);
   };
+  const server = new DaemonServer(requests, {
+    socketDir,
+    delegateEnv,
+    prepare: () => writeOverlay(socketDir, overlay),
+    onReplaced: async () => {
+      if (!ending.signal.aborted) void standBy();
+      await endTasks();
+    },
+    onLost: (error) => stop({ error, reason: 'callers do not find us; whoever keeps us shall start us again' }, 1),
+  });
+
+  const succession = await server.listen();
+  log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
+  logSuccession(succession, log);
+  for (const note of settings.notes) log.warn({ note }, 'configuration');
+  void server.keepSocket(log, ending.signal);
+  following = source?.run(ending.signal);
+  // Not before the socket answers: the file is what makes the runtime ask.
+  keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
+  publishing = requests.publisher.run(() => requests.stateDirectories.keys(), ending.signal);
+  reconciling = reconcileAll();
+  timer = setInterval(() => {
+    if (!ending.signal.aborted) reconciling = reconciling.then(reconcileAll);
+  }, options.reconcileInterval * 1000);
+
   process.once('SIGTERM', (signal) => stop({ signal }));
   process.once('SIGINT', (signal) => stop({ signal }));
 }
