@@ -2,7 +2,18 @@
  * What a container runtime makes of a container of a pod (OCI runtime specification 1.0), as containerd's CRI does:
  * its capabilities, mounts, limits and environment. For pods that are not privileged.
  */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Manifest } from './render.ts';
+
+const FIXTURES = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'fixtures');
+
+/** containerd's RuntimeDefault, of the one architecture that it was recorded on. */
+const SECCOMP =
+  process.arch === 'x64'
+    ? JSON.parse(readFileSync(join(FIXTURES, 'seccomp', 'runtime-default.json'), 'utf8'))
+    : undefined;
 
 export interface OciOptions {
   rootfs: string;
@@ -94,6 +105,7 @@ export function ociConfig({ rootfs, pod, container: name, fields, volumes, cgrou
       namespaces: ['pid', 'ipc', 'uts', 'mount', ...(pod.hostNetwork ? [] : ['network'])].map((type) => ({ type })),
       maskedPaths: MASKED,
       readonlyPaths: READ_ONLY,
+      ...(pod.securityContext?.seccompProfile?.type === 'RuntimeDefault' ? { seccomp: SECCOMP } : {}),
       resources: {
         ...(memory === undefined ? {} : { memory: { limit: bytesOf(memory) } }),
         ...(cpu === undefined ? {} : { cpu: { period: 100_000, quota: milliCpusOf(String(cpu)) * 100 } }),
