@@ -88,6 +88,10 @@ export function ociConfig({ rootfs, pod, container: name, fields, volumes, cgrou
     return `${one.name}=${value}`;
   });
   const { memory, cpu } = container.resources.limits ?? {};
+  // A folder before those in it, in whatever order the manifest has them.
+  const mounts = container.volumeMounts
+    .toSorted((a: Manifest, b: Manifest) => a.mountPath.length - b.mountPath.length)
+    .map((one: Manifest) => mountOf(one, pod, volumes));
   return {
     ociVersion: '1.0.2',
     process: {
@@ -99,7 +103,7 @@ export function ociConfig({ rootfs, pod, container: name, fields, volumes, cgrou
       noNewPrivileges: allowPrivilegeEscalation === false,
     },
     root: { path: rootfs, readonly: readOnlyRootFilesystem === true },
-    mounts: [...STANDARD_MOUNTS, ...container.volumeMounts.map((one: Manifest) => mountOf(one, pod, volumes))],
+    mounts: [...STANDARD_MOUNTS, ...mounts],
     linux: {
       cgroupsPath,
       namespaces: ['pid', 'ipc', 'uts', 'mount', ...(pod.hostNetwork ? [] : ['network'])].map((type) => ({ type })),

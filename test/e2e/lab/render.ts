@@ -1,5 +1,7 @@
 /** The objects of a folder of deploy/, as `kubectl apply -k` sends them. */
-import { dirname, join } from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { must } from '../../lab/process.ts';
@@ -10,10 +12,30 @@ export const DEPLOY = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 
 // biome-ignore lint/suspicious/noExplicitAny: objects of any kind
 export type Manifest = any;
 
-/** @param folder below deploy/, or absolute */
-export async function render(folder: string): Promise<Manifest[]> {
-  const text = await must(await goTool('kustomize'), 'build', folder.startsWith('/') ? folder : join(DEPLOY, folder));
+/**
+ * @param folder below deploy/, or what a kustomization.yaml of a user says
+ * @throws Error with what kustomize says
+ */
+export async function render(folder: string | object): Promise<Manifest[]> {
+  if (typeof folder === 'string') return build(join(DEPLOY, folder));
+  const scratch = mkdtempSync(join(tmpdir(), 'kustomization-'));
+  try {
+    writeFileSync(join(scratch, 'kustomization.yaml'), JSON.stringify(pathsFrom(scratch, folder)));
+    return await build(scratch);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+async function build(folder: string): Promise<Manifest[]> {
+  const text = await must(await goTool('kustomize'), 'build', folder);
   return parseAllDocuments(text).map((document) => document.toJS());
+}
+
+/** kustomize takes no absolute paths. */
+function pathsFrom(folder: string, kustomization: object): object {
+  const lists = Object.entries(kustomization as Record<string, string[]>);
+  return Object.fromEntries(lists.map(([key, paths]) => [key, paths.map((path) => relative(folder, path))]));
 }
 
 /** The one object of its kind, and name. @throws Error when there is none or are several */
