@@ -54,6 +54,8 @@ export interface OperationContext {
   onStateDirectory?: (cniDir: string, adopter: Adopter | undefined) => void;
   /** Aborted when the caller is gone or a DEL ends this operation. */
   signal: AbortSignal;
+  /** Aborts `signal`. */
+  end?: ((reason: CniError) => void) | undefined;
   /** Fails when the caller is gone, also where `signal` will tell that only later. */
   confirm?: (() => Promise<void>) | undefined;
 }
@@ -97,6 +99,20 @@ export async function withinBudget<T>(
   }
 }
 
+/** What a look-up in the cluster gets at least. */
+const LOOKUP_MIN_MS = 2000;
+
+/**
+ * Ends a request's look-ups in the cluster: one that hangs must leave the request time for what can be done without it.
+ * @returns aborts with the budget, or when a third of it has passed
+ */
+export function lookupSignal({ budget, config }: Pick<Operation, 'budget' | 'config'>): AbortSignal {
+  return AbortSignal.any([
+    budget,
+    AbortSignal.timeout(Math.max(LOOKUP_MIN_MS, Math.ceil(config.requestTimeoutMs / 3))),
+  ]);
+}
+
 /** For undoing: nothing but its budget ends it. */
 export const NEVER_ABORTED = new AbortController().signal;
 
@@ -106,8 +122,8 @@ export function delegateBudget(operation: Operation): number {
 }
 
 /** The lock that an operation needs. */
-export function lockRequest({ config, request, door, budget, confirm }: Operation): LockRequest {
-  return { cniDir: config.cniDir, command: request.command, door, signal: budget, confirm };
+export function lockRequest({ config, request, budget, confirm, end }: Operation): LockRequest {
+  return { cniDir: config.cniDir, command: request.command, signal: budget, confirm, end };
 }
 
 /** Where plugins are looked for: binDir, then CNI_PATH. Also the CNI_PATH that delegates get. */

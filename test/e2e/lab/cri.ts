@@ -1,5 +1,5 @@
 /** The kubelet's side of the CRI (k8s.io/cri-api/pkg/apis/runtime/v1/api.proto): what of it starts and ends sandboxes. */
-import { GrpcConnection } from '../../../src/node/kubelet/grpc-connection.ts';
+import { GrpcConnection, GrpcStatusError } from '../../../src/node/kubelet/grpc-connection.ts';
 import { decode, encode, type Message, type Schema } from './protobuf.ts';
 
 const METADATA: Schema = { name: [1, 'string'], uid: [2, 'string'], namespace: [3, 'string'], attempt: [4, 'number'] };
@@ -52,7 +52,7 @@ const MAX_BYTES = 16 << 20;
 
 /**
  * @param socket of the runtime
- * @throws GrpcStatusError with the runtime's message; Error when it cannot be asked
+ * @throws Error with the runtime's own message, or saying why it could not be asked
  */
 export async function callRuntime(
   socket: string,
@@ -66,6 +66,8 @@ export async function callRuntime(
     const options = { maxBytes: MAX_BYTES, signal: AbortSignal.timeout(timeoutMs) };
     const path = `/runtime.v1.RuntimeService/${method}`;
     return decode(output, await connection.call(path, encode(input, request), options));
+  } catch (error) {
+    throw error instanceof GrpcStatusError ? new Error(error.said, { cause: error }) : error;
   } finally {
     connection.close();
   }

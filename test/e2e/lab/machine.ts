@@ -5,7 +5,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -44,6 +54,22 @@ function childOf(pid: number): number | undefined {
     return child === '' ? undefined : Number(child);
   } catch {
     return undefined; // it ended
+  }
+}
+
+function readlinkOr(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ''; // it ended
+  }
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // it ended
   }
 }
 
@@ -125,6 +151,20 @@ export class Machine {
         if (signal !== 'SIGCONT') await ended;
       },
     };
+  }
+
+  /** Id outside and command line of each process inside. */
+  processes(): string[] {
+    const namespace = readlinkOr(`/proc/${this.pid}/ns/pid`);
+    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    return pids
+      .filter((pid) => namespace !== '' && readlinkOr(`/proc/${pid}/ns/pid`) === namespace)
+      .map((pid) => `${pid} ${readOr(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`);
+  }
+
+  /** Mounts inside, as proc(5) has them in mountinfo. */
+  mounts(): string[] {
+    return readFileSync(`/proc/${this.pid}/mountinfo`, 'utf8').trimEnd().split('\n');
   }
 
   /** Cgroups that are named for the machine, in all hierarchies, the deepest first. */
