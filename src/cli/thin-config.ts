@@ -13,12 +13,15 @@ export interface ThinOptions {
   /** Folder of the runtime's configurations, the primary's among them. */
   confDir: string;
   cniDir: string;
+  /** What the standalone program asks the API server with; the file then says that the node is one of a cluster. */
+  kubeconfig?: string;
 }
 
 /** What the file does not say, the options do. */
-function originOf({ config, confDir, cniDir }: ThinOptions): NodeConfigOrigin {
+function originOf({ config, confDir, cniDir, kubeconfig }: ThinOptions): NodeConfigOrigin {
   const source = config === undefined ? undefined : readDaemonConfig(config)?.source;
-  const defaults = { multusAutoconfigDir: confDir, cniConfigDir: confDir, cniDir };
+  const cluster = kubeconfig === undefined ? {} : { kubeconfig, kubernetes: true };
+  const defaults = { multusAutoconfigDir: confDir, cniConfigDir: confDir, cniDir, ...cluster };
   const missing = Object.entries(defaults).filter(([key]) => source?.has(key) !== true);
   const members = Object.fromEntries(missing.map(([key, value]) => [key, JSON.stringify(value)]));
   const whole = (source ?? RawObject.parse('{}', 'options')).with(members);

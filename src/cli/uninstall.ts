@@ -139,7 +139,8 @@ async function removeAll({ cniDir, socketDir }: NodeFolders, record: InstallReco
   }
   if (record.files.length === 0) steps.done.push('left the programs: no "multus install" wrote down which they are');
   const state = STATE_NAMES.map((name) => join(cniDir, name));
-  for (const path of [...state, join(socketDir, 'overlay.json')].filter((one) => existsSync(one))) {
+  const others = [join(socketDir, 'overlay.json'), ...(record.kubeconfig === undefined ? [] : [record.kubeconfig])];
+  for (const path of [...state, ...others].filter((one) => existsSync(one))) {
     await steps.take(`removed ${path}`, () => rmSync(path, { recursive: true, force: true }));
   }
   await steps.take('removed the folders that are empty now', () => [cniDir, socketDir].forEach(removeIfEmpty));

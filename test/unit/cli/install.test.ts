@@ -183,6 +183,14 @@ test('--thin wraps the primary as the daemon would, with the keys of a file', as
   );
 });
 
+// Without the word "kubernetes" a pod that the API server cannot be asked about would start without its networks.
+test('--thin names the credentials, and that the node is one of a cluster', async () => {
+  folder.write('net.d/10-ptp.conf', PTP);
+  await writeThinConfig({ ...thin(), kubeconfig: '/etc/cni/net.d/multus.d/multus.kubeconfig' }, new FakeLog());
+  const { kubeconfig, kubernetes } = JSON.parse(readFileSync(folder.at('net.d/00-multus.conf'), 'utf8'));
+  assert.equal([kubeconfig, kubernetes], ['/etc/cni/net.d/multus.d/multus.kubeconfig', true]);
+});
+
 test('--thin says why it writes nothing, and leaves what is there', async () => {
   folder.write('net.d/00-multus.conf', 'as it was');
   assert.match(await refusal(writeThinConfig(thin(), new FakeLog())), "that could be the node's network");
