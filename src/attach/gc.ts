@@ -14,7 +14,7 @@ import { hasRuntimeAdd, type JournalAttachment } from './journal-record.ts';
 import { withNodeLock } from './locks.ts';
 import { delegateBudget, lockRequest, type Operation, searchPath } from './operation.ts';
 import { awaitReadiness } from './readiness.ts';
-import { nodeNetworks } from './resolve/networks.ts';
+import { lookupsOf, nodeNetworks } from './resolve/networks.ts';
 
 const KEY = 'cni.dev/valid-attachments';
 
@@ -95,7 +95,7 @@ export async function gc(operation: Operation): Promise<void> {
       const strangers = valid.filter(
         ({ containerID }) => !kept.some((one) => one.containerId === containerID && hasRuntimeAdd(one)),
       );
-      const defaults = await nodeNetworks(operation.config, operation.openSource(operation.config));
+      const defaults = await nodeNetworks(lookupsOf(operation));
       for (const { network, valid: ours } of networksToTell(collection, defaults, strangers).values()) {
         await collectNetwork(operation, network, ours).catch((error: Error) => errors.push(error));
       }

@@ -97,6 +97,20 @@ export async function withinBudget<T>(
   }
 }
 
+/** What a look-up in the cluster gets at least. */
+const LOOKUP_MIN_MS = 2000;
+
+/**
+ * Ends a request's look-ups in the cluster: one that hangs must leave the request time for what can be done without it.
+ * @returns aborts with the budget, or when a third of it has passed
+ */
+export function lookupSignal({ budget, config }: Pick<Operation, 'budget' | 'config'>): AbortSignal {
+  return AbortSignal.any([
+    budget,
+    AbortSignal.timeout(Math.max(LOOKUP_MIN_MS, Math.ceil(config.requestTimeoutMs / 3))),
+  ]);
+}
+
 /** For undoing: nothing but its budget ends it. */
 export const NEVER_ABORTED = new AbortController().signal;
 

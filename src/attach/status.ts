@@ -5,7 +5,7 @@ import { runPlugin } from '../delegate/run-plugin.ts';
 import type { Network } from '../pod/plan.ts';
 import { delegateBudget, type Operation, searchPath } from './operation.ts';
 import { requireReadiness } from './readiness.ts';
-import { nodeNetworks } from './resolve/networks.ts';
+import { lookupsOf, nodeNetworks } from './resolve/networks.ts';
 
 /** Can this network attach? Plugins of a version that does not know the command are not asked. @throws CniError of a plugin */
 export async function networkStatus(operation: Operation, { label: network, config }: Network): Promise<void> {
@@ -32,9 +32,8 @@ export async function networkStatus(operation: Operation, { label: network, conf
 
 /** @throws CniError of the first plugin that is not ready, with its own code (50, 51) */
 export async function status(operation: Operation): Promise<void> {
-  const { config } = operation;
   requireReadiness(operation);
-  for (const network of await nodeNetworks(config, operation.openSource(config))) {
+  for (const network of await nodeNetworks(lookupsOf(operation))) {
     await networkStatus(operation, network);
   }
 }

@@ -25,6 +25,35 @@ export interface ExtendedClaim {
   resources: Map<string, string>;
 }
 
+/** Who asks for a pod, and for how long. */
+export interface PodQuestion {
+  /** The runtime's: '' when it gave none. A source that knows several pods of a name answers with this one. */
+  uid: string;
+  /** Ends the waiting, not the source: the answer is then `unknown`. */
+  signal: AbortSignal;
+}
+
+/** A pod of this node, as far as who follows its changes has to know it. */
+export interface WatchedPod extends PodRecord {
+  /** status.phase: "Pending", "Running", "Succeeded", "Failed", "Unknown". */
+  phase: string;
+  hostNetwork: boolean;
+  /** It has a deletionTimestamp. */
+  isDeleting: boolean;
+  resourceVersion: string;
+}
+
+/** The pods of this node, as they change. */
+export interface PodWatch {
+  /** What is known now; nothing until the source has seen the cluster. */
+  pods(): Iterable<WatchedPod>;
+  /**
+   * @param listener gets each new state of a pod, undefined when it is gone, and its "namespace/name"; must not throw
+   * @returns ends it
+   */
+  subscribe(listener: (pod: WatchedPod | undefined, key: string) => void): () => void;
+}
+
 /** `unknown`: the source cannot tell, which must never be taken for "no networks". */
 export type PodLookup = { outcome: 'found'; pod: PodRecord } | { outcome: 'unknown'; reason: string };
 
@@ -84,9 +113,9 @@ export type ResourceSliceLookup =
 
 /** What tells the devices of resource claims. */
 export interface ResourceSource {
-  resourceClaim(namespace: string, name: string): Promise<ResourceClaimLookup>;
+  resourceClaim(namespace: string, name: string, signal: AbortSignal): Promise<ResourceClaimLookup>;
   /** At least those slices of a driver that have devices of this node. */
-  resourceSlices(driver: string): Promise<ResourceSliceLookup>;
+  resourceSlices(driver: string, signal: AbortSignal): Promise<ResourceSliceLookup>;
 }
 
 /** What a container of a pod got, as annotations for the pod. */
@@ -136,8 +165,11 @@ export type StatusKey = Pick<PodStatus, 'namespace' | 'name' | 'containerId'>;
 export interface ClusterSource {
   /** For messages: "manifests in /etc/cni/multus/manifests". */
   readonly description: string;
-  pod(namespace: string, name: string): Promise<PodLookup>;
-  definition(namespace: string, name: string): Promise<DefinitionLookup>;
+  pod(namespace: string, name: string, question: PodQuestion): Promise<PodLookup>;
+  /** @param signal ends the waiting: the answer is then `unknown`, or what was last known of it */
+  definition(namespace: string, name: string, signal: AbortSignal): Promise<DefinitionLookup>;
+  /** Undefined when the source does not follow the pods of its node. */
+  readonly watch?: PodWatch;
   /** undefined when the source does not have resource claims. */
   readonly resources?: ResourceSource;
   /**

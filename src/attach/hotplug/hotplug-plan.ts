@@ -21,7 +21,7 @@ import {
 } from '../../pod/selection.ts';
 import type { InterfaceAttributes } from '../../pod/selection-entry.ts';
 import { hasRuntimeAdd, type JournalRecord } from '../journal-record.ts';
-import type { Operation } from '../operation.ts';
+import { lookupSignal, type Operation } from '../operation.ts';
 import { assignDevices } from '../resolve/devices.ts';
 import { annotationsFrom } from '../resolve/intent.ts';
 import { refuseOurselves } from '../resolve/networks.ts';
@@ -38,12 +38,15 @@ export interface Hotplug extends Operation {
 interface Asked {
   pod: PodIdentity;
   source: ClusterSource;
+  /** Ends the look-ups. */
+  signal: AbortSignal;
   /** The pod's entry for this interface; entries without a name of their own are for ADD. */
   entry: NetworkSelection | undefined;
 }
 
 /** @throws CniError 4 without a pod, 7 without a source of pods or with a wrong annotation, 11 when the pod is not known */
-async function askedFor({ request, config, openSource }: Hotplug): Promise<Asked> {
+async function askedFor(hotplug: Hotplug): Promise<Asked> {
+  const { request, config, openSource } = hotplug;
   const pod = podIdentity(request.args);
   if (pod === undefined) {
     throw new CniError(
@@ -58,10 +61,11 @@ async function askedFor({ request, config, openSource }: Hotplug): Promise<Asked
       `Cannot look up pod ${pod.namespace}/${pod.name}: the daemon's configuration names no source of pods; set "kubeconfig" or "manifestsDir" in it`,
     );
   }
-  const annotations = await annotationsFrom(source, pod);
+  const signal = lookupSignal(hotplug);
+  const annotations = await annotationsFrom(source, pod, signal);
   const origin = `annotation ${NETWORKS_ANNOTATION} of pod ${pod.namespace}/${pod.name}`;
   const selections = parseSelections(annotations[NETWORKS_ANNOTATION], { origin, namespace: pod.namespace });
-  return { pod, source, entry: selections.find(({ ifName }) => ifName === request.ifName) };
+  return { pod, source, signal, entry: selections.find(({ ifName }) => ifName === request.ifName) };
 }
 
 /** The rules that ADD has for a network that a pod selects. @throws CniError 7 */
@@ -86,9 +90,9 @@ function authorise({ label, config: network }: Network, ifName: string, asked: A
  * The device that the network needs, of those that the kubelet gave to the pod and no other network of it has.
  * @throws CniError 7 when the pod has none left, 11 when that cannot be told
  */
-async function deviceOf(label: string, { pod, source, entry }: Asked, hotplug: Hotplug, record: JournalRecord) {
+async function deviceOf(label: string, { pod, source, signal, entry }: Asked, hotplug: Hotplug, record: JournalRecord) {
   if (entry === undefined) return undefined;
-  const lookup = await source.definition(entry.namespace, entry.name);
+  const lookup = await source.definition(entry.namespace, entry.name, signal);
   if (lookup.outcome === 'unknown') {
     throw new CniError(
       CniCode.tryAgainLater,
@@ -103,7 +107,7 @@ async function deviceOf(label: string, { pod, source, entry }: Asked, hotplug: H
       `Cannot give network "${label}" a device of resource ${quote(resourceName)}: container ${record.containerId} was not attached by us, so that nobody can tell which devices its networks have`,
     );
   }
-  const { config, budget: signal } = hotplug;
+  const { config } = hotplug;
   const taken = record.attachments.flatMap(({ network, device }) =>
     device === undefined ? [] : [{ network, device }],
   );

@@ -35,12 +35,14 @@ class ClaimReader implements PodDevices {
   readonly leftOut: string[] = [];
   private readonly namespace: string;
   private readonly source: ResourceSource;
+  private readonly signal: AbortSignal;
   /** One look-up for each driver. */
   private readonly slices = new Map<string, Promise<ResourceSliceLookup>>();
 
-  constructor(namespace: string, source: ResourceSource) {
+  constructor(namespace: string, source: ResourceSource, signal: AbortSignal) {
     this.namespace = namespace;
     this.source = source;
+    this.signal = signal;
   }
 
   /** Devices without the attributes are left out: they are for other uses, a GPU for one. */
@@ -80,7 +82,7 @@ class ClaimReader implements PodDevices {
 
   /** What is allocated for a claim, and what can be told of it. */
   private async devicesOf(name: string): Promise<[AllocatedDevice, NetworkDevice][]> {
-    const lookup = await this.source.resourceClaim(this.namespace, name);
+    const lookup = await this.source.resourceClaim(this.namespace, name, this.signal);
     if (lookup.outcome !== 'found') {
       this.doubts.push(lookup.reason);
       return [];
@@ -104,7 +106,7 @@ class ClaimReader implements PodDevices {
   /** undefined when nobody tells of it. */
   private async describe(allocated: AllocatedDevice): Promise<NetworkDevice | undefined> {
     const { driver, pool, device } = allocated;
-    const lookup = this.slices.get(driver) ?? this.source.resourceSlices(driver);
+    const lookup = this.slices.get(driver) ?? this.source.resourceSlices(driver, this.signal);
     this.slices.set(driver, lookup);
     const found = await lookup;
     const ofPool = found.outcome === 'found' ? found.slices.filter((slice) => slice.pool === pool) : [];
@@ -130,8 +132,9 @@ export async function claimedDevices(
   pod: PodRecord,
   wanted: ReadonlySet<string>,
   source: ResourceSource,
+  signal: AbortSignal,
 ): Promise<PodDevices> {
-  const reader = new ClaimReader(pod.namespace, source);
+  const reader = new ClaimReader(pod.namespace, source, signal);
   const { names = [], pending = [], extended } = pod.claims ?? {};
   for (const name of pending) reader.doubts.push(`there is no ResourceClaim for claim "${name}" of the pod yet`);
   for (const name of names) await reader.addClaim(name);

@@ -1,4 +1,5 @@
 /** Which device each network of a pod gets: the kubelet knows what it gave to the pod, the cluster what it claims. */
+import { isPodOf } from '../../cluster/pod-uid.ts';
 import type { ClusterSource } from '../../cluster/source.ts';
 import { CniCode, CniError } from '../../cni/errors.ts';
 import { quote } from '../../cni/quote.ts';
@@ -23,6 +24,7 @@ export interface DeviceQuestion {
   pod: PodIdentity | undefined;
   kubeletDir: string;
   source: ClusterSource | undefined;
+  /** Ends the look-ups. */
   signal: AbortSignal;
   /** What the pod's networks have already. @default none */
   taken?: readonly TakenDevice[];
@@ -31,17 +33,22 @@ export interface DeviceQuestion {
 const NOTHING: PodDevices = { devices: new Map(), doubts: [], leftOut: [] };
 
 /** What the pod claims, as far as the source can tell. @param wanted the resources that its networks ask for */
-async function fromClaims(pod: PodIdentity, source: ClusterSource, wanted: ReadonlySet<string>): Promise<PodDevices> {
-  const lookup = await source.pod(pod.namespace, pod.name);
+async function fromClaims(
+  pod: PodIdentity,
+  source: ClusterSource,
+  wanted: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<PodDevices> {
+  const lookup = await source.pod(pod.namespace, pod.name, { uid: pod.uid, signal });
   if (lookup.outcome === 'unknown') return { ...NOTHING, doubts: [lookup.reason] };
   const { uid, claims } = lookup.pod;
-  if (uid !== '' && pod.uid !== '' && uid !== pod.uid) {
+  if (!isPodOf(lookup.pod, pod.uid)) {
     return { ...NOTHING, doubts: [`the ${source.description} have another pod of that name, with UID ${uid}`] };
   }
   if (claims === undefined || source.resources === undefined) {
     return { ...NOTHING, doubts: [`the ${source.description} do not tell resource claims`] };
   }
-  return claimedDevices(lookup.pod, wanted, source.resources);
+  return claimedDevices(lookup.pod, wanted, source.resources, signal);
 }
 
 /** A device that both know is one device. */
@@ -97,6 +104,6 @@ export async function assignDevices<T extends DeviceUser>(
   const mapOf = (known: PodDevices) => new DeviceMap(`${pod.namespace}/${pod.name}`, known, gone);
   const given = { ...NOTHING, devices: await podDevices(pod, kubeletDir, signal) };
   if (source === undefined || isEnough(users, mapOf(given))) return takeAll(users, mapOf(given));
-  const claimed = await fromClaims(pod, source, new Set(users.map(({ resourceName }) => resourceName)));
+  const claimed = await fromClaims(pod, source, new Set(users.map(({ resourceName }) => resourceName)), signal);
   return takeAll(users, mapOf({ ...claimed, devices: merged(given.devices, claimed.devices) }));
 }

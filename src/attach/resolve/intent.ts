@@ -3,6 +3,7 @@
  * it is CNI error 11 with the reason.
  */
 
+import { isPodOf } from '../../cluster/pod-uid.ts';
 import type { ClusterSource } from '../../cluster/source.ts';
 import { CniCode, CniError } from '../../cni/errors.ts';
 import { type PodIdentity, podIdentity } from '../../pod/identity.ts';
@@ -17,21 +18,23 @@ function unknownIntent(pod: PodIdentity, reason: string): CniError {
   );
 }
 
-/** Where the kubelet says it has a pod from; "api" for one that the API server gave it. */
-const POD_ORIGIN = 'kubernetes.io/config.source';
-
-/** A pod from a file of the node: what the cluster has is its mirror, with a UID of its own. */
-function isStatic(annotations: Record<string, string>): boolean {
-  return (annotations[POD_ORIGIN] ?? 'api') !== 'api';
-}
-
-/** @throws CniError 11 when the source cannot tell, or knows another pod of that name */
-export async function annotationsFrom(source: ClusterSource, pod: PodIdentity): Promise<Record<string, string>> {
-  const lookup = await source.pod(pod.namespace, pod.name);
+/**
+ * @param signal ends the look-up
+ * @throws CniError 11 when the source cannot tell, or knows another pod of that name
+ */
+export async function annotationsFrom(
+  source: ClusterSource,
+  pod: PodIdentity,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const lookup = await source.pod(pod.namespace, pod.name, { uid: pod.uid, signal });
   if (lookup.outcome === 'unknown') throw unknownIntent(pod, lookup.reason);
   const { uid, annotations } = lookup.pod;
-  if (uid !== '' && pod.uid !== '' && uid !== pod.uid && !isStatic(annotations)) {
-    throw unknownIntent(pod, `the runtime asks for UID ${pod.uid}, the ${source.description} have UID ${uid}`);
+  if (!isPodOf(lookup.pod, pod.uid)) {
+    throw unknownIntent(
+      pod,
+      `the runtime asks for UID ${pod.uid}, the ${source.description} have UID ${uid}: one of the two was deleted meanwhile`,
+    );
   }
   return annotations;
 }
@@ -39,9 +42,14 @@ export async function annotationsFrom(source: ClusterSource, pod: PodIdentity): 
 /**
  * What the pod asks for: by the annotations that the runtime handed over, else by those of the cluster source. A request
  * without a pod, or a configuration without a cluster, asks for nothing.
+ * @param signal ends the look-up
  * @throws CniError 11 when it cannot be told, 7 when an annotation is wrong
  */
-export async function resolveIntent(question: PlanQuestion, source: ClusterSource | undefined): Promise<PodNetworks> {
+export async function resolveIntent(
+  question: PlanQuestion,
+  source: ClusterSource | undefined,
+  signal: AbortSignal,
+): Promise<PodNetworks> {
   const { config, request } = question;
   const pod = podIdentity(request.args);
   if (pod === undefined) {
@@ -56,7 +64,7 @@ export async function resolveIntent(question: PlanQuestion, source: ClusterSourc
     }
     return NO_NETWORKS;
   }
-  const annotations = config.podAnnotations ?? (source === undefined ? {} : await annotationsFrom(source, pod));
+  const annotations = config.podAnnotations ?? (source === undefined ? {} : await annotationsFrom(source, pod, signal));
   const wanted = podNetworks(annotations, pod, config);
   if (wanted.ignored.length > 0) {
     const fields = { annotations: wanted.ignored, annotationPolicy: config.annotationPolicy };

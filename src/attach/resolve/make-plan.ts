@@ -13,7 +13,7 @@ import {
 } from '../../pod/plan.ts';
 import { NO_NETWORKS } from '../../pod/pod-networks.ts';
 import type { JournalAttachment, JournalRecord } from '../journal-record.ts';
-import { type Operation, type PlanQuestion, searchPath } from '../operation.ts';
+import { lookupSignal, type Operation, type PlanQuestion, searchPath } from '../operation.ts';
 import { assignDevices } from './devices.ts';
 import { resolveIntent } from './intent.ts';
 import { type ResolvedNetwork, type ResolvedNetworks, resolveNetworks } from './networks.ts';
@@ -44,11 +44,12 @@ function planOf(
  * @throws CniError
  */
 export async function resolvePlan(question: PlanQuestion, assign = assignDevices): Promise<Plan> {
-  const { config, request, budget: signal } = question;
+  const { config, request } = question;
   const source = question.openSource(config);
-  const wanted = await resolveIntent(question, source);
+  const signal = lookupSignal(question);
+  const wanted = await resolveIntent(question, source, signal);
   const pod = podIdentity(request.args);
-  const networks = await resolveNetworks(wanted, pod?.namespace ?? '', config, source);
+  const networks = await resolveNetworks(wanted, pod?.namespace ?? '', { config, source, signal });
   const all = [...networks.base, ...networks.additional];
   const devices = await assign(all, { pod, kubeletDir: config.kubeletDir, source, signal });
   return planOf(question, networks, devices);
@@ -58,7 +59,11 @@ export async function resolvePlan(question: PlanQuestion, assign = assignDevices
 export async function resolveNodePlan(question: PlanQuestion): Promise<Plan> {
   const { config, request } = question;
   const namespace = podIdentity(request.args)?.namespace ?? '';
-  const networks = await resolveNetworks(NO_NETWORKS, namespace, config, question.openSource(config));
+  const networks = await resolveNetworks(NO_NETWORKS, namespace, {
+    config,
+    source: question.openSource(config),
+    signal: lookupSignal(question),
+  });
   return planOf(question, networks, new Map());
 }
 

@@ -19,6 +19,7 @@ import { parseSelections } from '../../pod/parse-selections.ts';
 import type { Network } from '../../pod/plan.ts';
 import type { PodNetworks } from '../../pod/pod-networks.ts';
 import { type NetworkSelection, type SelectionRequests, TKE_ANNOTATION } from '../../pod/selection.ts';
+import { lookupSignal, type Operation } from '../operation.ts';
 
 /** A network before its device is known. */
 export interface ResolvedNetwork extends Network {
@@ -37,10 +38,18 @@ export interface ResolvedNetworks {
   auxiliary: Network | undefined;
 }
 
-/** What the networks are looked up in. */
-interface Sources {
+/** What networks are looked up in. */
+export interface Lookups {
   config: MultusConfig;
   source: ClusterSource | undefined;
+  /** Ends the look-ups. */
+  signal: AbortSignal;
+}
+
+/** Of an operation. */
+export function lookupsOf(operation: Operation): Lookups {
+  const { config } = operation;
+  return { config, source: operation.openSource(config), signal: lookupSignal(operation) };
 }
 
 function nodeNetwork(config: NetworkConfig, requests?: SelectionRequests): ResolvedNetwork {
@@ -66,7 +75,7 @@ function definedNetwork(
 async function selectedNetwork(
   selection: NetworkSelection,
   podNamespace: string,
-  { config, source }: Sources,
+  { config, source, signal }: Lookups,
 ): Promise<ResolvedNetwork> {
   const { namespace, name } = selection;
   const label = `${namespace}/${name}`;
@@ -77,7 +86,7 @@ async function selectedNetwork(
       `Cannot find network "${label}": the configuration names no source of network attachment definitions; set "manifestsDir"`,
     );
   }
-  const lookup = await source.definition(namespace, name);
+  const lookup = await source.definition(namespace, name, signal);
   if (lookup.outcome !== 'found') {
     const code = lookup.outcome === 'unknown' ? CniCode.tryAgainLater : CniCode.invalidConfig;
     throw new CniError(code, `Cannot find network "${label}": ${lookup.reason}`);
@@ -88,8 +97,8 @@ async function selectedNetwork(
 }
 
 /** A definition of `multusNamespace`, else a network name in confDir. @param key of the configuration, for errors */
-async function namedNetwork(key: string, name: string, { config, source }: Sources): Promise<ResolvedNetwork> {
-  const lookup = await source?.definition(config.multusNamespace, name);
+async function namedNetwork(key: string, name: string, { config, source, signal }: Lookups): Promise<ResolvedNetwork> {
+  const lookup = await source?.definition(config.multusNamespace, name, signal);
   if (lookup?.outcome === 'found') return definedNetwork(lookup.definition, config);
   if (lookup?.outcome === 'unknown') {
     throw new CniError(CniCode.tryAgainLater, `Cannot find ${key} "${name}": ${lookup.reason}`);
@@ -107,8 +116,8 @@ async function namedNetwork(key: string, name: string, { config, source }: Sourc
 }
 
 /** `clusterNetwork` or one of `defaultNetworks`: a name, a file, or a folder whose first file counts. */
-async function nodeReference(key: string, reference: string, sources: Sources): Promise<ResolvedNetwork> {
-  return reference.includes('/') ? nodeNetwork(loadConfPath(reference)) : namedNetwork(key, reference, sources);
+async function nodeReference(key: string, reference: string, lookups: Lookups): Promise<ResolvedNetwork> {
+  return reference.includes('/') ? nodeNetwork(loadConfPath(reference)) : namedNetwork(key, reference, lookups);
 }
 
 /** Configurations of the node by their names, as the TKE fork finds them. */
@@ -125,25 +134,19 @@ function tkeDefaults(config: MultusConfig): ResolvedNetwork[] {
  * The networks of the node that each of its pods gets, the default one first.
  * @throws as selectedNetwork, and errors of configuration files
  */
-export async function nodeNetworks(
-  config: MultusConfig,
-  source: ClusterSource | undefined,
-): Promise<ResolvedNetwork[]> {
+export async function nodeNetworks(lookups: Lookups): Promise<ResolvedNetwork[]> {
+  const { config } = lookups;
   if (config.dialect === 'tke') return tkeDefaults(config);
   if (config.clusterNetwork === '') return config.delegates.map((delegate) => nodeNetwork(delegate));
-  const sources = { config, source };
   return Promise.all([
-    nodeReference('clusterNetwork', config.clusterNetwork, sources),
-    ...config.defaultNetworks.map((reference) => nodeReference('defaultNetworks', reference, sources)),
+    nodeReference('clusterNetwork', config.clusterNetwork, lookups),
+    ...config.defaultNetworks.map((reference) => nodeReference('defaultNetworks', reference, lookups)),
   ]);
 }
 
 /** The node's networks for one pod: `defaultNetworks` are not for system namespaces, and the first may be its own choice. */
-async function baseNetworks(
-  wanted: PodNetworks,
-  podNamespace: string,
-  { config, source }: Sources,
-): Promise<ResolvedNetwork[]> {
+async function baseNetworks(wanted: PodNetworks, podNamespace: string, lookups: Lookups): Promise<ResolvedNetwork[]> {
+  const { config } = lookups;
   if (wanted.tke !== undefined) {
     const chosen = tkeNetworks(wanted.tke, config);
     // The node's owner wrote these configurations; that a pod may have them is for the rules of its namespace.
@@ -151,9 +154,9 @@ async function baseNetworks(
     return chosen;
   }
   const isSystem = config.systemNamespaces.includes(podNamespace);
-  const own = await nodeNetworks(isSystem ? { ...config, defaultNetworks: [] } : config, source);
+  const own = await nodeNetworks({ ...lookups, config: isSystem ? { ...config, defaultNetworks: [] } : config });
   if (wanted.defaultNetwork !== undefined) {
-    return [await selectedNetwork(wanted.defaultNetwork, podNamespace, { config, source }), ...own.slice(1)];
+    return [await selectedNetwork(wanted.defaultNetwork, podNamespace, lookups), ...own.slice(1)];
   }
   if (own.length > 0) return own;
   throw new CniError(
@@ -193,13 +196,12 @@ export function refuseOurselves({ label, config }: Network, ownType: string): vo
 export async function resolveNetworks(
   wanted: PodNetworks,
   podNamespace: string,
-  config: MultusConfig,
-  source: ClusterSource | undefined,
+  lookups: Lookups,
 ): Promise<ResolvedNetworks> {
-  const sources = { config, source };
+  const { config } = lookups;
   const [base, additional] = await Promise.all([
-    baseNetworks(wanted, podNamespace, sources),
-    Promise.all(wanted.additional.map((selection) => selectedNetwork(selection, podNamespace, sources))),
+    baseNetworks(wanted, podNamespace, lookups),
+    Promise.all(wanted.additional.map((selection) => selectedNetwork(selection, podNamespace, lookups))),
   ]);
   const auxiliary = auxiliaryNetwork(config);
   const all: Network[] = [...base, ...additional, ...(auxiliary === undefined ? [] : [auxiliary])];

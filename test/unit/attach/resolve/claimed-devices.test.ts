@@ -11,7 +11,12 @@ const VF1 = '0000:3b:02.1';
 const SLICE = aSlice({ 'vf-0': networkDevice(VF0, SRIOV), 'vf-1': networkDevice(VF1, SRIOV) });
 
 async function found(pod: PodRecord, source: ResourceSource) {
-  const { devices, doubts, leftOut } = await claimedDevices(pod, new Set([SRIOV]), source);
+  const { devices, doubts, leftOut } = await claimedDevices(
+    pod,
+    new Set([SRIOV]),
+    source,
+    new AbortController().signal,
+  );
   return { devices: [...devices], doubts, leftOut };
 }
 

@@ -21,7 +21,11 @@ async function intent(cluster: FakeCluster | undefined, handedOver?: Record<stri
     },
     ...(args === undefined ? {} : { env: { CNI_ARGS: args } }),
   });
-  const { additional } = await resolveIntent(operation, cluster === undefined ? undefined : fakeSource(cluster));
+  const { additional } = await resolveIntent(
+    operation,
+    cluster === undefined ? undefined : fakeSource(cluster),
+    operation.budget,
+  );
   return additional.map(({ namespace, name }) => `${namespace}/${name}`);
 }
 

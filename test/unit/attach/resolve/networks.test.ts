@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { nodeNetworks, resolveNetworks } from '../../../../src/attach/resolve/networks.ts';
+import { type Lookups, nodeNetworks, resolveNetworks } from '../../../../src/attach/resolve/networks.ts';
+import type { ClusterSource } from '../../../../src/cluster/source.ts';
 import { RawObject } from '../../../../src/cni/raw-json.ts';
 import { type MultusConfig, parseMultusConfig } from '../../../../src/pod/multus-config.ts';
 import { parseSelections } from '../../../../src/pod/parse-selections.ts';
@@ -18,17 +19,22 @@ function configOf(keys: Record<string, unknown>): MultusConfig {
 }
 
 const sourceOf = (cluster: FakeCluster | undefined) => (cluster === undefined ? undefined : fakeSource(cluster));
+const lookups = (config: MultusConfig, source: ClusterSource | undefined): Lookups => ({
+  config,
+  source,
+  signal: new AbortController().signal,
+});
 const shown = (networks: readonly Network[]) => networks.map(({ label, config }) => [label, config.source.text]);
 
 async function selected(annotation: string, cluster?: FakeCluster) {
   const wanted = { ...NO_NETWORKS, additional: parseSelections(annotation, { origin: 'it', namespace: 'prod' }) };
   const config = configOf({ clusterNetwork: '', delegates: [{ name: 'node', type: 'bridge' }] });
-  const { additional } = await resolveNetworks(wanted, 'prod', config, sourceOf(cluster));
+  const { additional } = await resolveNetworks(wanted, 'prod', lookups(config, sourceOf(cluster)));
   return shown(additional);
 }
 
 async function defaults(keys: Record<string, unknown>, cluster?: FakeCluster) {
-  return shown(await nodeNetworks(configOf(keys), sourceOf(cluster)));
+  return shown(await nodeNetworks(lookups(configOf(keys), sourceOf(cluster))));
 }
 
 test('a network that is not defined is refused; one that may be is "try again later"', async () => {
@@ -77,7 +83,7 @@ test('what a pod may not use is refused before it is looked up or run, by whatev
   const definitions = { 'bank/lan': '{"type":"bridge"}', 'prod/a': '{"type":"bridge"}' };
   const resolve = (wanted: Partial<PodNetworks>, keys: Record<string, unknown>) =>
     laterRefusal(() =>
-      resolveNetworks({ ...NO_NETWORKS, ...wanted }, 'prod', configOf(keys), fakeSource({ definitions })),
+      resolveNetworks({ ...NO_NETWORKS, ...wanted }, 'prod', lookups(configOf(keys), fakeSource({ definitions }))),
     );
   const [lan] = parseSelections('bank/lan', { origin: 'it', namespace: 'prod' });
   const own = parseSelections('a', { origin: 'it', namespace: 'prod' });
@@ -145,15 +151,15 @@ test('of two files of one name a definition takes the list, the TKE annotation t
   const config = configOf({ clusterNetwork: '', delegates: [{ name: 'node', type: 'bridge' }] });
   const source = fakeSource({ definitions: { 'prod/a': '' } });
   const npwg = { ...NO_NETWORKS, additional: selections('prod') };
-  assert.equal(typesOf((await resolveNetworks(npwg, 'prod', config, source)).additional), ['list']);
+  assert.equal(typesOf((await resolveNetworks(npwg, 'prod', lookups(config, source))).additional), ['list']);
   const tke = { ...NO_NETWORKS, tke: selections() };
-  assert.equal(typesOf((await resolveNetworks(tke, 'prod', config, source)).base), ['conf']);
+  assert.equal(typesOf((await resolveNetworks(tke, 'prod', lookups(config, source))).base), ['conf']);
 });
 
 /** Plugins of the auxiliary chain. */
 async function auxiliary(keys: Record<string, unknown>): Promise<string[] | undefined> {
   const config = configOf({ auxiliaryCNIChainName: 'chain', ...keys });
-  const found = await resolveNetworks(NO_NETWORKS, 'prod', config, undefined);
+  const found = await resolveNetworks(NO_NETWORKS, 'prod', lookups(config, undefined));
   return found.auxiliary?.config.plugins.map(({ type }) => type);
 }
 
@@ -178,7 +184,7 @@ test('a network whose plugin, or whose IPAM plugin, is ourselves is refused', as
   for (const members of ['"type":"multus"', '"type":"bridge","ipam":{"type":"multus"}']) {
     const delegates = [JSON.parse(`{"name":"node",${members}}`)];
     const { code, message } = await laterRefusal(() =>
-      resolveNetworks(NO_NETWORKS, 'prod', configOf({ ...own, delegates }), undefined),
+      resolveNetworks(NO_NETWORKS, 'prod', lookups(configOf({ ...own, delegates }), undefined)),
     );
     assert.is(code, 7);
     assert.match(message, 'Cannot attach network "node": its plugin "multus" is the one that attaches it');

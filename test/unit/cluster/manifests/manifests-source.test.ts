@@ -7,6 +7,7 @@ import { folderFor } from '../../folder.ts';
 
 const folder = folderFor(test);
 
+const NEVER = new AbortController().signal;
 const pod = (annotation: string) => `kind: Pod\nmetadata: {name: web, annotations: {n: ${annotation}}}`;
 const definition = 'kind: NetworkAttachmentDefinition\nmetadata: {name: a}\nspec: {config: x}';
 
@@ -91,25 +92,25 @@ test('tells the devices that a pod claims, and keeps "not there" apart from "may
     ['kind: ResourceClaim\nmetadata: {name: a}', slice('s', 'd'), slice('t', 'e')].join('\n---\n'),
   );
   const { resources } = new ManifestsSource(folder.path);
-  const found = await resources.resourceClaim('default', 'a');
+  const found = await resources.resourceClaim('default', 'a', NEVER);
   assert.equal(found, { outcome: 'found', claim: { namespace: 'default', name: 'a', allocated: undefined } });
-  const slices = await resources.resourceSlices('d');
+  const slices = await resources.resourceSlices('d', NEVER);
   assert.equal(slices.outcome === 'found' && slices.slices.map(({ name }) => name), ['s']);
-  assert.equal(await resources.resourceSlices('f'), { outcome: 'found', slices: [] });
+  assert.equal(await resources.resourceSlices('f', NEVER), { outcome: 'found', slices: [] });
   const reason = `ResourceClaim prod/a is not in the manifests in ${folder.path}`;
-  assert.equal(await resources.resourceClaim('prod', 'a'), { outcome: 'absent', reason });
+  assert.equal(await resources.resourceClaim('prod', 'a', NEVER), { outcome: 'absent', reason });
   folder.write('b.yaml', '[');
-  assert.is((await resources.resourceClaim('prod', 'a')).outcome, 'unknown');
+  assert.is((await resources.resourceClaim('prod', 'a', NEVER)).outcome, 'unknown');
   const gone = new ManifestsSource(folder.at('gone')).resources;
-  assert.is((await gone.resourceClaim('prod', 'a')).outcome, 'unknown');
-  assert.is((await gone.resourceSlices('d')).outcome, 'unknown');
+  assert.is((await gone.resourceClaim('prod', 'a', NEVER)).outcome, 'unknown');
+  assert.is((await gone.resourceSlices('d', NEVER)).outcome, 'unknown');
 });
 
 test('a source that this version cannot read knows nothing and says what to do', async () => {
   const source = createSources()({ ...sourceSettings(undefined), kubeconfig: '/etc/kubeconfig' });
   const reason = 'this version does not read from the API server of /etc/kubeconfig; set "manifestsDir" instead';
-  assert.equal(await source?.pod('a', 'b'), { outcome: 'unknown', reason });
-  assert.equal(await source?.definition('a', 'b'), { outcome: 'unknown', reason });
+  assert.equal(await source?.pod('a', 'b', { uid: '', signal: NEVER }), { outcome: 'unknown', reason });
+  assert.equal(await source?.definition('a', 'b', NEVER), { outcome: 'unknown', reason });
 });
 
 test('opens a folder once, prefers it to a kubeconfig, and opens nothing where nothing is named', () => {
