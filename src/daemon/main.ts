@@ -8,6 +8,7 @@ import { DEFAULT_DAEMON_CONFIG } from '../pod/daemon-config.ts';
 import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
+import { startHotplug } from './hotplug/start-hotplug.ts';
 import { keepNodeConfig } from './node-config-file.ts';
 import { nodeConfigOrigin } from './node-config-text.ts';
 import { RequestLogs } from './request-logs.ts';
@@ -67,6 +68,7 @@ async function run(options: Options): Promise<void> {
   for (const note of settings.notes) log.warn({ note }, 'configuration');
   // Not before the socket answers: the file is what makes the runtime ask.
   const keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
+  const hotplug = settings.hotplug ? startHotplug({ requests, delegateEnv, log, signal: ending.signal }) : undefined;
   let reconciling = reconcileAll();
   const timer = setInterval(() => {
     reconciling = reconciling.then(reconcileAll);
@@ -80,7 +82,7 @@ async function run(options: Options): Promise<void> {
       log.warn({ active: requests.active }, 'stopped before all operations ended; their shims go on');
       process.exit(0);
     }, STOP_LIMIT_MS);
-    void Promise.all([server.stop(), reconciling, keeping]).then(() => {
+    void Promise.all([server.stop(), reconciling, keeping, hotplug?.stop()]).then(() => {
       clearTimeout(limit);
       log.info({}, 'stopped');
       process.exit(0);
@@ -105,6 +107,7 @@ const program = new Command('multusd')
     `operations of a kind (ADD; DEL and GC; the rest) at a time (default: "connectionLimit", or ${DEFAULT_MAX_OPERATIONS})`,
     positive,
   )
+  .option('--hotplug', 'follow the annotations of running pods (default: "hotplug", or no)')
   .option('--reconcile-interval <seconds>', 'seconds between looks at the journal', positive, 60)
   .action(run);
 

@@ -17,6 +17,7 @@ export interface Options {
   /** pino's name. */
   logLevel?: string;
   maxOperations?: number;
+  hotplug?: boolean;
   reconcileInterval: number;
 }
 
@@ -30,6 +31,7 @@ export interface Settings {
   /** pino's name. */
   logLevel: string;
   overlay: Overlay;
+  hotplug: boolean;
   /** The multus configuration of requests that bring none: the overlay, with a state directory. */
   nodeKeys: RawObject;
   notes: string[];
@@ -63,7 +65,15 @@ export function readDaemonConfig(named: string | undefined, usual = DEFAULT_DAEM
  * @throws StartError 3 for a connection limit that lets nobody in
  */
 export function settingsOf(options: Options, config: DaemonConfig | undefined): Settings {
-  const { connectionLimit = DEFAULT_MAX_OPERATIONS, socketDir, cniDir, log, overlay, notes } = config ?? NO_FILE;
+  const {
+    connectionLimit = DEFAULT_MAX_OPERATIONS,
+    socketDir,
+    cniDir,
+    log,
+    overlay,
+    hotplug,
+    notes,
+  } = config ?? NO_FILE;
   if (connectionLimit < 1) {
     throw new StartError(3, `Cannot start: "connectionLimit" must be a whole number from 1, got ${connectionLimit}`);
   }
@@ -76,6 +86,7 @@ export function settingsOf(options: Options, config: DaemonConfig | undefined): 
     log,
     logLevel: options.logLevel ?? targetOf(log, 'info').level,
     overlay,
+    hotplug: options.hotplug ?? hotplug,
     nodeKeys: RawObject.parse('{}', 'daemon configuration').with({
       cniDir: JSON.stringify(options.cniDir ?? DEFAULT_CNI_DIR),
       ...overlay,

@@ -13,7 +13,8 @@ export interface PresentNetwork {
   ifName: string;
   /** By askedText; '' when no entry of the annotation asked for it: it is the node's, and stays. */
   asked: string;
-  isAttached: boolean;
+  /** `coming`: somebody may be about to attach it, or was when they ended. `leaving`: it could not be detached. */
+  state: 'attached' | 'coming' | 'leaving';
 }
 
 export interface NetworkChanges {
@@ -30,7 +31,8 @@ const labelOf = ({ namespace, name }: NetworkSelection): string => `${namespace}
  *
  * An entry that names its interface is that interface. One that names none is a network that is there, with what the entry
  * asks for, in their order; else the interface of one of which something else is asked now; else a new one, which is named
- * as ADD would, past the names of what is still to go.
+ * as ADD would, past the names of what is still to go. What is coming need not be detached where it is to be attached:
+ * whoever attaches it waits for the other, and undoes what that left.
  * @param present the default network first; without auxiliary chains
  * @throws CniError 7 when entries ask for the same name, or for one of the node's own networks
  */
@@ -41,9 +43,9 @@ export function networkChanges(
   const own = present.filter(({ asked }) => asked === '');
   const asked = present.filter((one) => one.asked !== '');
   const requested = new Set(wanted.map(({ ifName }) => ifName));
-  const free = new Set(asked.filter(({ isAttached }) => isAttached));
-  const take = (fits: (one: PresentNetwork) => boolean): PresentNetwork | undefined => {
-    const found = [...free].find(fits);
+  const free = new Set(asked);
+  const take = (state: PresentNetwork['state'], fits: (one: PresentNetwork) => boolean): PresentNetwork | undefined => {
+    const found = [...free].find((one) => one.state === state && fits(one));
     if (found !== undefined) free.delete(found);
     return found;
   };
@@ -59,18 +61,20 @@ export function networkChanges(
   for (const selection of wanted.filter(({ ifName }) => ifName !== '')) {
     keep(
       selection,
-      take((one) => one.ifName === selection.ifName && same(selection)(one)),
+      take('attached', (one) => one.ifName === selection.ifName && same(selection)(one)),
     );
   }
   for (const selection of unnamed) {
     keep(
       selection,
-      take((one) => isUnnamed(one) && same(selection)(one)),
+      take('attached', (one) => isUnnamed(one) && same(selection)(one)),
     );
   }
   const changed = new Map<NetworkSelection, string>();
   for (const selection of unnamed.filter((one) => !kept.has(one))) {
-    const earlier = take((one) => isUnnamed(one) && one.network === labelOf(selection));
+    const earlier =
+      take('attached', (one) => isUnnamed(one) && one.network === labelOf(selection)) ??
+      take('coming', (one) => isUnnamed(one) && same(selection)(one));
     if (earlier !== undefined) changed.set(selection, earlier.ifName);
   }
 
@@ -88,11 +92,17 @@ export function networkChanges(
     ],
     first: own[0]?.ifName ?? '',
   });
+  const attach = wanted
+    .map((selection, i) => ({ selection, ifName: names[own.length + i] ?? '' }))
+    .filter(({ selection }) => !kept.has(selection))
+    .map(({ selection, ifName }) => ({ ...selection, ifName }));
+  const isAwaited = ({ state, ifName }: PresentNetwork): boolean =>
+    state === 'coming' && attach.some((one) => one.ifName === ifName);
   return {
-    detach: leaving.map(({ ifName }) => ifName).reverse(),
-    attach: wanted
-      .map((selection, i) => ({ selection, ifName: names[own.length + i] ?? '' }))
-      .filter(({ selection }) => !kept.has(selection))
-      .map(({ selection, ifName }) => ({ ...selection, ifName })),
+    detach: leaving
+      .filter((one) => !isAwaited(one))
+      .map(({ ifName }) => ifName)
+      .reverse(),
+    attach,
   };
 }

@@ -1,5 +1,5 @@
 // A pod that runs must end with what its annotation says, whatever happened on the way, and lose nothing else.
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CniError } from '../../../src/cni/errors.ts';
@@ -8,13 +8,13 @@ import { networkChanges, type PresentNetwork } from '../../../src/pod/network-ch
 import { parseSelections } from '../../../src/pod/parse-selections.ts';
 import type { NetworkSelection } from '../../../src/pod/selection.ts';
 
-const DEFAULT: PresentNetwork = { network: 'node', ifName: 'eth0', asked: '', isAttached: true };
+const DEFAULT: PresentNetwork = { network: 'node', ifName: 'eth0', asked: '', state: 'attached' };
 
 const select = (text: string): NetworkSelection[] =>
   parseSelections(text, { origin: 'annotation', namespace: 'default' });
 
 function present(network: string, ifName: string, more: Partial<PresentNetwork> = {}): PresentNetwork {
-  return { network: `default/${network}`, ifName, asked: '{}', isAttached: true, ...more };
+  return { network: `default/${network}`, ifName, asked: '{}', state: 'attached', ...more };
 }
 
 /** "-net1 +a@net2": what is to be done. */
@@ -48,7 +48,7 @@ test('networkChanges() names what has no name as ADD would, past names that are 
   assert.is(changes([], 'a, b@net2, c'), '+a@net1 +b@net2 +c@net3');
   assert.is(changes([present('a', 'net2')], 'b, a'), '+b@net1');
   assert.is(changes([present('b', 'net1')], 'a, b'), '+a@net2');
-  assert.is(changes([present('b', 'net1', { isAttached: false })], 'a'), '-net1 +a@net2');
+  assert.is(changes([present('b', 'net1', { state: 'leaving' })], 'a'), '-net1 +a@net2');
 });
 
 // Connections of a network that nobody changed would break.
@@ -70,8 +70,17 @@ test('networkChanges() attaches anew what is asked for otherwise, on its interfa
   assert.is(changes([present('a', 'x'), present('a', 'y', { asked })], moved), '-x');
 });
 
+// A daemon that is replaced ends what it has begun; the new one must not detach that, and attach it again.
+test('networkChanges() waits for what is coming where it is wanted', () => {
+  const coming = present('a', 'net1', { state: 'coming' });
+  assert.is(changes([coming], 'a'), '+a@net1');
+  assert.is(changes([coming], 'a@net1'), '+a@net1');
+  assert.is(changes([coming], 'a@net2'), '-net1 +a@net2');
+  assert.is(changes([coming], ''), '-net1');
+});
+
 test('networkChanges() never touches what no entry asked for', () => {
-  const own = [present('own', 'net1', { asked: '' }), present('left', 'net2', { asked: '', isAttached: false })];
+  const own = [present('own', 'net1', { asked: '' }), present('left', 'net2', { asked: '', state: 'leaving' })];
   assert.is(changes(own, ''), '');
   assert.is(changes(own, 'own'), '+own@net3', 'the node gave it one, the pod wants its own');
 });
@@ -90,17 +99,26 @@ function follow(before: PresentNetwork[], wanted: NetworkSelection[], fails: () 
   let there = before;
   for (const name of networkChanges(there, wanted).detach) {
     there = fails()
-      ? there.map((one) => (one.ifName === name ? { ...one, isAttached: false } : one))
+      ? there.map((one) => (one.ifName === name ? { ...one, state: 'leaving' } : one))
       : there.filter(({ ifName }) => ifName !== name);
   }
   for (const selection of networkChanges(there, wanted).attach) {
     const { namespace, name, ifName } = selection;
     const earlier = there.find((one) => one.ifName === ifName);
-    assert.ok(earlier?.asked !== '' && earlier?.isAttached !== true, `${ifName} is in use`);
-    if (fails()) continue;
+    assert.ok(earlier?.asked !== '' && earlier?.state !== 'attached', `${ifName} is in use`);
+    if (fails()) {
+      const coming: PresentNetwork = {
+        network: `${namespace}/${name}`,
+        ifName,
+        asked: askedText(selection),
+        state: 'coming',
+      };
+      if (fails()) there = [...there.filter((one) => one !== earlier), coming];
+      continue;
+    }
     there = [
       ...there.filter((one) => one !== earlier),
-      { network: `${namespace}/${name}`, ifName, asked: askedText(selection), isAttached: true },
+      { network: `${namespace}/${name}`, ifName, asked: askedText(selection), state: 'attached' },
     ];
   }
   return there;
