@@ -11,6 +11,7 @@ import {
   runHotplug,
 } from '../attach/engine.ts';
 import { type HotplugRequest, parseHotplugRequest } from '../attach/hotplug/hotplug-request.ts';
+import { endedByDel } from '../attach/locks.ts';
 import { type Adopter, logFields, type OperationContext } from '../attach/operation.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
@@ -182,6 +183,7 @@ export class Requests {
         this.stateDirectories.set(cniDir, adopter ?? this.stateDirectories.get(cniDir));
       },
       signal: AbortSignal.any([caller.signal, ending.signal]),
+      end: (reason) => ending.abort(reason),
       confirm: caller.confirm,
     };
     try {
@@ -196,9 +198,8 @@ export class Requests {
   }
 
   private endAdds(containerId: string): void {
-    const reason = new CniError(CniCode.cancelled, `a DEL of container ${containerId} arrived while it was added`);
     for (const add of this.adds) {
-      if (add.containerId === containerId) add.ending.abort(reason);
+      if (add.containerId === containerId) add.ending.abort(endedByDel(containerId));
     }
   }
 }

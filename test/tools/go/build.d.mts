@@ -1,0 +1,1 @@
+export function goTool(name: string): Promise<string>;
