@@ -13,7 +13,8 @@ import {
 import { type HotplugRequest, parseHotplugRequest } from '../attach/hotplug/hotplug-request.ts';
 import { endedByDel } from '../attach/locks.ts';
 import { type Adopter, logFields, type OperationContext } from '../attach/operation.ts';
-import { createSources } from '../cluster/sources.ts';
+import type { ClusterSource } from '../cluster/source.ts';
+import { createSources, type OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
 import type { CniRequest } from '../cni/request.ts';
@@ -44,6 +45,10 @@ export interface RequestsOptions {
   lanes: LanesOptions;
   /** To be looked after before any request names them. */
   stateDirectories: readonly string[];
+  /** Of the API server for which the daemon has credentials. */
+  cluster?: ClusterSource | undefined;
+  /** For API servers that requests name. */
+  userAgent: string;
 }
 
 const LANES: Record<CniRequest['command'], Lane> = {
@@ -71,7 +76,7 @@ export class Requests {
   /** What follows the annotations of running pods, if anything does: then no controller may do so beside it. */
   follower: Pick<HotplugController, 'added'> | undefined;
   /** Shared by all requests: what is read of a cluster is read once. */
-  readonly openSource = createSources();
+  readonly openSource: OpenSource;
   private readonly nodeKeys: RawObject;
   readonly nodeConfig: MultusConfig;
   private readonly lanes: Lanes;
@@ -80,7 +85,8 @@ export class Requests {
   /** ADDs under way; a container has several when its runtime repeats itself. */
   private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 
-  constructor({ logs, overlay, nodeKeys, lanes, stateDirectories }: RequestsOptions) {
+  constructor({ logs, overlay, nodeKeys, lanes, stateDirectories, cluster, userAgent }: RequestsOptions) {
+    this.openSource = createSources({ log: logs.own, userAgent, cluster });
     this.logs = logs;
     this.overlay = overlay;
     this.nodeKeys = nodeKeys;

@@ -10,6 +10,7 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed, openLog, targetOf } from '../log/open-log.ts';
 import { logSettingsOf, NO_LOG_SETTINGS } from '../pod/log-settings.ts';
+import { VERSION } from '../wire/version.ts';
 import { asNodeHasIt } from './node-request.ts';
 
 const OPERATION_VARIABLE = 'MULTUS_OPERATION';
@@ -46,7 +47,7 @@ async function answer(): Promise<Ending> {
       door: 'standalone',
       operation: env[OPERATION_VARIABLE] ?? '',
       runner: (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv }),
-      openSource: createSources(),
+      openSource: createSources({ log, userAgent: `multus-native/${VERSION} (standalone)` }),
       log,
       signal: ending.signal,
       end: (reason: CniError) => ending.abort(reason),
