@@ -62,7 +62,11 @@ const argsOf = (name: string): string =>
 /** Networks, plugins and the shim of a node; the primary's bridge and those of the networks are in its namespace. */
 async function furnish(node: SandboxNode): Promise<void> {
   const plugins = referencePlugins();
-  await node.must('sh', '-c', `mkdir -p /opt/cni/bin /var/lib/kubelet/pod-resources && cp ${DIST}/multus /opt/cni/bin/`);
+  await node.must(
+    'sh',
+    '-c',
+    `mkdir -p /opt/cni/bin /var/lib/kubelet/pod-resources && cp ${DIST}/multus /opt/cni/bin/`,
+  );
   await node.must('sh', '-c', `cd ${plugins} && cp bridge host-local loopback macvlan static tuning /opt/cni/bin/`);
   for (const [name, body] of Object.entries(PLUGINS)) node.write(`/opt/cni/bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
   node.write(PRIMARY, {

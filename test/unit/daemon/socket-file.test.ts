@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SocketFile } from '../../../src/daemon/socket-file.ts';
-import { StartError } from '../../../src/daemon/start-error.ts';
+import { StartError } from '../../../src/node-config/start-error.ts';
 
 let folder = '';
 test.before.each(() => {
