@@ -17,7 +17,7 @@ const MAY_IMPORT = {
   attach: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate'],
   daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
   standalone: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
-  cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate', 'attach'],
+  cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'daemon'],
 };
 
 const MAIN = /^src\/[^/]+\/main\.ts$/;

@@ -1,4 +1,4 @@
-// tryLockRange, markByte and byteMarker: locks between the programs of a node.
+// tryLockRange: locks between the programs of a node.
 #include <napi.h>
 
 #include <limits>
@@ -30,32 +30,10 @@ Napi::Value TryLockRangeOf(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), locked.value());
 }
 
-Napi::Value MarkByteOf(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  const auto fd = static_cast<int>(arguments.Integer(0, "fd", 0, Arguments::kMaxInt));
-  const std::int64_t at = arguments.Integer(1, "at", 0, kMaxOffset);
-  if (arguments.failed()) return arguments.Throw();
-  const Result<Unit> marked = MarkByte(fd, at);
-  if (!marked.ok()) return Throw(info.Env(), marked.error());
-  return info.Env().Undefined();
-}
-
-Napi::Value ByteMarkerOf(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  const auto fd = static_cast<int>(arguments.Integer(0, "fd", 0, Arguments::kMaxInt));
-  const std::int64_t at = arguments.Integer(1, "at", 0, kMaxOffset);
-  if (arguments.failed()) return arguments.Throw();
-  const Result<pid_t> marker = ByteMarker(fd, at);
-  if (!marker.ok()) return Throw(info.Env(), marker.error());
-  return Napi::Number::New(info.Env(), marker.value());
-}
-
 }  // namespace
 
 void InitLockArea(Napi::Env env, Napi::Object exports) {
   exports.Set("tryLockRange", Napi::Function::New(env, TryLockRangeOf, "tryLockRange"));
-  exports.Set("markByte", Napi::Function::New(env, MarkByteOf, "markByte"));
-  exports.Set("byteMarker", Napi::Function::New(env, ByteMarkerOf, "byteMarker"));
 }
 
 }  // namespace multus

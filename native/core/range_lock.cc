@@ -26,17 +26,4 @@ Result<bool> TryLockRange(int fd, int64_t start, int64_t length) {
   return ErrnoError("fcntl(F_OFD_SETLK)");
 }
 
-Result<Unit> MarkByte(int fd, int64_t at) {
-  struct flock range = WriteLock(at, 1);
-  if (fcntl(fd, F_SETLK, &range) != 0) return ErrnoError("fcntl(F_SETLK)");
-  return Unit{};
-}
-
-Result<pid_t> ByteMarker(int fd, int64_t at) {
-  struct flock range = WriteLock(at, 1);
-  if (fcntl(fd, F_GETLK, &range) != 0) return ErrnoError("fcntl(F_GETLK)");
-  // -1: the lock is an open file description's and has no process.
-  return range.l_type == F_UNLCK || range.l_pid < 0 ? 0 : range.l_pid;
-}
-
 }  // namespace multus

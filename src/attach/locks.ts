@@ -8,7 +8,11 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { makeFolder } from '../node/make-folder.ts';
-import { RangeLock, type RangeLockOptions } from '../node/range-lock.ts';
+import { isHeld, RangeLock, type RangeLockOptions } from '../node/range-lock.ts';
+
+function lockFile(cniDir: string): string {
+  return join(cniDir, '.lock');
+}
 
 /** Which program works on a request. */
 export type Door = 'daemon' | 'standalone';
@@ -16,7 +20,6 @@ export type Door = 'daemon' | 'standalone';
 export interface LockRequest {
   cniDir: string;
   command: string;
-  door: Door;
   /** Ends the wait. */
   signal: AbortSignal;
   /**
@@ -24,41 +27,47 @@ export interface LockRequest {
    * served there. Nothing of its container may be touched then.
    */
   confirm?: (() => Promise<void>) | undefined;
+  /** Called when a DEL waits for the end of this ADD; its caller may be in another process. */
+  end?: ((reason: CniError) => void) | undefined;
 }
 
 /** Hex digits of a container's number: 44 bits, so that two containers practically never share one. */
 const DIGITS = 11;
 
-/** A container's marker lies as far behind its lock: the standalone program that adds it has its process number there. */
-const MARKER_DISTANCE = 16 ** DIGITS;
+/** A container's second byte lies as far behind its lock: a DEL holds it while it waits. */
+const WISH_DISTANCE = 16 ** DIGITS;
+
+/** Between two looks of an ADD at whether a DEL waits for it. Most have ended before the first. */
+const LOOK_MS = 100;
 
 function byteOf(containerId: string): number {
   return Number.parseInt(createHash('sha256').update(containerId).digest('hex').slice(0, DIGITS), 16);
 }
 
-/** DEL ends a standalone ADD of its container instead of waiting for it; the daemon ends its own. */
-function endProcess(): (pid: number) => void {
-  let told = 0;
-  return (pid) => {
-    if (pid === told) return;
-    told = pid;
-    try {
-      process.kill(pid, 'SIGTERM');
-    } catch {
-      // it ended this moment: then the lock is free
-    }
-  };
+/** Why a DEL ends an ADD. */
+export function endedByDel(containerId: string): CniError {
+  return new CniError(CniCode.cancelled, `a DEL of container ${containerId} arrived while it was added`);
 }
 
-function containerRange(containerId: string, { command, door }: LockRequest): Omit<RangeLockOptions, 'signal'> {
-  const start = byteOf(containerId);
-  const marker = start + MARKER_DISTANCE;
-  return {
-    start,
-    length: 1,
-    ...(command === 'ADD' && door === 'standalone' ? { markAt: marker } : {}),
-    ...(command === 'DEL' ? { onHeld: { byte: marker, tell: endProcess() } } : {}),
-  };
+function isWished(path: string, byte: number): boolean {
+  try {
+    return isHeld(path, byte);
+  } catch {
+    return false; // no descriptor is free: seen at the next look
+  }
+}
+
+/** While the ADD runs, see whether a DEL waits for it. @returns what ends that */
+function heedDel(containerId: string, { cniDir, command, end }: LockRequest): () => void {
+  if (!command.endsWith('ADD') || end === undefined) return () => undefined;
+  const path = lockFile(cniDir);
+  const wish = byteOf(containerId) + WISH_DISTANCE;
+  const timer = setInterval(() => {
+    if (!isWished(path, wish)) return;
+    clearInterval(timer);
+    end(endedByDel(containerId));
+  }, LOOK_MS);
+  return () => clearInterval(timer);
 }
 
 /** Why the wait for a lock ended. */
@@ -74,7 +83,7 @@ async function withLock<T>(
   range: Omit<RangeLockOptions, 'signal'>,
   work: () => Promise<T>,
 ): Promise<T> {
-  const path = join(request.cniDir, '.lock');
+  const path = lockFile(request.cniDir);
   let lock: RangeLock;
   try {
     makeFolder(request.cniDir, 0o700);
@@ -94,11 +103,20 @@ async function withLock<T>(
 }
 
 /**
- * Run `work` as the only operation on a container.
+ * Run `work` as the only operation on a container. A DEL that has to wait ends the ADD that it waits for.
  * @throws CniError 11 when the lock is not free in time, 105 when it cannot be made; what `work` throws
  */
 export function withContainerLock<T>(containerId: string, request: LockRequest, work: () => Promise<T>): Promise<T> {
-  return withLock(`container ${containerId}`, request, containerRange(containerId, request), work);
+  const start = byteOf(containerId);
+  const wish = request.command === 'DEL' ? { wish: start + WISH_DISTANCE } : {};
+  return withLock(`container ${containerId}`, request, { start, length: 1, ...wish }, async () => {
+    const heedNoMore = heedDel(containerId, request);
+    try {
+      return await work();
+    } finally {
+      heedNoMore();
+    }
+  });
 }
 
 /** Run `work` while no operation is under way on the node. @throws as withContainerLock */

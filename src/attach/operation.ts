@@ -54,6 +54,8 @@ export interface OperationContext {
   onStateDirectory?: (cniDir: string, adopter: Adopter | undefined) => void;
   /** Aborted when the caller is gone or a DEL ends this operation. */
   signal: AbortSignal;
+  /** Aborts `signal`. */
+  end?: ((reason: CniError) => void) | undefined;
   /** Fails when the caller is gone, also where `signal` will tell that only later. */
   confirm?: (() => Promise<void>) | undefined;
 }
@@ -120,8 +122,8 @@ export function delegateBudget(operation: Operation): number {
 }
 
 /** The lock that an operation needs. */
-export function lockRequest({ config, request, door, budget, confirm }: Operation): LockRequest {
-  return { cniDir: config.cniDir, command: request.command, door, signal: budget, confirm };
+export function lockRequest({ config, request, budget, confirm, end }: Operation): LockRequest {
+  return { cniDir: config.cniDir, command: request.command, signal: budget, confirm, end };
 }
 
 /** Where plugins are looked for: binDir, then CNI_PATH. Also the CNI_PATH that delegates get. */

@@ -77,7 +77,7 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
   // An operation that is under way will see to it: its lock is not waited for.
   const noWait = AbortSignal.any([options.signal, AbortSignal.timeout(LOCK_WAIT_MS)]);
   return withinBudget(options.signal, UNDO_BUDGET_MS, `undoing container ${containerId}`, (signal) =>
-    withContainerLock(containerId, { cniDir, command: 'reconcile', door: 'daemon', signal: noWait }, async () => {
+    withContainerLock(containerId, { cniDir, command: 'reconcile', signal: noWait }, async () => {
       const record = journal.find(containerId); // anew: under the lock nobody changes it any more
       const found = record === undefined ? undefined : reasonToDetach(record);
       if (record === undefined || found === undefined) return true;

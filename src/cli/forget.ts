@@ -44,7 +44,7 @@ function isInOrder(record: JournalRecord | ForeignRecord | undefined): boolean {
 
 async function forgetOne(journal: Journal, containerId: string, force: boolean): Promise<void> {
   const signal = AbortSignal.timeout(WAIT_MS);
-  const lock = { cniDir: journal.directory, command: 'forget', door: 'standalone', signal } as const;
+  const lock = { cniDir: journal.directory, command: 'forget', signal };
   await withContainerLock(containerId, lock, async () => {
     const record = readRecord(journal, containerId);
     if (!force && isInOrder(record)) {

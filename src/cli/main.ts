@@ -1,13 +1,22 @@
 /** multus: the operator's command. The shim starts it when it is run by hand. */
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
+import { openLog, targetOf } from '../log/open-log.ts';
+import { NO_LOG_SETTINGS } from '../pod/log-settings.ts';
+import { DEFAULT_BIN_DIR, DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
+import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
 import { type ExplainOptions, explain } from './explain.ts';
 import { type ForgetOptions, forget } from './forget.ts';
+import { type InstallOptions, install } from './install.ts';
 import { type PsOptions, ps } from './ps.ts';
+import { followThinConfig, type ThinOptions, writeThinConfig } from './thin-config.ts';
+import { type UninstallOptions, uninstall } from './uninstall.ts';
+import { verifyUninstalled } from './verify-uninstalled.ts';
 
 const program = new Command('multus')
-  .description('Look at the networks of the pods on this node.')
+  .description('Look after the networks of the pods on this node.')
   .version(VERSION)
   .showHelpAfterError();
 
@@ -44,6 +53,70 @@ program
   .option('--json', 'print the plan with every byte as JSON')
   .action(async (pod: string, options: ExplainOptions) => {
     process.stdout.write(await explain(pod, options));
+  });
+
+const DEFAULT_RUNTIME_DIR = '/etc/cni/net.d';
+
+program
+  .command('install')
+  .description("put the runtime's programs in their place; what is there already is not touched")
+  .option('--bin-dir <dir>', 'where the runtime looks for plugins', DEFAULT_BIN_DIR)
+  .option('--cni-dir <dir>', 'state directory: has the list of what was installed', DEFAULT_CNI_DIR)
+  .option('--from <dir>', 'folder of the programs', dirname(fileURLToPath(import.meta.url)))
+  .option('--dry-run', 'say what would be done')
+  .option('--json', 'print it as JSON')
+  .option('--thin', 'also write 00-multus.conf, which multusd does where it runs')
+  .option('--conf-dir <dir>', "the runtime's configurations, for --thin", DEFAULT_RUNTIME_DIR)
+  .option('--config <file>', "keys of 00-multus.conf, for --thin: multusd's own file")
+  .option('--watch', 'with --thin: stay, and follow the primary configuration')
+  .addHelpText('after', '\nExit code: 0 when all of it is in place, 1 when something is not.')
+  .action(async (options: InstallOptions & ThinOptions & { thin?: boolean; watch?: boolean }) => {
+    process.stdout.write(await install(options));
+    if (options.thin !== true || options.dryRun === true) return;
+    const { log } = openLog(targetOf(NO_LOG_SETTINGS, options.watch === true ? 'info' : 'warn'));
+    if (options.watch !== true) {
+      const written = await writeThinConfig(options, log);
+      if (options.json !== true) process.stdout.write(written);
+      return;
+    }
+    const ending = new AbortController();
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
+    await followThinConfig(options, log, ending.signal);
+  });
+
+program
+  .command('uninstall')
+  .description('give the node back to its primary configuration; to be run again until nothing is left')
+  .option('--bin-dir <dir>', 'where the runtime looks for plugins', DEFAULT_BIN_DIR)
+  .option('--cni-dir <dir>', 'state directory', DEFAULT_CNI_DIR)
+  .option('--conf-dir <dir>', "the runtime's configurations", DEFAULT_RUNTIME_DIR)
+  .option('--socket-dir <dir>', 'where a daemon would answer', DEFAULT_SOCKET_DIR)
+  .option('--force', 'do not wait for pods: their further networks (addresses, devices) are detached by nobody')
+  .option('--verify', "check afterwards that the node is its primary configuration's alone")
+  .option('--dry-run', 'say what would be done')
+  .option('--json', 'print it as JSON')
+  .addHelpText(
+    'after',
+    `
+At once: 00-multus.conf is removed, new pods get the primary network only. Pods that run keep all their networks and can
+be deleted. Programs and journal stay until the last of them is gone: run the command again then, and it detaches what
+those pods had (containerd asks only the primary's plugins to), and removes the rest.
+Exit code: 0; 1 when something failed, or --verify found something (while pods are still attached, too).`,
+  )
+  .action(async (options: UninstallOptions & { verify?: boolean; json?: boolean }) => {
+    const { log } = openLog(targetOf(NO_LOG_SETTINGS, 'warn'));
+    const { done, waitsFor } = await uninstall({ ...options, log, path: process.env['PATH'] });
+    const problems = options.verify === true ? await verifyUninstalled(options) : [];
+    const lines = [
+      ...done,
+      ...waitsFor.map((one) => `waits for ${one}`),
+      ...problems.map((one) => `not given back: ${one}`),
+      ...(options.verify === true && problems.length === 0 ? ['verified: the node is given back'] : []),
+    ];
+    const report =
+      options.json === true ? `${JSON.stringify({ done, waitsFor, problems }, null, 2)}\n` : lines.join('\n');
+    process.stdout.write(options.json === true ? report : `${report}\n`);
+    process.exitCode = problems.length > 0 ? 1 : 0;
   });
 
 program.parseAsync(process.argv).catch((error: Error & { details?: string }) => {

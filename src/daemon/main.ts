@@ -7,9 +7,10 @@ import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed } from '../log/open-log.ts';
 import { DEFAULT_DAEMON_CONFIG } from '../pod/daemon-config.ts';
-import { DEFAULT_CNI_DIR, parseNodeKeys } from '../pod/multus-config.ts';
+import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
+import { deserted, logSuccession } from './hand-over.ts';
 import { keepNodeConfig } from './node-config-file.ts';
 import { nodeConfigOrigin } from './node-config-text.ts';
 import { RequestLogs } from './request-logs.ts';
@@ -42,10 +43,13 @@ async function run(options: Options): Promise<void> {
   const config = readDaemonConfig(options.config);
   const settings = settingsOf(options, config, { ...process.env, hostname: hostname() });
   const { cluster } = settings;
+  const { socketDir, overlay } = settings;
+  const cniDir = String(settings.nodeKeys.value('cniDir'));
   const belonging = cluster === undefined ? {} : OF_A_CLUSTER;
   const nodeConfig =
-    config === undefined ? undefined : nodeConfigOrigin({ ...config, source: config.source.with(belonging) });
-  const { socketDir, overlay } = settings;
+    config === undefined
+      ? undefined
+      : nodeConfigOrigin({ ...config, source: config.source.with(belonging) }, { cniDir });
   const logs = new RequestLogs(settings.log, settings.logLevel);
   const log = logs.own;
   // Plugins that run as our children get no more of our environment than this.
@@ -53,10 +57,8 @@ async function run(options: Options): Promise<void> {
   const lanes = { concurrency: settings.maxOperations, queueLength: QUEUE_LENGTH };
   const { nodeKeys, stateDirectories } = settings;
   const userAgent = `multus-native/${VERSION} (daemon)`;
-  const { cniDir } = parseNodeKeys(nodeKeys);
   const source = cluster === undefined ? undefined : new KubernetesSource({ ...cluster, cniDir, userAgent, log });
   const requests = new Requests({ logs, overlay, nodeKeys, lanes, stateDirectories, cluster: source, userAgent });
-  const server = new DaemonServer(requests, { socketDir, delegateEnv });
   const ending = new AbortController();
 
   const retries = new RetryTimes();
@@ -70,33 +72,59 @@ async function run(options: Options): Promise<void> {
     }
   };
 
-  const socket = await server.listen(() => writeOverlay(socketDir, overlay));
-  log.info({ socket, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
+  let reconciling: Promise<void> = Promise.resolve();
+  let keeping: Promise<void> | undefined;
+  let following: Promise<void> | undefined;
+  const endTasks = async (): Promise<void> => {
+    ending.abort(new Error('the daemon stops'));
+    await Promise.all([reconciling, keeping, following]);
+  };
+  const server = new DaemonServer(requests, {
+    socketDir,
+    delegateEnv,
+    prepare: () => writeOverlay(socketDir, overlay),
+    onReplaced: async () => {
+      if (!ending.signal.aborted) void standBy();
+      await endTasks();
+    },
+  });
+
+  const succession = await server.listen();
+  log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
+  logSuccession(succession, log);
   for (const note of settings.notes) log.warn({ note }, 'configuration');
-  const following = source?.run(ending.signal);
+  void server.keepSocket(log, ending.signal);
+  following = source?.run(ending.signal);
   // Not before the socket answers: the file is what makes the runtime ask.
-  const keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
-  let reconciling = reconcileAll();
+  keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
+  reconciling = reconcileAll();
   const timer = setInterval(() => {
-    reconciling = reconciling.then(reconcileAll);
+    if (!ending.signal.aborted) reconciling = reconciling.then(reconcileAll);
   }, options.reconcileInterval * 1000);
 
-  const stop = (signal: string): void => {
-    log.info({ signal, active: requests.active }, 'stopping');
+  const stop = (reason: object, exitCode = 0): void => {
+    log.info({ ...reason, active: requests.active }, 'stopping');
     clearInterval(timer);
-    ending.abort(new Error('the daemon stops'));
     const limit = setTimeout(() => {
       log.warn({ active: requests.active }, 'stopped before all operations ended; their shims go on');
-      process.exit(0);
+      process.exit(exitCode);
     }, STOP_LIMIT_MS);
-    void Promise.all([server.stop(), reconciling, keeping, following]).then(() => {
+    void Promise.all([server.stop(), endTasks()]).then(() => {
       clearTimeout(limit);
       log.info({}, 'stopped');
-      process.exit(0);
+      process.exit(exitCode);
     });
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  // Ending by ourselves would have us started again where a supervisor keeps two of us, as in a rolling update, and we would
+  // take the socket back from our successor.
+  const standBy = async (): Promise<void> => {
+    log.warn({ active: requests.active }, 'another daemon has taken over: answering who has asked, then standing by');
+    void server.stop().then(() => log.info({}, 'standing by'));
+    await deserted(server.path);
+    stop({ reason: 'the daemon that took over is gone; whoever keeps us shall start us again' }, 1);
+  };
+  process.once('SIGTERM', (signal) => stop({ signal }));
+  process.once('SIGINT', (signal) => stop({ signal }));
 }
 
 const program = new Command('multusd')

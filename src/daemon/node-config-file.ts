@@ -13,9 +13,11 @@ import { basename, dirname, extname } from 'node:path';
 import type { Log } from '../attach/operation.ts';
 import { toCniError } from '../cni/errors.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
+import { DEFAULT_TYPE, isWrapper } from '../pod/node-config.ts';
 import { followFolders } from './follow-folders.ts';
-import type { NodeConfigOrigin } from './node-config-text.ts';
-import { GRACE_MS } from './primary-choice.ts';
+import type { NodeConfigOrigin, NodeConfigText } from './node-config-text.ts';
+import { CILIUM_SUFFIX, loadIfUsable } from './primary-candidates.ts';
+import { CILIUM_REMEDY, GRACE_MS } from './primary-choice.ts';
 
 /** Between two writes of the same text: two programs that undo each other's work must not spin. */
 const RESTORE_PAUSE_MS = 5000;
@@ -51,25 +53,48 @@ export class NodeConfigFile {
         this.missing(wanted.reason, now);
       } else {
         this.absentSince = undefined;
-        await this.put(wanted.text, wanted.from, now);
+        await this.put(wanted, now);
       }
     } catch (error) {
       this.say('error', { reason: toCniError(error).message }, 'node configuration left as it is');
     }
   }
 
-  private async put(text: string, from: string, now: number): Promise<void> {
+  private async put({ text, from, remarks }: Extract<NodeConfigText, { text: string }>, now: number): Promise<void> {
     const isOnDisk = this.read() === text;
     const isKnown = this.text === text;
     if (!isOnDisk && isKnown && now - this.writtenAt < RESTORE_PAUSE_MS) return;
     if (!isOnDisk) {
-      if (isKnown) this.log.warn({ file: this.path }, 'somebody changed or removed the node configuration');
+      const renamed = this.renamedReason();
+      if (isKnown || renamed !== undefined) {
+        const fields = { file: this.path, ...(renamed === undefined ? {} : { reason: renamed }) };
+        this.log.warn(fields, 'somebody changed or removed the node configuration');
+      }
       await writeWholeFile(this.path, text, 0o600);
       this.writtenAt = now;
       this.writes += 1;
     }
     this.text = text;
-    this.say('info', { from, writes: this.writes }, 'node configuration in place');
+    this.removeReplaced();
+    const level = remarks.length === 0 ? 'info' : 'warn';
+    const told = remarks.length === 0 ? {} : { remarks };
+    this.say(level, { from, writes: this.writes, ...told }, 'node configuration in place');
+  }
+
+  /** How Cilium puts away what is not its own; undefined when it did not. */
+  private renamedReason(): string | undefined {
+    const renamed = this.path + CILIUM_SUFFIX;
+    if (existsSync(this.path) || !existsSync(renamed)) return undefined;
+    return `Cilium renamed it to ${renamed}; ${CILIUM_REMEDY}`;
+  }
+
+  /** What Multus or an earlier version left under the other name, and nothing that somebody else put there. */
+  private removeReplaced(): void {
+    const { replaces = '' } = this.origin;
+    const network = existsSync(replaces) ? loadIfUsable(replaces) : undefined;
+    if (network === undefined || !isWrapper(network, DEFAULT_TYPE)) return;
+    rmSync(replaces, { force: true });
+    this.log.info({ file: replaces, now: this.path }, 'removed the node configuration of another name');
   }
 
   private missing(reason: string, now: number): void {

@@ -9,8 +9,10 @@ import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
 import { SUPPORTED_VERSIONS } from '../cni/versions.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
 import type { DaemonConfig } from '../pod/daemon-config.ts';
-import { formatNodeConfig, NODE_CONFIG_NAME } from '../pod/node-config.ts';
+import { DEFAULT_TYPE, formatNodeConfig, NODE_CONFIG_NAME, OTHER_NODE_CONFIG_NAME } from '../pod/node-config.ts';
+import { withdrawnReason } from './install-record.ts';
 import { PrimaryChoice, wrappedPrimary } from './primary-choice.ts';
+import { readPrimaryMemory, writePrimaryMemory } from './primary-memory.ts';
 import { StartError } from './start-error.ts';
 
 /** What the daemon's configuration says about the node's. */
@@ -26,12 +28,22 @@ export type NodeConfigSettings = Pick<
   | 'readinessIndicatorFile'
 >;
 
-/** The text, or why there can be none at the moment. */
-export type NodeConfigText = { text: string; from: string } | { text: undefined; reason: string };
+/** What is not in its file. */
+export interface NodeConfigContext {
+  /** State directory: what was remembered of the primary, and whether the node was given back. */
+  cniDir: string;
+  /** The daemon has an API server. */
+  kubernetes?: boolean;
+}
+
+/** The text, with what an operator should know of it; or why there can be none at the moment. */
+export type NodeConfigText = { text: string; from: string; remarks: string[] } | { text: undefined; reason: string };
 
 export interface NodeConfigOrigin {
   /** The file that the runtime reads. */
   target: string;
+  /** Another file that takes its place when it is one of us: removed once `target` is there. */
+  replaces?: string;
   /** Where changes are to be looked for. */
   folders: string[];
   /**
@@ -53,7 +65,12 @@ async function forceVersion(path: string, version: string): Promise<void> {
   await writeWholeFile(path, config.with({ cniVersion: JSON.stringify(version) }).text, statSync(path).mode & 0o777);
 }
 
-function made(settings: NodeConfigSettings): NodeConfigOrigin {
+function typeOf(source: RawObject): string {
+  const type = source.value('type');
+  return typeof type === 'string' && type !== '' ? type : DEFAULT_TYPE;
+}
+
+function made(settings: NodeConfigSettings, context: NodeConfigContext): NodeConfigOrigin {
   const { cniConfigDir, multusAutoconfigDir, multusMasterCNI, forceCNIVersion, cniVersion, source } = settings;
   const target = join(cniConfigDir, NODE_CONFIG_NAME);
   if (multusMasterCNI === NODE_CONFIG_NAME) {
@@ -63,15 +80,37 @@ function made(settings: NodeConfigSettings): NodeConfigOrigin {
   if (cniVersion !== '' && !SUPPORTED_VERSIONS.includes(cniVersion)) {
     throw invalid(`"cniVersion" must be one of ${SUPPORTED_VERSIONS.join(', ')}, got ${quote(cniVersion)}`);
   }
-  const primary = new PrimaryChoice(multusAutoconfigDir, multusMasterCNI, wrappedPrimary(target));
+  const remembered = readPrimaryMemory(context.cniDir);
+  const primary = new PrimaryChoice(multusAutoconfigDir, {
+    master: multusMasterCNI,
+    ownType: typeOf(source),
+    remembered,
+    wrapped: wrappedPrimary(target),
+  });
+  let written = JSON.stringify(remembered);
+  /** @returns why it could not be: a node works without, until its next start */
+  const remember = async (): Promise<string[]> => {
+    const { memory } = primary;
+    if (memory === undefined || JSON.stringify(memory) === written) return [];
+    try {
+      await writePrimaryMemory(context.cniDir, memory);
+      written = JSON.stringify(memory);
+      return [];
+    } catch (error) {
+      return [`the primary cannot be remembered: ${(error as Error).message}`];
+    }
+  };
   return {
     target,
+    replaces: join(cniConfigDir, OTHER_NODE_CONFIG_NAME),
     folders: [multusAutoconfigDir, cniConfigDir],
     async text(now) {
       const found = primary.find(now);
       if (found.path === undefined) return { text: undefined, reason: found.reason };
-      if (forceCNIVersion) await forceVersion(found.path, cniVersion);
-      return { text: formatNodeConfig(loadConfFile(found.path), found.path, source), from: found.path };
+      const { path, remarks } = found;
+      if (forceCNIVersion) await forceVersion(path, cniVersion);
+      const text = formatNodeConfig(loadConfFile(path), path, source, context);
+      return { text, from: path, remarks: [...remarks, ...(await remember())] };
     },
   };
 }
@@ -84,7 +123,7 @@ function copied({ multusConfigFile: configFile, cniConfigDir }: NodeConfigSettin
       const what = `CNI configuration file ${configFile}`;
       const text = readText(configFile, what);
       parseNetworkConfig(text, what); // what no runtime can read must not take the place of what it can
-      return { text, from: configFile };
+      return { text, from: configFile, remarks: [] };
     },
   };
 }
@@ -98,29 +137,39 @@ function readText(path: string, what: string): string {
   }
 }
 
-function originOf(settings: NodeConfigSettings): NodeConfigOrigin | undefined {
+function originOf(settings: NodeConfigSettings, context: NodeConfigContext): NodeConfigOrigin | undefined {
   if (settings.multusConfigFile !== 'auto') return copied(settings);
-  if (settings.multusAutoconfigDir !== '') return made(settings);
+  if (settings.multusAutoconfigDir !== '') return made(settings, context);
   if (settings.source.value('multusConfigFile') === 'auto') {
     throw invalid('"multusConfigFile" is "auto", which needs "multusAutoconfigDir"');
   }
   return undefined;
 }
 
+/** Why there must be no file for now, whatever the primary; undefined when nothing is against it. */
+function obstacle({ readinessIndicatorFile }: NodeConfigSettings, { cniDir }: NodeConfigContext): string | undefined {
+  const withdrawn = withdrawnReason(cniDir);
+  if (withdrawn !== undefined || readinessIndicatorFile === '' || existsSync(readinessIndicatorFile)) return withdrawn;
+  return `"readinessindicatorfile" ${readinessIndicatorFile} is not there`;
+}
+
 /**
  * @returns undefined when the node's configuration is nothing of the daemon's
  * @throws StartError 2 when the settings contradict each other
  */
-export function nodeConfigOrigin(settings: NodeConfigSettings): NodeConfigOrigin | undefined {
-  const origin = originOf(settings);
+export function nodeConfigOrigin(
+  settings: NodeConfigSettings,
+  context: NodeConfigContext,
+): NodeConfigOrigin | undefined {
+  const origin = originOf(settings, context);
+  if (origin === undefined) return undefined;
   const indicator = settings.readinessIndicatorFile;
-  if (origin === undefined || indicator === '') return origin;
   return {
     ...origin,
-    folders: [...origin.folders, dirname(indicator)],
+    folders: [...origin.folders, ...(indicator === '' ? [] : [dirname(indicator)])],
     async text(now) {
-      if (existsSync(indicator)) return origin.text(now);
-      return { text: undefined, reason: `"readinessindicatorfile" ${indicator} is not there` };
+      const reason = obstacle(settings, context);
+      return reason === undefined ? origin.text(now) : { text: undefined, reason };
     },
   };
 }

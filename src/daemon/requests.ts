@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Answer, answerHotplug, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
 import { parseHotplugRequest } from '../attach/hotplug/hotplug-request.ts';
+import { endedByDel } from '../attach/locks.ts';
 import { type Adopter, logFields, type OperationContext } from '../attach/operation.ts';
 import type { ClusterSource } from '../cluster/source.ts';
 import { createSources, type OpenSource } from '../cluster/sources.ts';
-import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import { CniError, toCniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
 import type { CniRequest } from '../cni/request.ts';
 import { NEWEST_VERSION } from '../cni/versions.ts';
@@ -130,6 +131,7 @@ export class Requests {
         this.stateDirectories.set(cniDir, adopter ?? this.stateDirectories.get(cniDir));
       },
       signal: AbortSignal.any([caller.signal, ending.signal]),
+      end: (reason) => ending.abort(reason),
       confirm: caller.confirm,
     };
     try {
@@ -146,9 +148,8 @@ export class Requests {
   }
 
   private endAdds(containerId: string): void {
-    const reason = new CniError(CniCode.cancelled, `a DEL of container ${containerId} arrived while it was added`);
     for (const add of this.adds) {
-      if (add.containerId === containerId) add.ending.abort(reason);
+      if (add.containerId === containerId) add.ending.abort(endedByDel(containerId));
     }
   }
 }

@@ -1,35 +1,33 @@
 /**
  * The daemon's unix socket: `POST /cni` with frames for our shim, plainly for others; `POST /delegate` for controllers;
- * `/healthz`, `/readyz`.
+ * `/healthz`, `/readyz`; `POST /handover` for the daemon that takes our place.
  */
-import { lstatSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Log } from '../attach/operation.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
-import { makeFolder } from '../node/make-folder.ts';
-import { RangeLock } from '../node/range-lock.ts';
 import { EXEC_PROTOCOL } from '../wire/frames.ts';
-import {
-  formatWireResult,
-  MAX_BODY,
-  OPERATION_HEADER,
-  PIDNS_HEADER,
-  parseWireRequest,
-  SOCKET_NAME,
-} from '../wire/http.ts';
+import { formatWireResult, MAX_BODY, OPERATION_HEADER, PIDNS_HEADER, parseWireRequest } from '../wire/http.ts';
+import { VERSION } from '../wire/version.ts';
+import { followFolders } from './follow-folders.ts';
+import { HANDOVER_PATH, isServed, reachPredecessor, type Succession, succeed } from './hand-over.ts';
+import { Listener } from './listener.ts';
 import type { Caller, Requests } from './requests.ts';
 import { ShimConnection } from './shim-connection.ts';
-import { StartError } from './start-error.ts';
+import { SocketFile } from './socket-file.ts';
 
-/** How long another daemon's start may hold up this one's. */
-const START_LIMIT_MS = 10_000;
+/** Between two looks at the socket without an event: who is not found serves nobody. */
+const RECHECK_MS = 1000;
 
 export interface ServerOptions {
   socketDir: string;
   /** What plugins inherit that run as our own children. */
   delegateEnv: Readonly<Record<string, string | undefined>>;
+  /** Called before callers can find us; no other daemon starts meanwhile. */
+  prepare: () => void;
+  /** Called when another daemon has the socket, maybe more than once. Settles when we have left the node alone. */
+  onReplaced: () => Promise<void>;
 }
 
 function header(request: IncomingMessage, name: string): string {
@@ -79,86 +77,110 @@ async function readUpgradeBody(request: IncomingMessage, socket: Socket, head: B
   return { body: received.subarray(0, length), rest: Buffer.concat([received.subarray(length), behind]) };
 }
 
-/** Is a process listening there? */
-function isListening(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-}
-
 export class DaemonServer {
   private readonly requests: Requests;
   private readonly options: ServerOptions;
-  private readonly server: Server;
-  private stopping = false;
+  private readonly socket: SocketFile;
+  private listener: Listener;
+  /** Listeners whose socket others have removed: they still have callers. */
+  private readonly earlier: Promise<void>[] = [];
+  private stopped: Promise<void> | undefined;
 
   constructor(requests: Requests, options: ServerOptions) {
     this.requests = requests;
     this.options = options;
-    this.server = createServer((request, response) => {
-      void this.serve(request, response);
-    });
-    this.server.on('upgrade', (request, socket, head) => {
-      void this.upgrade(request, socket as Socket, head);
+    this.socket = new SocketFile(options.socketDir);
+    this.listener = this.newListener();
+  }
+
+  private get isStopping(): boolean {
+    return this.stopped !== undefined;
+  }
+
+  get path(): string {
+    return this.socket.path;
+  }
+
+  /**
+   * Listen on `<socketDir>/multus.sock` (directory 0700, socket 0600), in place of whoever did: callers reach us from here
+   * on. Settles when the one before us has left the node alone, or does not answer.
+   * @throws StartError 3 when what is there is no socket; system errors
+   */
+  listen(): Promise<Succession> {
+    return this.socket.locked(async () => {
+      this.socket.requireReplaceable();
+      const predecessor = await reachPredecessor(this.socket.path);
+      this.options.prepare();
+      await this.socket.put(this.listener.server);
+      return succeed(predecessor);
     });
   }
 
   /**
-   * Listen on `<socketDir>/multus.sock` (directory 0700, socket 0600).
-   * @param prepare called when the directory is ours: no other daemon is there, and no request can come yet
-   * @throws StartError when another daemon listens there or what is there is no socket; system errors
+   * See to it that callers find us, until another daemon has the socket or `signal` aborts. Somebody may empty the folder:
+   * Multus's daemon does when it starts.
    */
-  async listen(prepare: () => void): Promise<string> {
-    const { socketDir } = this.options;
-    const path = join(socketDir, SOCKET_NAME);
-    makeFolder(socketDir, 0o700);
-    // Of daemons that start at a time, each would remove the other's socket for that of one that was killed.
-    const signal = AbortSignal.timeout(START_LIMIT_MS);
-    const lock = await RangeLock.acquire(join(socketDir, `.${SOCKET_NAME}.lock`), { start: 0, length: 0, signal });
+  async keepSocket(log: Log, signal: AbortSignal): Promise<void> {
+    const { folder } = this.socket;
+    const look = () => this.lookAtSocket(log);
+    await followFolders({ folders: [folder], look, log, signal, recheckMs: RECHECK_MS });
+  }
+
+  private async lookAtSocket(log: Log): Promise<void> {
     try {
-      await this.takeSocket(path, prepare);
-    } finally {
-      lock.release();
+      const { state } = this.socket;
+      if (state === 'replaced' && (await isServed(this.socket.path))) void this.options.onReplaced();
+      else if (state !== 'ours') await this.listenAnew(log);
+    } catch (error) {
+      log.error({ socket: this.socket.path, error: (error as Error).message }, 'callers do not find us');
     }
-    return path;
   }
 
-  private async takeSocket(path: string, prepare: () => void): Promise<void> {
-    const there = lstatSync(path, { throwIfNoEntry: false });
-    if (there !== undefined) {
-      if (!there.isSocket()) throw new StartError(3, `Cannot listen on ${path}: something else than a socket is there`);
-      if (await isListening(path)) throw new StartError(3, `Cannot listen on ${path}: another daemon does`);
-      rmSync(path); // of a daemon that was killed; nothing else in the directory is touched
-    }
-    prepare();
-    // The socket is made within the call: it is root's from the first moment, not after a chmod.
-    const umask = process.umask(0o177);
-    const listening = new Promise<void>((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(path, resolve);
+  private listenAnew(log: Log): Promise<void> {
+    return this.socket.locked(async () => {
+      const isFree = this.socket.state === 'gone' || !(await isServed(this.socket.path));
+      if (this.isStopping || !isFree) return;
+      this.socket.requireReplaceable();
+      log.error({ socket: this.socket.path }, 'somebody has removed our socket: listening anew');
+      const next = this.newListener();
+      this.options.prepare();
+      await this.socket.put(next.server);
+      this.earlier.push(this.listener.drain());
+      this.listener = next;
     });
-    process.umask(umask);
-    await listening;
   }
 
-  /** Take no new connections; settles when those there have ended. */
-  async stop(): Promise<void> {
-    this.stopping = true;
-    await new Promise((resolve) => {
-      this.server.close(resolve);
-      this.server.closeIdleConnections();
+  /** Let nobody else find us, and settle when those who did have their answers. */
+  stop(): Promise<void> {
+    this.stopped ??= this.drain();
+    return this.stopped;
+  }
+
+  private async drain(): Promise<void> {
+    // Who comes now must not wait for us. A daemon that starts this moment holds the lock, and replaces it anyway.
+    if (this.socket.state === 'ours') await this.socket.locked(async () => this.socket.remove()).catch(() => undefined);
+    await Promise.all([...this.earlier, this.listener.drain()]);
+  }
+
+  private newListener(): Listener {
+    return new Listener({
+      serve: (request, response) => this.serve(request, response),
+      upgrade: (request, socket, head) => this.upgrade(request, socket, head),
     });
+  }
+
+  /** Our successor asks. @returns the status of the answer */
+  private async handOver(): Promise<number> {
+    if (this.socket.state !== 'replaced') return 409;
+    await this.options.onReplaced();
+    return 200;
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const pathname = (request.url ?? '/').replace(/[?#].*$/, '');
     if (pathname === '/healthz') return reply(response, 200);
-    if (pathname === '/readyz') return reply(response, this.stopping ? 500 : 200);
+    if (pathname === '/readyz') return reply(response, this.isStopping ? 500 : 200);
+    if (pathname === HANDOVER_PATH) return reply(response, await this.handOver(), VERSION);
     if (pathname !== '/cni' && pathname !== '/delegate') return reply(response, 404, `no such endpoint: ${pathname}\n`);
     if (request.method !== 'POST') return reply(response, 405, 'use POST\n');
     const gone = new AbortController();

@@ -203,10 +203,6 @@ export interface Native {
    * else holds part of it. Released by closing the fd, which must be open for writing.
    */
   tryLockRange(fd: number, start: number, length: number): boolean;
-  /** Lock a byte in this process's name (F_SETLK); released when the process closes any fd of the file. */
-  markByte(fd: number, at: number): void;
-  /** The process that has marked the byte, 0 when there is none that we can see. */
-  byteMarker(fd: number, at: number): number;
 }
 
 /** Where the addon may lie: beside the running bundle (installed), or in the checkout's build folder. */

@@ -12,10 +12,8 @@ export interface RangeLockOptions {
   length: number;
   /** Ends the wait. */
   signal: AbortSignal;
-  /** While it is held, others can learn our process number from this byte. */
-  markAt?: number;
-  /** Each time that we find the lock held: gets the process that has marked `byte`, when there is one. */
-  onHeld?: { byte: number; tell: (pid: number) => void };
+  /** A byte to hold, if nobody else does, from the moment that the lock is not free: others may look at it. */
+  wish?: number;
 }
 
 const FIRST_WAIT_MS = 2;
@@ -37,7 +35,6 @@ export class RangeLock {
     const fd = openSync(path, 'a+', 0o600);
     try {
       await waitFor(fd, options);
-      if (options.markAt !== undefined) native().markByte(fd, options.markAt);
       return new RangeLock(fd);
     } catch (error) {
       closeSync(fd);
@@ -50,12 +47,21 @@ export class RangeLock {
   }
 }
 
-async function waitFor(fd: number, { start, length, signal, onHeld }: RangeLockOptions): Promise<void> {
+/** Does anybody hold this byte of the file? @throws system errors of open(2) and fcntl(2) */
+export function isHeld(path: string, byte: number): boolean {
+  const fd = openSync(path, 'a+', 0o600);
+  try {
+    return !native().tryLockRange(fd, byte, 1);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function waitFor(fd: number, { start, length, signal, wish }: RangeLockOptions): Promise<void> {
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
     signal.throwIfAborted();
     if (native().tryLockRange(fd, start, length)) return;
-    const marker = onHeld === undefined ? 0 : native().byteMarker(fd, onHeld.byte);
-    if (marker !== 0) onHeld?.tell(marker);
+    if (wish !== undefined) native().tryLockRange(fd, wish, 1);
     await delay(wait, undefined, { signal }).catch(() => undefined);
   }
 }

@@ -3,12 +3,12 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 
-async function writeSynced(path: string, text: string, mode: number): Promise<void> {
+async function writeSynced(path: string, content: string | Buffer, mode: number): Promise<void> {
   await rm(path, { force: true }); // of a process that was killed
   const file = await open(path, 'wx', mode);
   try {
     await file.chmod(mode); // whatever the umask
-    await file.writeFile(text);
+    await file.writeFile(content);
     await file.datasync();
   } finally {
     await file.close();
@@ -26,16 +26,16 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /**
- * Put `text` in the place of the file at `path`, on disk when the promise settles.
+ * Put `content` in the place of the file at `path`, on disk when the promise settles.
  *
  * The draft beside it, `.<name>.tmp`, has no extension that a container runtime reads.
  * @throws CniError 5; the file is then as it was
  */
-export async function writeWholeFile(path: string, text: string, mode: number): Promise<void> {
+export async function writeWholeFile(path: string, content: string | Buffer, mode: number): Promise<void> {
   const folder = dirname(path);
   const draft = join(folder, `.${basename(path)}.tmp`);
   try {
-    await writeSynced(draft, text, mode);
+    await writeSynced(draft, content, mode);
     await rename(draft, path);
     await syncFolder(folder);
   } catch (error) {

@@ -2,7 +2,7 @@
  * The configuration by which the runtime finds us, made from the primary one: the node's own network configuration,
  * which becomes the default network. The keys, their order and the rules are those of Multus's thick plugin.
  */
-import type { NetworkConfig } from '../cni/config.ts';
+import type { NetworkConfig, PluginConfig } from '../cni/config.ts';
 import { parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { quote } from '../cni/quote.ts';
@@ -13,13 +13,15 @@ import { POD_ANNOTATIONS_CAPABILITY, parseMultusConfig } from './multus-config.t
 
 /**
  * A single plugin's `.conf` in every version, as Multus's thick plugin writes it: it takes the place of a file that
- * Multus left, and comes before the `00-multus.conflist` of its thin one, so a node never has two of us. Runtimes read
- * a conf of any version; they make a list of one plugin of it.
+ * Multus left. Runtimes read a conf of any version; libcni makes a list of one plugin of it.
  */
 export const NODE_CONFIG_NAME = '00-multus.conf';
 
+/** What Multus's thin plugin writes for a primary from 1.0.0 on; a node must not have two of us. */
+export const OTHER_NODE_CONFIG_NAME = '00-multus.conflist';
+
 const DEFAULT_NETWORK_NAME = 'multus-cni-network';
-const DEFAULT_TYPE = 'multus';
+export const DEFAULT_TYPE = 'multus';
 
 /** Multus's keys in its order; `capabilities`, `cniVersion`, `name`, `clusterNetwork` and `type` are made here. */
 const MULTUS_KEYS = [
@@ -34,22 +36,12 @@ const MULTUS_KEYS = [
  */
 const FURTHER_KEYS = [
   ...['confDir', 'multusNamespace', 'defaultNetworks', 'systemNamespaces', 'defaultDelegates', 'annotationPolicy'],
-  ...[
-    'allowedPlugins',
-    'manifestsDir',
-    'kubeconfig',
-    'kubernetes',
-    'statusUpdate',
-    'kubeletDir',
-    'deviceInfoDir',
-    'retryDeleteOnError',
-    'verify',
-  ],
-  ...['delegateTimeout', 'requestTimeout'],
+  ...['allowedPlugins', 'manifestsDir', 'kubeconfig', 'kubernetes', 'statusUpdate', 'kubeletDir', 'deviceInfoDir'],
+  ...['retryDeleteOnError', 'verify', 'delegateTimeout', 'requestTimeout'],
 ];
 
 /** Programs that wrap the primary; one of them as the primary would attach every network twice. */
-const WRAPPERS = ['multus', 'multus-shim'];
+export const WRAPPERS = ['multus', 'multus-shim'];
 
 const OLDEST_WITH_CHECK = '0.4.0';
 
@@ -62,10 +54,16 @@ const OLDEST_WITH_CHECK = '0.4.0';
  * @param primary the configuration at `path`
  * @param path as ADD shall read it: absolute
  * @param daemonConfig the daemon's configuration as written
+ * @param options.kubernetes the daemon has an API server: a pod of which nobody knows anything is no pod without networks
  * @throws CniError 7 when `primary` is one of us, too old for the daemon's `cniVersion`, or a key of the daemon's
  *   configuration cannot be used; 1 for a version that is not supported
  */
-export function formatNodeConfig(primary: NetworkConfig, path: string, daemonConfig: RawObject): string {
+export function formatNodeConfig(
+  primary: NetworkConfig,
+  path: string,
+  daemonConfig: RawObject,
+  options: { kubernetes?: boolean } = {},
+): string {
   const keys = new ConfigKeys(daemonConfig, "the daemon's configuration");
   const type = keys.text('type', DEFAULT_TYPE);
   const cniVersion = keys.text('cniVersion', primary.cniVersion);
@@ -77,6 +75,7 @@ export function formatNodeConfig(primary: NetworkConfig, path: string, daemonCon
     name: keys.flag('overrideNetworkName', false) ? primary.name : DEFAULT_NETWORK_NAME,
     clusterNetwork: path,
     type,
+    ...(options.kubernetes === true ? { kubernetes: true } : {}),
   };
   const members = [...MULTUS_KEYS, ...FURTHER_KEYS]
     .map((key) => [key, key in made ? JSON.stringify(made[key]) : daemonConfig.raw(key)] as const)
@@ -87,8 +86,17 @@ export function formatNodeConfig(primary: NetworkConfig, path: string, daemonCon
   return text;
 }
 
-function refuseWrapper({ plugins }: NetworkConfig, path: string, ownType: string): void {
-  const wrapper = plugins.find(({ type }) => type === ownType || WRAPPERS.includes(type));
+function wrapperIn({ plugins }: NetworkConfig, ownType: string): PluginConfig | undefined {
+  return plugins.find(({ type }) => type === ownType || WRAPPERS.includes(type));
+}
+
+/** @param ownType the `type` under which the runtime knows us */
+export function isWrapper(network: NetworkConfig, ownType: string): boolean {
+  return wrapperIn(network, ownType) !== undefined;
+}
+
+function refuseWrapper(primary: NetworkConfig, path: string, ownType: string): void {
+  const wrapper = wrapperIn(primary, ownType);
   if (wrapper === undefined) return;
   throw new CniError(
     CniCode.invalidConfig,

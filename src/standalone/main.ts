@@ -16,13 +16,13 @@ import { asNodeHasIt } from './node-request.ts';
 const OPERATION_VARIABLE = 'MULTUS_OPERATION';
 const LEVEL_VARIABLE = 'MULTUS_LOG_LEVEL';
 
-/** Ended by the runtime, or by a DEL of the same container: undo, then go. */
-function endedBySignal(): AbortSignal {
+/** Ended by the runtime: undo, then go. */
+function endedBySignal(): AbortController {
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => ending.abort(new CniError(CniCode.cancelled, `the request was ended by ${signal}`)));
   }
-  return ending.signal;
+  return ending;
 }
 
 /** What ends the process: rotated log files are compressed after the runtime has its answer. */
@@ -42,13 +42,15 @@ async function answer(): Promise<Ending> {
     const log = opened.log.child(logFields(request));
     if (problem !== '') log.warn({ problem }, 'going on without the keys of the daemon');
     const baseEnv = Object.fromEntries(Object.entries(env).filter(([key]) => !/^(CNI|MULTUS)_/.test(key)));
+    const ending = endedBySignal();
     const context = {
       door: 'standalone',
       operation: env[OPERATION_VARIABLE] ?? '',
       runner: (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv }),
       openSource: createSources({ log, userAgent: `multus-native/${VERSION} (standalone)` }),
       log,
-      signal: endedBySignal(),
+      signal: ending.signal,
+      end: (reason: CniError) => ending.abort(reason),
     } as const;
     return { ...(await answerRequest(request, context)), settled: opened.settled };
   } catch (error) {

@@ -17,7 +17,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -92,6 +91,10 @@ export class Lab {
   private readonly namespaces: string[] = [];
   private readonly uplinks: string[] = [];
   private daemon: ChildProcess | undefined;
+  /** Daemons that others took the place of; they run until somebody ends them. */
+  readonly predecessors: ChildProcess[] = [];
+  /** Logs of the daemons, by their process numbers. */
+  private readonly logs = new Map<number, string>();
   private readonly outlives: boolean;
 
   private constructor(directory: string, outlives: boolean, id = newId()) {
@@ -246,15 +249,18 @@ export class Lab {
     return this.daemon?.pid;
   }
 
+  /** What all daemons have logged, one after the other. */
   get daemonLog(): string {
-    const path = join(this.directory, 'multusd.log');
-    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+    return [...this.logs.values()].map(readOr).join('');
   }
 
-  /** Start multusd and wait until its socket answers. */
+  /** Start multusd, in place of one that runs, and wait until callers reach it. */
   async startDaemon(...options: string[]): Promise<void> {
-    const log = openSync(join(this.directory, 'multusd.log'), 'a');
+    const before = inodeOf(this.socketPath);
+    const path = join(this.directory, `multusd${this.logs.size}.log`);
+    const log = openSync(path, 'a');
     const args = ['--socket-dir', this.socketDir, '--cni-dir', this.stateDir, '--log-level', 'debug', ...options];
+    if (this.daemon !== undefined) this.predecessors.push(this.daemon);
     this.daemon = spawn(
       'nsenter',
       [`--net=${this.netns('host')}`, process.execPath, join(DIST, 'multusd.cjs'), ...args],
@@ -263,34 +269,30 @@ export class Lab {
     closeSync(log);
     if (this.outlives) this.daemon.unref();
     const child = this.daemon;
-    await until('the daemon answers', () => {
+    this.logs.set(child.pid ?? 0, path);
+    await until('callers reach the daemon', () => {
       if (child.exitCode !== null) throw new Error(`multusd ended with ${child.exitCode}: ${this.daemonLog}`);
-      return this.answers();
+      return inodeOf(this.socketPath) !== before; // it listened before it was put there
     });
   }
 
-  private answers(): Promise<boolean> {
-    return new Promise((resolve) => {
-      const probe = connect(this.socketPath);
-      probe.once('connect', () => {
-        probe.destroy();
-        resolve(true);
-      });
-      probe.once('error', () => resolve(false));
-    });
+  /** Messages that a daemon has logged. @param pid of one, or of all */
+  daemonMessages(pid?: number): string[] {
+    const log = pid === undefined ? this.daemonLog : readOr(this.logs.get(pid) ?? '');
+    const lines = log.split('\n').map((line) => parseJson(line) as { msg?: string } | undefined);
+    return lines.flatMap((line) => line?.msg ?? []);
   }
 
   /** End the daemon and wait for its end. */
   async endDaemon(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.daemon;
     this.daemon = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => {
-      child.once('exit', resolve);
-    });
-    child.ref(); // it is waited for now
-    child.kill(signal);
-    if (signal !== 'SIGSTOP') await ended;
+    if (child !== undefined) await endProcess(child, signal);
+  }
+
+  /** End the daemons that others took the place of, and wait for their end. */
+  async endPredecessors(): Promise<void> {
+    await Promise.all(this.predecessors.splice(0).map((child) => endProcess(child, 'SIGTERM')));
   }
 
   /** Run a program inside one of the lab's namespaces. */
@@ -392,13 +394,23 @@ export class Lab {
   }
 }
 
-/** Inode of a namespace file, undefined when its process ended meanwhile. */
+/** Inode of a file, undefined when it is not there, or the process of a namespace ended meanwhile. */
 function inodeOf(path: string): bigint | undefined {
   try {
     return statSync(path, { bigint: true }).ino;
   } catch {
     return undefined;
   }
+}
+
+async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => {
+    child.once('exit', resolve);
+  });
+  child.ref(); // it is waited for now
+  child.kill(signal);
+  if (signal !== 'SIGSTOP') await ended;
 }
 
 function kill(pid: number): void {

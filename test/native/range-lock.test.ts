@@ -1,14 +1,11 @@
 /** Locks between processes: two programs that act on one container at the same time would tear its interfaces apart. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { native } from '../../src/node/native.ts';
-import { RangeLock } from '../../src/node/range-lock.ts';
+import { isHeld, RangeLock } from '../../src/node/range-lock.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'multus-lock-'));
 const path = join(directory, 'lock');
@@ -40,30 +37,6 @@ test('tryLockRange() excludes others from its range, within one process too, unt
   closeSync(third);
 });
 
-// A DEL that cannot find the process of a standalone ADD waits for it instead of ending it.
-test('byteMarker() finds the process that marked the byte, and none when it has ended', async () => {
-  const fd = openSync(path, 'a+');
-  assert.is(native().byteMarker(fd, 5), 0);
-  const module = fileURLToPath(new URL('../../src/node/native.ts', import.meta.url));
-  const script = `
-    import { openSync } from 'node:fs';
-    const { native } = await import(${JSON.stringify(module)});
-    native().markByte(openSync(${JSON.stringify(path)}, 'a+'), 5);
-    console.log('marked');
-    process.stdin.resume();
-  `;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  await once(child.stdout, 'data');
-  assert.is(native().byteMarker(fd, 5), child.pid);
-  assert.is(native().byteMarker(fd, 6), 0);
-  child.kill('SIGKILL');
-  await once(child, 'close');
-  assert.is(native().byteMarker(fd, 5), 0);
-  closeSync(fd);
-});
-
 test('RangeLock.acquire() waits for the holder, and gives up when it is told to', async () => {
   const held = await RangeLock.acquire(path, { start: 1, length: 1, signal: never });
   const ending = new AbortController();
@@ -76,6 +49,19 @@ test('RangeLock.acquire() waits for the holder, and gives up when it is told to'
   const waiting = RangeLock.acquire(path, { start: 1, length: 1, signal: never });
   held.release();
   (await waiting).release();
+});
+
+// An ADD would never learn that a DEL waits for it.
+test('RangeLock.acquire() holds the wished byte while it waits and until the release, and not without a wait', async () => {
+  const free = await RangeLock.acquire(path, { start: 1, length: 1, wish: 9, signal: never });
+  assert.is(isHeld(path, 9), false);
+  const waiting = RangeLock.acquire(path, { start: 1, length: 1, wish: 9, signal: never });
+  assert.is(isHeld(path, 9), true);
+  free.release();
+  const got = await waiting;
+  assert.is(isHeld(path, 9), true);
+  got.release();
+  assert.is(isHeld(path, 9), false);
 });
 
 test.run();

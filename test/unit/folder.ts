@@ -19,6 +19,11 @@ export class Folder {
     writeFileSync(path, content);
     return path;
   }
+
+  /** Remove a file, or a folder with what is in it. */
+  remove(name: string): void {
+    rmSync(this.at(name), { recursive: true });
+  }
 }
 
 export function folderFor(test: Test): Folder {

@@ -15,10 +15,13 @@ import { quote } from '../../cni/quote.ts';
 /** The server's own answer that it does not do it. Codes: google.golang.org/grpc/codes. */
 export class GrpcStatusError extends Error {
   readonly code: number;
+  /** The server's own words, whole. */
+  readonly said: string;
 
-  constructor(code: number, message: string) {
-    super(`it answered with gRPC status ${code}${message === '' ? '' : `, ${quote(message)}`}`);
+  constructor(code: number, said: string) {
+    super(`it answered with gRPC status ${code}${said === '' ? '' : `, ${quote(said)}`}`);
     this.code = code;
+    this.said = said;
   }
 }
 

@@ -1,10 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
+import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RawObject } from '../../../src/cni/raw-json.ts';
+import { writeInstallRecord } from '../../../src/daemon/install-record.ts';
 import { NodeConfigFile } from '../../../src/daemon/node-config-file.ts';
 import { nodeConfigOrigin } from '../../../src/daemon/node-config-text.ts';
-import { GRACE_MS } from '../../../src/daemon/primary-choice.ts';
+import { GRACE_MS, SETTLE_MS } from '../../../src/daemon/primary-choice.ts';
+import { readPrimaryMemory } from '../../../src/daemon/primary-memory.ts';
 import { StartError } from '../../../src/daemon/start-error.ts';
 import { parseDaemonConfig } from '../../../src/pod/daemon-config.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
@@ -18,7 +22,7 @@ type Keys = Record<string, unknown>;
 function originOf(keys: Keys = {}) {
   const folders = { cniConfigDir: folder.path, multusAutoconfigDir: folder.path };
   const source = RawObject.parse(JSON.stringify({ multusConfigFile: 'auto', ...folders, ...keys }), 'file');
-  return nodeConfigOrigin(parseDaemonConfig(source, 'file'));
+  return nodeConfigOrigin(parseDaemonConfig(source, 'file'), { cniDir: folder.at('state') });
 }
 
 function open(keys: Keys = {}) {
@@ -100,7 +104,6 @@ test('keeps the last good file while the primary cannot be used, says why once, 
     ['{"cniVersion":"1.0.0","type":"ptp"}', /key ..name.. is missing/],
     ['{"cniVersion":"1.0.0","name":"n"}', /neither ..type.. nor ..plugins../],
     [ptp({ cniVersion: '0.3.1' }), /its ..cniVersion.. is ..0.3.1../],
-    [ptp({ type: 'multus' }), /would wrap itself/],
   ];
   for (const [text, reason] of bad) {
     folder.write('10-ptp.conf', text);
@@ -203,6 +206,101 @@ test('puts back what somebody else changed or removed, but does not spin with a 
   assert.is(log.of('somebody changed or removed the node configuration').length, 2);
 });
 
+// Field notes J3: the node loses its networks without a line in any log.
+test('says that Cilium put the file away and how to stop that, and writes it anew, also after a restart', async () => {
+  folder.write('10-ptp.conf', ptp());
+  const { file, log } = open();
+  await file.look(0);
+  const good = readFileSync(ours(), 'utf8');
+  const isTold = (entries: object[]): boolean => JSON.stringify(entries).includes('set cni.exclusive=false');
+  renameSync(ours(), `${ours()}.cilium_bak`);
+  await file.look(6000);
+  assert.is(readFileSync(ours(), 'utf8'), good);
+  assert.ok(isTold(log.of('somebody changed or removed the node configuration')));
+  renameSync(ours(), `${ours()}.cilium_bak`);
+  const next = open();
+  await next.file.look(0);
+  assert.is(readFileSync(ours(), 'utf8'), good);
+  assert.ok(isTold(next.log.of('somebody changed or removed the node configuration')));
+});
+
+// With two of us in the folder, whoever takes one away leaves the other in force.
+test("takes the place of Multus's 00-multus.conflist, and leaves it when it is somebody else's", async () => {
+  folder.write('10-ptp.conf', ptp());
+  const other = folder.at('00-multus.conflist');
+  const { file, log } = open();
+  folder.write('00-multus.conflist', JSON.stringify({ cniVersion: '1.0.0', name: 'x', plugins: [{ type: 'bridge' }] }));
+  await file.look(0);
+  assert.ok(existsSync(other));
+  folder.write('00-multus.conflist', JSON.stringify({ cniVersion: '1.0.0', name: 'x', plugins: [{ type: 'multus' }] }));
+  await file.look(1);
+  assert.not.ok(existsSync(other));
+  assert.is(log.of('removed the node configuration of another name').length, 1);
+});
+
+// Field notes J1, J2: the node moves to another network because a file came first by name.
+test('keeps the primary across restarts when another file comes first, and tells both', async () => {
+  folder.write('10-ptp.conf', ptp());
+  const { file } = open();
+  await file.look(0);
+  await file.look(SETTLE_MS);
+  const { name, types } = readPrimaryMemory(folder.at('state')) ?? {};
+  assert.equal([name, types], ['node', ['ptp']]);
+  rmSync(ours());
+  folder.write('05-left-over.conf', ptp({ name: 'other', type: 'bridge' }));
+  const next = open();
+  await next.file.look(0);
+  assert.is(JSON.parse(readFileSync(ours(), 'utf8')).clusterNetwork, folder.at('10-ptp.conf'));
+  assert.equal(messages(next.log), ['warn: node configuration in place']);
+  assert.match(JSON.stringify(next.log.entries), '05-left-over.conf comes before 10-ptp.conf');
+  rmSync(folder.at('10-ptp.conf'));
+  await next.file.look(1000);
+  await next.file.look(1000 + GRACE_MS);
+  assert.is(JSON.parse(readFileSync(ours(), 'utf8')).clusterNetwork, folder.at('05-left-over.conf'));
+  assert.match(JSON.stringify(next.log.entries.at(-1)), 'the primary configuration was 10-ptp.conf');
+});
+
+test('a node whose memory cannot be written is configured all the same, and says so', async () => {
+  folder.write('state', 'a file in the place of the folder');
+  folder.write('10-ptp.conf', ptp());
+  const { file, log } = open();
+  await file.look(0);
+  await file.look(SETTLE_MS);
+  assert.ok(existsSync(ours()));
+  assert.match(JSON.stringify(log.entries.at(-1)), 'the primary cannot be remembered');
+});
+
+// A daemon that is about to end would bind the node to programs that are gone.
+test('writes nothing once the node was given back, and again when it is installed anew', async () => {
+  folder.write('10-ptp.conf', ptp());
+  const record = { version: '1', files: [] };
+  await writeInstallRecord(folder.at('state'), { ...record, withdrawnAt: '2026-11-21T20:00:00.000Z' });
+  const { file, log } = open();
+  for (const now of [0, 6000, GRACE_MS * 2]) await file.look(now);
+  assert.not.ok(existsSync(ours()));
+  assert.match(JSON.stringify(log.entries), 'gave the node back on 2026-11-21T20:00:00.000Z');
+  await writeInstallRecord(folder.at('state'), record);
+  await file.look(GRACE_MS * 2);
+  assert.ok(existsSync(ours()));
+});
+
+// A configuration from a ConfigMap is a link to a link, and a node's folder may be one, too.
+test('follows a primary through links of files and folders', async () => {
+  folder.write('v1/10-ptp.conf', ptp());
+  folder.write('v2/10-ptp.conf', ptp({ capabilities: { mac: true } }));
+  symlinkSync('v1', folder.at('data'));
+  mkdirSync(folder.at('net.d'));
+  symlinkSync('../data/10-ptp.conf', folder.at('net.d/10-ptp.conf'));
+  symlinkSync('net.d', folder.at('link'));
+  const { file } = open({ cniConfigDir: folder.at('link'), multusAutoconfigDir: folder.at('link') });
+  await file.look(0);
+  assert.not.ok(readFileSync(folder.at('net.d/00-multus.conf'), 'utf8').includes('"mac"'));
+  symlinkSync('v2', folder.at('data.new'));
+  renameSync(folder.at('data.new'), folder.at('data'));
+  await file.look(1);
+  assert.ok(readFileSync(folder.at('net.d/00-multus.conf'), 'utf8').includes('"mac"'));
+});
+
 test('says which folder is not there, and writes once it is: a mount may come late', async () => {
   folder.write('primary/10-ptp.conf', ptp());
   const { file, log } = open({ cniConfigDir: folder.at('net.d'), multusAutoconfigDir: folder.at('primary') });
@@ -267,6 +365,57 @@ test('copies a file byte for byte under its own name, follows it, and never copi
   folder.write('own/70-own.conflist', ptp({ type: 'multus', n: 2 }));
   await file.look(GRACE_MS * 2);
   assert.is(JSON.parse(readFileSync(target, 'utf8')).n, 2);
+});
+
+/** What may happen to a folder of the runtime, by its network's agents, by other programs, by operators. */
+const FILE_NAMES = ['00-a.conf', '00-multus.conflist', '05-b.conflist', '10-c.conf', '87-podman.conflist', '99-d.conf'];
+const TEXTS = [
+  ...['', '{', 'null', '{"type":"multus","name":"x"}'],
+  ...['ptp', 'multus', 'multus-shim', 'loopback', 'my-multus'].map((type) => ptp({ type, name: `of-${type}` })),
+  ...['bridge', 'multus'].map((type) =>
+    JSON.stringify({ cniVersion: '1.0.0', name: `list-${type}`, plugins: [{ type: 'calico' }, { type }] }),
+  ),
+];
+const anEvent = fc.oneof(
+  fc.record({ put: fc.constantFrom(...FILE_NAMES), text: fc.constantFrom(...TEXTS) }),
+  fc.record({ remove: fc.constantFrom(...FILE_NAMES, '00-multus.conf') }),
+  fc.record({ from: fc.constantFrom(...FILE_NAMES, '00-multus.conf'), to: fc.constantFrom(...FILE_NAMES) }),
+  fc.record({ wait: fc.constantFrom(1, 6000, GRACE_MS + 1) }),
+  fc.constant({ restart: true }),
+);
+
+/** What would end in a loop of ourselves, or leave the runtime without anything that it can read. */
+function assertSound(what: string): void {
+  if (!existsSync(ours())) return;
+  const text = readFileSync(ours(), 'utf8');
+  const { type, clusterNetwork } = JSON.parse(text);
+  assert.is(type, 'my-multus', what);
+  assert.ok(existsSync(dirname(clusterNetwork)), what);
+}
+
+test('whatever happens in the folder, the file never wraps one of us, and is never empty or half', async () => {
+  const property = fc.asyncProperty(fc.array(anEvent, { minLength: 1, maxLength: 25 }), async (events) => {
+    for (const name of readdirSync(folder.path)) rmSync(folder.at(name), { recursive: true });
+    let file = open({ type: 'my-multus' }).file;
+    let now = 0;
+    for (const event of events) {
+      if ('put' in event) folder.write(event.put, event.text);
+      else if ('remove' in event) rmSync(folder.at(event.remove), { force: true });
+      else if ('from' in event && existsSync(folder.at(event.from))) {
+        renameSync(folder.at(event.from), folder.at(event.to));
+      } else if ('wait' in event) now += event.wait;
+      else if ('restart' in event) file = open({ type: 'my-multus' }).file;
+      const before = existsSync(ours()) ? statSync(ours()).ino : 0;
+      await file.look(now);
+      assertSound(JSON.stringify(events));
+      const isWritten = existsSync(ours()) && statSync(ours()).ino !== before;
+      if (!isWritten) continue;
+      const { clusterNetwork } = JSON.parse(readFileSync(ours(), 'utf8'));
+      const primary = readFileSync(clusterNetwork, 'utf8');
+      assert.not.match(primary, /multus|loopback/, JSON.stringify(events));
+    }
+  });
+  await fc.assert(property, { numRuns: 300 });
 });
 
 test.run();

@@ -182,4 +182,13 @@ test("keeps the daemon's bytes, and is always a configuration that our ADD takes
   );
 });
 
+// Without the key, a pod whose annotations nobody can tell would start with the default network only.
+test('says that the node belongs to a cluster when the daemon has an API server', () => {
+  const primary = parseNetworkConfig(JSON.stringify(PTP), 'primary');
+  const source = RawObject.parse('{}', 'file');
+  assert.is(JSON.parse(formatNodeConfig(primary, PATH, source, { kubernetes: true })).kubernetes, true);
+  assert.not.ok('kubernetes' in JSON.parse(formatNodeConfig(primary, PATH, source)));
+  assert.is(JSON.parse(generate(PTP, { kubernetes: true })).kubernetes, true, 'thin: nobody else can say it');
+});
+
 test.run();

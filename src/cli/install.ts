@@ -1,0 +1,103 @@
+/** `multus install`: the programs that a runtime runs, put where it finds them, and written down for `multus uninstall`. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { type InstalledFile, readInstallRecord, writeInstallRecord } from '../daemon/install-record.ts';
+import { makeFolder } from '../node/make-folder.ts';
+import { VERSION } from '../wire/version.ts';
+import { type Action, type FileToInstall, installFile, sha256 } from './install-file.ts';
+import { formatTable } from './table.ts';
+
+export interface InstallOptions {
+  /** Folder of the programs: `dist/` of a checkout, or where they lie in an image. */
+  from: string;
+  binDir: string;
+  cniDir: string;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+interface Part {
+  name: string;
+  mode: number;
+  /** Further names on the node. */
+  also?: string[];
+  isNeeded: (from: string) => boolean;
+}
+
+/** A script needs its addon beside it; a single executable has it inside. */
+function isScript(path: string): boolean {
+  return existsSync(path) && readFileSync(path).subarray(0, 2).toString() === '#!';
+}
+
+/**
+ * In the order in which they are put there: the shim comes when all that it may start is there.
+ * `multus-shim` and `passthru` are names that Multus's configurations and definitions have.
+ */
+const PARTS: Part[] = [
+  { name: 'package.json', mode: 0o644, isNeeded: () => false },
+  { name: 'multus_native.node', mode: 0o644, isNeeded: (from) => isScript(join(from, 'multus-standalone')) },
+  { name: 'multus-standalone', mode: 0o755, isNeeded: () => true },
+  { name: 'multus-cli', mode: 0o755, isNeeded: () => false },
+  { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: () => true },
+];
+
+interface Done {
+  path: string;
+  action: Action;
+  bytes: number;
+  sha256: string;
+}
+
+function filesOf(part: Part, { from, binDir }: InstallOptions): FileToInstall[] {
+  const source = join(from, part.name);
+  if (!existsSync(source)) {
+    if (!part.isNeeded(from)) return [];
+    throw new Error(`Cannot install: ${source} is not there; name the folder of the programs with --from`);
+  }
+  const content = readFileSync(source);
+  return [part.name, ...(part.also ?? [])].map((name) => ({ content, path: join(binDir, name), mode: part.mode }));
+}
+
+/** What was put elsewhere before stays written down: it is still to be removed some day. */
+async function writeDown(cniDir: string, done: readonly Done[]): Promise<void> {
+  const files = done.map(({ path, sha256: hash }): InstalledFile => ({ path, sha256: hash }));
+  const paths = new Set(files.map(({ path }) => path));
+  const earlier = (readInstallRecord(cniDir)?.files ?? []).filter(({ path }) => !paths.has(path));
+  await writeInstallRecord(cniDir, { version: VERSION, files: [...earlier, ...files] });
+}
+
+/** A folder that no runtime reads is the commonest mistake, and a pod's error comes much later. */
+function notesOn(binDir: string, done: readonly Done[]): string[] {
+  const ours = new Set(done.map(({ path }) => basename(path)));
+  const others = readdirSync(binDir).filter((name) => !ours.has(name) && !name.startsWith('.'));
+  if (others.length > 0) return [];
+  return [`no other plugin is in ${binDir}: is it the folder that the runtime looks in (its "bin_dir")?`];
+}
+
+function reportOf(done: readonly Done[], notes: readonly string[], { json, dryRun }: InstallOptions): string {
+  if (json === true)
+    return `${JSON.stringify({ version: VERSION, dryRun: dryRun === true, files: done, notes }, null, 2)}\n`;
+  const rows = done.map((one) => [one.path, one.action, String(one.bytes), one.sha256.slice(0, 16)]);
+  const heading = dryRun === true ? 'WOULD BE' : 'ACTION';
+  return formatTable(['FILE', heading, 'BYTES', 'SHA256'], rows) + notes.map((note) => `note: ${note}\n`).join('');
+}
+
+/**
+ * Put every program in its place, or none is written down.
+ * @returns what to print
+ * @throws Error, CniError 5 naming the file that could not be put in its place
+ */
+export async function install(options: InstallOptions): Promise<string> {
+  const binDir = resolve(options.binDir);
+  const files = PARTS.flatMap((part) => filesOf(part, { ...options, binDir }));
+  const isTrial = options.dryRun === true;
+  if (!isTrial) makeFolder(binDir, 0o755);
+  const done: Done[] = [];
+  for (const file of files) {
+    const action = await installFile(file, isTrial);
+    done.push({ path: file.path, action, bytes: file.content.length, sha256: sha256(file.content) });
+  }
+  if (!isTrial) await writeDown(options.cniDir, done);
+  const notes = existsSync(binDir) ? notesOn(binDir, done) : [];
+  return reportOf(done, notes, options);
+}

@@ -1,0 +1,62 @@
+/** The folder of configurations as a runtime reads it, and which files of it are ours. */
+import { existsSync, readdirSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { loadConfFile } from '../cluster/conf-files.ts';
+import type { NetworkConfig } from '../cni/config.ts';
+import type { InstallRecord } from '../daemon/install-record.ts';
+import { CILIUM_SUFFIX } from '../daemon/primary-candidates.ts';
+import { WRAPPERS } from '../pod/node-config.ts';
+import { sha256OfFile } from './install-file.ts';
+
+const EXTENSIONS = ['.conf', '.conflist', '.json'];
+const OWN_PREFIX = '00-multus.';
+
+/** Paths of the files that containerd and CRI-O read, in their order. @throws system errors of readdir */
+export function runtimeFiles(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { withFileTypes: true });
+  const names = entries.filter((entry) => !entry.isDirectory() && EXTENSIONS.includes(extname(entry.name)));
+  return names.map(({ name }) => join(folder, name)).sort();
+}
+
+function typesIn(path: string): string[] {
+  try {
+    return loadConfFile(path).plugins.map(({ type }) => type);
+  } catch {
+    return []; // no runtime can use it either
+  }
+}
+
+/**
+ * Multus writes files of the same name, with the same `type`: whose it is, the program behind it tells. One that is not
+ * what was installed belongs to whoever installed it since.
+ */
+function isOthers(types: readonly string[], binDir: string, { files }: InstallRecord): boolean {
+  const installed = new Map(files.map(({ path, sha256 }) => [path, sha256]));
+  return types.some((type) => {
+    const path = join(binDir, type);
+    const expected = installed.get(path);
+    return expected !== undefined && ![undefined, expected].includes(sha256OfFile(path));
+  });
+}
+
+/** Paths of the files that make the runtime run us, and of those that Cilium put out of the way. */
+export function ownConfigs(folder: string, binDir: string, record: InstallRecord): string[] {
+  const own = runtimeFiles(folder).filter((path) => {
+    const types = typesIn(path);
+    const isNamedSo = path.startsWith(join(folder, OWN_PREFIX));
+    return (isNamedSo || types.some((type) => WRAPPERS.includes(type))) && !isOthers(types, binDir, record);
+  });
+  const renamed = existsSync(folder) ? readdirSync(folder) : [];
+  const away = renamed.filter((name) => name.startsWith(OWN_PREFIX) && name.endsWith(CILIUM_SUFFIX));
+  return [...own, ...away.map((name) => join(folder, name))];
+}
+
+/** Names of the programs that a network needs, the ones for addresses among them. */
+export function programsOf({ plugins }: NetworkConfig): string[] {
+  const types = plugins.flatMap(({ type, config }) => {
+    const ipam: unknown = Object(config.value('ipam')).type;
+    return typeof ipam === 'string' && ipam !== '' ? [type, ipam] : [type];
+  });
+  return [...new Set(types)];
+}

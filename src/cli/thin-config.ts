@@ -1,0 +1,53 @@
+/** `multus install --thin`: the file by which the runtime finds us, on a node where no daemon makes it. */
+import { existsSync, readFileSync } from 'node:fs';
+import type { Log } from '../attach/operation.ts';
+import { RawObject } from '../cni/raw-json.ts';
+import { keepNodeConfig, NodeConfigFile } from '../daemon/node-config-file.ts';
+import { type NodeConfigOrigin, nodeConfigOrigin } from '../daemon/node-config-text.ts';
+import { readDaemonConfig } from '../daemon/settings.ts';
+import { parseDaemonConfig } from '../pod/daemon-config.ts';
+
+export interface ThinOptions {
+  /** A file with the keys of Multus's daemon-config.json. */
+  config?: string;
+  /** Folder of the runtime's configurations, the primary's among them. */
+  confDir: string;
+  cniDir: string;
+}
+
+/** What the file does not say, the options do. */
+function originOf({ config, confDir, cniDir }: ThinOptions): NodeConfigOrigin {
+  const source = config === undefined ? undefined : readDaemonConfig(config)?.source;
+  const defaults = { multusAutoconfigDir: confDir, cniConfigDir: confDir, cniDir };
+  const missing = Object.entries(defaults).filter(([key]) => source?.has(key) !== true);
+  const members = Object.fromEntries(missing.map(([key, value]) => [key, JSON.stringify(value)]));
+  const whole = (source ?? RawObject.parse('{}', 'options')).with(members);
+  const parsed = parseDaemonConfig(whole, config === undefined ? 'options' : `configuration ${config}`);
+  const origin = nodeConfigOrigin(parsed, { cniDir: parsed.cniDir || cniDir });
+  if (origin === undefined) throw new Error('nothing is said about the node configuration'); // a folder is always set
+  return origin;
+}
+
+function readIfThere(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+/**
+ * Write the file once.
+ * @returns what to print
+ * @throws Error, CniError when there is nothing to make it from, or it cannot be written; what was there stays
+ */
+export async function writeThinConfig(options: ThinOptions, log: Log): Promise<string> {
+  const origin = originOf(options);
+  const wanted = await origin.text(0);
+  if (wanted.text === undefined) throw new Error(`Cannot write ${origin.target}: ${wanted.reason}`);
+  await new NodeConfigFile(origin, log).look(0);
+  // The file's keeper logs what fails, because it tries again.
+  if (readIfThere(origin.target) !== wanted.text) throw new Error(`Cannot write ${origin.target}: the log says why`);
+  return `${origin.target} wraps ${wanted.from}\n`;
+}
+
+/** Keep the file as the daemon would, until `signal` aborts; it stays then. */
+export function followThinConfig(options: ThinOptions, log: Log, signal: AbortSignal): Promise<void> {
+  return keepNodeConfig(originOf(options), log, signal);
+}

@@ -1,0 +1,50 @@
+/** `multus uninstall --verify`: is the node its primary configuration's alone, as a runtime and a pod see it? */
+import { accessSync, constants } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { loadConfFile } from '../cluster/conf-files.ts';
+import { readInstallRecord } from '../daemon/install-record.ts';
+import { readPrimaryFolder } from '../daemon/primary-candidates.ts';
+import { DEFAULT_TYPE } from '../pod/node-config.ts';
+import { VERSION } from '../wire/version.ts';
+import { sha256OfFile } from './install-file.ts';
+import { ownConfigs, programsOf, runtimeFiles } from './runtime-folder.ts';
+import { attachedPods, isDaemonThere, type NodeFolders } from './uninstall.ts';
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What a runtime would do for a pod that starts now. */
+function networkProblems({ confDir, binDir }: NodeFolders): string[] {
+  const [first] = runtimeFiles(confDir);
+  if (first === undefined) return [`no configuration is in ${confDir}: the node has no network`];
+  try {
+    const needed = programsOf(loadConfFile(first)).filter((program) => !isExecutable(join(binDir, program)));
+    const missing = needed.map((program) => `${first} needs the plugin ${program}, which is not in ${binDir}`);
+    const { candidates, others } = readPrimaryFolder(dirname(first), DEFAULT_TYPE);
+    if (candidates.some(({ file }) => file === basename(first))) return missing;
+    const why = others.find((other) => other.startsWith(`${basename(first)}:`)) ?? `${basename(first)}: it is none`;
+    return [`the first configuration in ${confDir} is not the node's network: ${why}`, ...missing];
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
+
+/** @returns what is not as it should be, one line each; empty when the node is given back */
+export async function verifyUninstalled(folders: NodeFolders): Promise<string[]> {
+  const { binDir, cniDir, confDir, socketDir } = folders;
+  const record = readInstallRecord(cniDir) ?? { version: VERSION, files: [] };
+  const programs = record.files.filter(({ path, sha256 }) => sha256OfFile(path) === sha256);
+  return [
+    ...networkProblems(folders),
+    ...ownConfigs(confDir, binDir, record).map((path) => `${path} is there: the runtime may run us by it`),
+    ...attachedPods(cniDir).map((one) => `${one}, is still attached`),
+    ...programs.map(({ path }) => `${path} is still there`),
+    ...((await isDaemonThere(socketDir)) ? [`multusd answers in ${socketDir}`] : []),
+  ];
+}

@@ -1,0 +1,53 @@
+/**
+ * `<cniDir>/.install.json`: what `multus install` put on the node, for `multus uninstall`; and, once that has given the
+ * node back, the word to every daemon that may still run: a file that it wrote anew would bind the node to programs that
+ * are gone.
+ */
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { makeFolder } from '../node/make-folder.ts';
+import { writeWholeFile } from '../node/whole-file.ts';
+
+/** No container's ID begins with a dot. */
+export const INSTALL_RECORD = '.install.json';
+
+export interface InstalledFile {
+  path: string;
+  /** Of its content, hexadecimal. */
+  sha256: string;
+}
+
+export interface InstallRecord {
+  version: string;
+  files: InstalledFile[];
+  /** ISO 8601: since when the node is given back; absent while it is ours. */
+  withdrawnAt?: string;
+}
+
+function isInstalledFile(value: unknown): value is InstalledFile {
+  const { path, sha256 } = Object(value);
+  return typeof path === 'string' && isAbsolute(path) && typeof sha256 === 'string';
+}
+
+/** @returns undefined when there is none, or none that can be read */
+export function readInstallRecord(cniDir: string): InstallRecord | undefined {
+  try {
+    const { version, files, withdrawnAt } = JSON.parse(readFileSync(join(cniDir, INSTALL_RECORD), 'utf8'));
+    if (typeof version !== 'string' || !files.every(isInstalledFile)) return undefined;
+    return { version, files, ...(typeof withdrawnAt === 'string' ? { withdrawnAt } : {}) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws CniError 5, system errors of mkdir */
+export async function writeInstallRecord(cniDir: string, record: InstallRecord): Promise<void> {
+  makeFolder(cniDir, 0o700);
+  await writeWholeFile(join(cniDir, INSTALL_RECORD), `${JSON.stringify(record, null, 2)}\n`, 0o600);
+}
+
+/** Why no node configuration may be written; undefined when the node was not given back. */
+export function withdrawnReason(cniDir: string): string | undefined {
+  const since = readInstallRecord(cniDir)?.withdrawnAt;
+  return since === undefined ? undefined : `"multus uninstall" gave the node back on ${since}; run "multus install"`;
+}

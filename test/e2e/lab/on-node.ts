@@ -1,0 +1,31 @@
+/** Tests on a node of their own. */
+import { test } from 'uvu';
+import type { Major } from './containerd.ts';
+import { LabNode, type Mode, type NodeOptions } from './node.ts';
+
+/** Both runtimes, with a daemon and without one. */
+export const KINDS: { containerd: Major; mode: Mode }[] = [
+  { containerd: 1, mode: 'thick' },
+  { containerd: 1, mode: 'thin' },
+  { containerd: 2, mode: 'thick' },
+  { containerd: 2, mode: 'thin' },
+];
+
+/** How much of a log is shown with a failure. */
+const LOG_TAIL = 4000;
+
+/** A test with a node that nobody else uses; what pods leave behind fails it. */
+export function onNode(name: string, options: NodeOptions, body: (node: LabNode) => Promise<void>): void {
+  test(`${name} (containerd ${options.containerd}.x, ${options.mode})`, async () => {
+    const node = await LabNode.start(options);
+    try {
+      await body(node);
+    } catch (error) {
+      const [runtime, daemon] = [node.runtime.log, node.daemonLog].map((log) => log.slice(-LOG_TAIL));
+      console.error(`--- containerd\n${runtime}--- multusd\n${daemon}---`);
+      await node.close(true);
+      throw error;
+    }
+    await node.close();
+  });
+}

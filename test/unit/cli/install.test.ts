@@ -1,0 +1,194 @@
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type InstallOptions, install } from '../../../src/cli/install.ts';
+import { writeThinConfig } from '../../../src/cli/thin-config.ts';
+import { readInstallRecord, writeInstallRecord } from '../../../src/daemon/install-record.ts';
+import { FakeLog } from '../../fakes/fake-log.ts';
+import { folderFor } from '../folder.ts';
+
+const folder = folderFor(test);
+
+const PARTS = ['multus', 'multus-cli', 'multus-standalone', 'multus_native.node', 'package.json'];
+const NAMES = [...PARTS, 'multus-shim', 'passthru'].sort();
+
+function writeParts(text = ''): void {
+  for (const name of PARTS) folder.write(`from/${name}`, `#!/bin/sh\n# ${name} ${text}\n`);
+}
+
+const run = (options: Partial<InstallOptions> = {}): Promise<string> =>
+  install({ from: folder.at('from'), binDir: folder.at('bin'), cniDir: folder.at('state'), ...options });
+
+async function refusal(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'nothing was refused',
+    (error: Error) => error.message,
+  );
+}
+
+const inodes = (): number[] => NAMES.map((name) => statSync(folder.at('bin', name)).ino);
+const actions = async (options: Partial<InstallOptions> = {}): Promise<string[]> =>
+  JSON.parse(await run({ json: true, ...options })).files.map(({ action }: { action: string }) => action);
+
+// A shim without the program beside it fails every pod as soon as the daemon is away.
+test('a folder that lacks a program is refused by its path, and nothing is installed', async () => {
+  for (const name of ['multus', 'multus-standalone', 'multus_native.node']) {
+    writeParts();
+    rmSync(folder.at('from', name));
+    assert.is(
+      await refusal(run()),
+      `Cannot install: ${folder.at('from', name)} is not there; name the folder of the programs with --from`,
+    );
+    assert.not.ok(existsSync(folder.at('bin')));
+    assert.is(readInstallRecord(folder.at('state')), undefined);
+  }
+});
+
+test('a standalone program that is a single executable needs no addon beside it', async () => {
+  folder.write('from/multus', '\x7fELF');
+  folder.write('from/multus-standalone', '\x7fELF');
+  await run();
+  assert.equal(readdirSync(folder.at('bin')).sort(), ['multus', 'multus-shim', 'multus-standalone', 'passthru']);
+});
+
+test('puts every program in its place, with exact modes whatever the umask, and writes down what it was', async () => {
+  writeParts();
+  const umask = process.umask(0o077);
+  try {
+    await run();
+  } finally {
+    process.umask(umask);
+  }
+  assert.equal(readdirSync(folder.at('bin')).sort(), NAMES);
+  const modes = NAMES.map((name) => (statSync(folder.at('bin', name)).mode & 0o7777).toString(8));
+  assert.equal(
+    modes,
+    NAMES.map((name) => (/node$|json$/.test(name) ? '644' : '755')),
+  );
+  assert.equal(readFileSync(folder.at('bin/multus-shim')), readFileSync(folder.at('from/multus')));
+  const { files = [] } = readInstallRecord(folder.at('state')) ?? {};
+  assert.equal(
+    files.map(({ path }) => path).sort(),
+    NAMES.map((name) => folder.at('bin', name)),
+  );
+});
+
+// Field notes A1: every restart of the installer hits "Text file busy", or makes the runtime read all of it again.
+test('does not touch what is there already, not even its inode', async () => {
+  writeParts();
+  assert.equal(new Set(await actions()), new Set(['installed']));
+  const before = inodes();
+  assert.equal(new Set(await actions()), new Set(['unchanged']));
+  assert.equal(inodes(), before);
+  chmodSync(folder.at('bin/multus'), 0o700);
+  assert.equal(
+    (await actions()).filter((one) => one !== 'unchanged'),
+    ['mode set'],
+  );
+  assert.is(statSync(folder.at('bin/multus')).mode & 0o7777, 0o755);
+  assert.equal(inodes(), before);
+});
+
+test('replaces a program while a runtime runs it, and one that is damaged or only a link', async () => {
+  writeParts();
+  await run();
+  copyFileSync('/bin/sleep', folder.at('bin/multus'));
+  const child = spawn(folder.at('bin/multus'), ['60']);
+  try {
+    await new Promise((resolve) => child.once('spawn', resolve));
+    folder.write('bin/multus-cli', 'half');
+    rmSync(folder.at('bin/passthru'));
+    symlinkSync(folder.at('from/multus'), folder.at('bin/passthru'));
+    assert.equal((await actions()).filter((one) => one === 'replaced').length, 3);
+    assert.is(child.exitCode, null, 'the one that runs goes on');
+    assert.equal(readFileSync(folder.at('bin/multus')), readFileSync(folder.at('from/multus')));
+    assert.ok(lstatSync(folder.at('bin/passthru')).isFile());
+  } finally {
+    child.kill();
+  }
+  assert.equal(
+    readdirSync(folder.at('bin')).filter((name) => name.startsWith('.')),
+    [],
+    'no draft is left',
+  );
+});
+
+test('a file that cannot be written is named, and what was there stays', async () => {
+  writeParts();
+  folder.write('bin/multus/in-the-way', '');
+  assert.match(await refusal(run()), `Cannot write ${folder.at('bin/multus')}: `);
+  assert.is(readInstallRecord(folder.at('state')), undefined);
+});
+
+test('--dry-run says what would be done, and does nothing', async () => {
+  writeParts();
+  assert.match(await run({ dryRun: true }), /WOULD BE .*\n.*package.json +installed/);
+  assert.not.ok(existsSync(folder.at('bin')));
+  assert.not.ok(existsSync(folder.at('state')));
+});
+
+// k3s changes its bin dir: what lies in the old one would stay for ever.
+test('remembers what was put elsewhere before, and takes back that the node was given back', async () => {
+  writeParts();
+  await run({ binDir: folder.at('old') });
+  const record = readInstallRecord(folder.at('state'));
+  assert.ok(record);
+  await writeInstallRecord(folder.at('state'), { ...record, withdrawnAt: '2026-11-21T20:00:00.000Z' });
+  await run();
+  const after = readInstallRecord(folder.at('state'));
+  assert.is(after?.files.length, 2 * NAMES.length);
+  assert.is(after?.withdrawnAt, undefined);
+});
+
+// Field notes A9: pods fail with "plugin not found" hours after everything looked well.
+test('says so when no other plugin is where it installs', async () => {
+  writeParts();
+  assert.match(await run(), `note: no other plugin is in ${folder.at('bin')}: is it the folder`);
+  folder.write('bin/loopback', '');
+  assert.not.match(await run(), 'note:');
+});
+
+const thin = (config?: string) => ({
+  confDir: folder.at('net.d'),
+  cniDir: folder.at('state'),
+  ...(config === undefined ? {} : { config }),
+});
+const PTP = '{"cniVersion":"1.0.0","name":"node","type":"ptp"}';
+
+test('--thin wraps the primary as the daemon would, with the keys of a file', async () => {
+  folder.write('net.d/10-ptp.conf', PTP);
+  folder.write('keys.json', '{"kubeconfig":"/etc/k","namespaceIsolation":true,"kubernetes":true}');
+  const target = folder.at('net.d/00-multus.conf');
+  assert.is(
+    await writeThinConfig(thin(folder.at('keys.json')), new FakeLog()),
+    `${target} wraps ${folder.at('net.d/10-ptp.conf')}\n`,
+  );
+  const { clusterNetwork, kubeconfig, namespaceIsolation, cniDir, kubernetes } = JSON.parse(
+    readFileSync(target, 'utf8'),
+  );
+  assert.equal(
+    [clusterNetwork, kubeconfig, namespaceIsolation, cniDir, kubernetes],
+    [folder.at('net.d/10-ptp.conf'), '/etc/k', true, folder.at('state'), true],
+  );
+});
+
+test('--thin says why it writes nothing, and leaves what is there', async () => {
+  folder.write('net.d/00-multus.conf', 'as it was');
+  assert.match(await refusal(writeThinConfig(thin(), new FakeLog())), "that could be the node's network");
+  folder.write('net.d/10-ptp.conf', '{');
+  assert.match(await refusal(writeThinConfig(thin(), new FakeLog())), 'Cannot parse CNI configuration file');
+  assert.is(readFileSync(folder.at('net.d/00-multus.conf'), 'utf8'), 'as it was');
+});
+
+test.run();

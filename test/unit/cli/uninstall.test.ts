@@ -1,0 +1,160 @@
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Journal } from '../../../src/attach/journal.ts';
+import { install } from '../../../src/cli/install.ts';
+import { type UninstallOptions, uninstall } from '../../../src/cli/uninstall.ts';
+import { verifyUninstalled } from '../../../src/cli/verify-uninstalled.ts';
+import { readInstallRecord } from '../../../src/daemon/install-record.ts';
+import { writePrimaryMemory } from '../../../src/daemon/primary-memory.ts';
+import { bootId } from '../../../src/node/boot-id.ts';
+import { FakeLog } from '../../fakes/fake-log.ts';
+import { aDefaultAttachment, aRecord } from '../attach/records.ts';
+import { folderFor } from '../folder.ts';
+
+const folder = folderFor(test);
+
+const folders = () => ({
+  binDir: folder.at('bin'),
+  cniDir: folder.at('state'),
+  confDir: folder.at('net.d'),
+  socketDir: folder.at('run'),
+});
+const run = (more: Partial<UninstallOptions> = {}) =>
+  uninstall({ ...folders(), log: new FakeLog(), path: process.env['PATH'], ...more });
+
+const conf = (type: string, name = 'node'): string => JSON.stringify({ cniVersion: '1.0.0', name, type });
+const configs = (): string[] => readdirSync(folder.at('net.d')).sort();
+const programs = (): string[] => readdirSync(folder.at('bin')).sort();
+
+/** A node with ptp as its network, and everything of ours. */
+async function setUp(): Promise<void> {
+  for (const name of ['multus', 'multus-standalone']) folder.write(`from/${name}`, '\x7fELF');
+  chmodSync(folder.write('bin/ptp', '#!/bin/sh\n'), 0o755);
+  await install({ from: folder.at('from'), binDir: folder.at('bin'), cniDir: folder.at('state') });
+  folder.write('net.d/10-ptp.conf', conf('ptp'));
+  folder.write('net.d/00-multus.conf', conf('multus'));
+}
+
+const aRunningPod = () =>
+  aRecord({ bootId: bootId(), netnsPath: '/proc/self/ns/net', attachments: [aDefaultAttachment()] });
+
+test('gives the whole node back when no pod is attached: programs, configuration and state go', async () => {
+  await setUp();
+  folder.write('net.d/00-multus.conf.cilium_bak', conf('multus'));
+  folder.write('net.d/70-copy.conflist', '{"cniVersion":"1.0.0","name":"x","plugins":[{"type":"multus-shim"}]}');
+  const { waitsFor } = await run();
+  assert.equal(waitsFor, []);
+  assert.equal(configs(), ['10-ptp.conf']);
+  assert.equal(programs(), ['ptp']);
+  assert.not.ok(existsSync(folder.at('state')));
+});
+
+test('may be run on a node that has nothing of us, and again', async () => {
+  folder.write('net.d/10-ptp.conf', conf('ptp'));
+  for (const _ of [1, 2]) {
+    assert.equal((await run()).waitsFor, []);
+    assert.equal(configs(), ['10-ptp.conf']);
+    assert.not.ok(existsSync(folder.at('state')));
+  }
+});
+
+// Field notes A7. CRI-O runs us for the DEL of pods that we attached, whatever its configuration says by then: without
+// the programs these pods could never be deleted.
+test('with pods attached, the configuration goes and the programs stay; --force removes them all the same', async () => {
+  await setUp();
+  await new Journal(folder.at('state')).write(aRunningPod());
+  const { waitsFor } = await run();
+  assert.equal(waitsFor, ['pod prod/web, container c0ffee: its networks are detached after the pod is gone']);
+  assert.equal(configs(), ['10-ptp.conf']);
+  assert.equal(programs(), ['multus', 'multus-shim', 'multus-standalone', 'passthru', 'ptp']);
+  assert.ok(readInstallRecord(folder.at('state'))?.withdrawnAt);
+  assert.equal((await run()).waitsFor, waitsFor, 'and again');
+  assert.equal((await run({ force: true })).waitsFor, []);
+  assert.equal(programs(), ['ptp']);
+  assert.equal(new Journal(folder.at('state')).list(), ['c0ffee'], 'what nobody detaches stays written down');
+});
+
+test('--dry-run says what would be done, and does nothing', async () => {
+  await setUp();
+  const before = [configs(), programs(), readFileSync(folder.at('state/.install.json'), 'utf8')];
+  const { done } = await run({ dryRun: true });
+  assert.ok(done.includes(`would have removed ${folder.at('net.d/00-multus.conf')}`), done.join('\n'));
+  assert.equal([configs(), programs(), readFileSync(folder.at('state/.install.json'), 'utf8')], before);
+});
+
+// A daemon would begin a new journal for programs that are gone.
+test('waits for a daemon that still answers, whatever is forced', async () => {
+  await setUp();
+  const server = createServer();
+  folder.write('run/overlay.json', '{}');
+  await new Promise<void>((resolve) => server.listen(folder.at('run/multus.sock'), resolve));
+  try {
+    const { waitsFor } = await run({ force: true });
+    assert.equal(waitsFor, [`multusd, which answers in ${folder.at('run')}: end it`]);
+    assert.ok(programs().includes('multus'));
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+  assert.equal((await run()).waitsFor, []);
+  assert.not.ok(existsSync(folder.at('run')));
+});
+
+// A node that went back to Multus: its file has the same name as ours, its shim the same as ours.
+test('leaves what Multus installed over ours: its programs, and the configuration that runs them', async () => {
+  await setUp();
+  folder.write('bin/multus-shim', "Multus's own");
+  folder.write('net.d/00-multus.conf', conf('multus-shim'));
+  const { done } = await run();
+  assert.ok(done.includes(`left ${folder.at('bin/multus-shim')}: it is not what was installed`), done.join('\n'));
+  assert.equal(programs(), ['multus-shim', 'ptp']);
+  assert.equal(configs(), ['00-multus.conf', '10-ptp.conf']);
+});
+
+test('puts the primary back where it was renamed, only when the node would have no network otherwise', async () => {
+  for (const suffix of ['.cilium_bak', '.old']) {
+    await setUp();
+    const memory = { folder: folder.at('net.d'), file: '20-own.conf', name: 'own', types: ['ptp'] };
+    folder.write(`net.d/20-own.conf${suffix}`, conf('ptp', 'own'));
+    await writePrimaryMemory(folder.at('state'), memory);
+    await run();
+    assert.equal(configs(), ['10-ptp.conf', `20-own.conf${suffix}`]);
+    folder.write('net.d/10-ptp.conf', conf('loopback'));
+    await writePrimaryMemory(folder.at('state'), memory);
+    await run();
+    assert.equal(configs(), ['10-ptp.conf', '20-own.conf']);
+    folder.remove('net.d');
+  }
+});
+
+test('--verify finds everything that keeps a node from being given back, and nothing else', async () => {
+  const problems = () => verifyUninstalled(folders());
+  const starting = (text: string, found: string[]): boolean => found.some((one) => one.startsWith(text));
+  assert.equal(await problems(), [`no configuration is in ${folder.at('net.d')}: the node has no network`]);
+  await setUp();
+  await new Journal(folder.at('state')).write(aRunningPod());
+  const before = await problems();
+  for (const text of [
+    `the first configuration in ${folder.at('net.d')} is not the node's network: 00-multus.conf`,
+    `${folder.at('net.d/00-multus.conf')} is there`,
+    'pod prod/web, container c0ffee, is still attached',
+    `${folder.at('bin/multus')} is still there`,
+  ]) {
+    assert.ok(starting(text, before), `${text}\n${before.join('\n')}`);
+  }
+  new Journal(folder.at('state')).remove('c0ffee');
+  await run();
+  assert.equal(await problems(), []);
+  folder.write('net.d/05-podman.conflist', conf('ptp', 'podman'));
+  assert.match((await problems()).join(), "is not the node's network: 05-podman.conflist: it is podman's");
+  folder.remove('net.d/05-podman.conflist');
+  folder.write('net.d/10-ptp.conf', '{');
+  assert.match((await problems()).join(), 'Cannot parse CNI configuration file');
+  folder.write('net.d/10-ptp.conf', '{"cniVersion":"1.0.0","name":"n","type":"ptp","ipam":{"type":"host-local"}}');
+  assert.equal(await problems(), [
+    `${folder.at('net.d/10-ptp.conf')} needs the plugin host-local, which is not in ${folder.at('bin')}`,
+  ]);
+});
+
+test.run();
