@@ -123,7 +123,8 @@ async function giveBack(options: UninstallOptions, record: InstallRecord, steps:
 
 async function detachTheDead({ cniDir, log, path }: UninstallOptions): Promise<void> {
   const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: { PATH: path } });
-  await reconcile({ cniDir, runner, openSource: createSources(), log, signal: NEVER_ABORTED }, new RetryTimes());
+  const openSource = createSources({ log, userAgent: `multus-native/${VERSION} (uninstall)` });
+  await reconcile({ cniDir, runner, openSource, log, signal: NEVER_ABORTED }, new RetryTimes());
 }
 
 function removeIfEmpty(folder: string): void {

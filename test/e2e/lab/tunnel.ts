@@ -62,6 +62,11 @@ export class Tunnel {
     return new Tunnel(`https://127.0.0.1:${inner}`, child, server, open);
   }
 
+  /** What belongs to no pod, and to nobody's rest. */
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   async close(): Promise<void> {
     const ended = new Promise((resolve) => this.child.once('exit', resolve));
     this.child.kill('SIGKILL');
