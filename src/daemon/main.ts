@@ -6,18 +6,19 @@ import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed } from '../log/open-log.ts';
+import { keepNodeConfig } from '../node-config/node-config-file.ts';
+import { nodeConfigOrigin } from '../node-config/node-config-text.ts';
+import { readDaemonConfig } from '../node-config/read-daemon-config.ts';
+import { StartError } from '../node-config/start-error.ts';
 import { DEFAULT_DAEMON_CONFIG } from '../pod/daemon-config.ts';
-import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
+import { DEFAULT_CNI_DIR, parseNodeKeys } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
 import { deserted, logSuccession } from './hand-over.ts';
-import { keepNodeConfig } from './node-config-file.ts';
-import { nodeConfigOrigin } from './node-config-text.ts';
 import { RequestLogs } from './request-logs.ts';
 import { Requests } from './requests.ts';
 import { DaemonServer } from './server.ts';
-import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, readDaemonConfig, settingsOf } from './settings.ts';
-import { StartError } from './start-error.ts';
+import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, settingsOf } from './settings.ts';
 
 /** Requests that wait beyond those that run. */
 const QUEUE_LENGTH = 1000;
@@ -43,9 +44,9 @@ async function run(options: Options): Promise<void> {
   const config = readDaemonConfig(options.config);
   const settings = settingsOf(options, config, { ...process.env, hostname: hostname() });
   const { cluster } = settings;
-  const { socketDir, overlay } = settings;
-  const cniDir = String(settings.nodeKeys.value('cniDir'));
   const belonging = cluster === undefined ? {} : OF_A_CLUSTER;
+  const { socketDir, overlay } = settings;
+  const { cniDir } = parseNodeKeys(settings.nodeKeys);
   const nodeConfig =
     config === undefined
       ? undefined
@@ -66,7 +67,15 @@ async function run(options: Options): Promise<void> {
     for (const [cniDir, adopter] of requests.stateDirectories) {
       const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: delegateEnv });
       await reconcile(
-        { cniDir, adopter, runner, openSource: requests.openSource, log, signal: ending.signal },
+        {
+          cniDir,
+          adopter,
+          runner,
+          openSource: requests.openSource,
+          announcer: requests.publisher,
+          log,
+          signal: ending.signal,
+        },
         retries,
       );
     }
@@ -75,9 +84,10 @@ async function run(options: Options): Promise<void> {
   let reconciling: Promise<void> = Promise.resolve();
   let keeping: Promise<void> | undefined;
   let following: Promise<void> | undefined;
+  let publishing: Promise<void> | undefined;
   const endTasks = async (): Promise<void> => {
     ending.abort(new Error('the daemon stops'));
-    await Promise.all([reconciling, keeping, following]);
+    await Promise.all([reconciling, keeping, following, publishing]);
   };
   const server = new DaemonServer(requests, {
     socketDir,
@@ -97,6 +107,7 @@ async function run(options: Options): Promise<void> {
   following = source?.run(ending.signal);
   // Not before the socket answers: the file is what makes the runtime ask.
   keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
+  publishing = requests.publisher.run(() => requests.stateDirectories.keys(), ending.signal);
   reconciling = reconcileAll();
   const timer = setInterval(() => {
     if (!ending.signal.aborted) reconciling = reconciling.then(reconcileAll);
