@@ -17,6 +17,7 @@ export interface Options {
   /** pino's name. */
   logLevel?: string;
   maxOperations?: number;
+  hotplug?: boolean;
   reconcileInterval: number;
   kubeconfig?: string;
   nodeName?: string;
@@ -45,6 +46,7 @@ export interface Settings {
   /** The API server to follow; undefined: there is none, or requests name theirs. */
   cluster: { origin: CredentialsOrigin; node: string } | undefined;
   overlay: Overlay;
+  hotplug: boolean;
   /** The multus configuration of requests that bring none: the overlay, with a state directory. */
   nodeKeys: RawObject;
   notes: string[];
@@ -87,6 +89,7 @@ export function settingsOf(options: Options, config: DaemonConfig | undefined, a
     logLevel: options.logLevel ?? targetOf(log, 'info').level,
     cluster,
     overlay,
+    hotplug: options.hotplug ?? (config ?? NO_FILE).hotplug,
     nodeKeys: RawObject.parse('{}', 'daemon configuration').with({
       cniDir: JSON.stringify(options.cniDir ?? DEFAULT_CNI_DIR),
       ...overlay,

@@ -48,6 +48,7 @@ test('settingsOf() without a file and options is what it was before there was a 
     logLevel: 'info',
     cluster: undefined,
     overlay: {},
+    hotplug: false,
     notes: [],
   });
 });
@@ -64,6 +65,8 @@ test('settingsOf() takes what the file says', () => {
 });
 
 test('settingsOf() lets the command line win over the file', () => {
+  assert.is(settings({ hotplug: false }, { hotplug: true }).hotplug, true);
+  assert.is(settings({ hotplug: true }).hotplug, true);
   const options = { socketDir: '/o', cniDir: '/other', maxOperations: 9, logLevel: 'debug' };
   const { socketDir, stateDirectories, maxOperations, logLevel } = settings(FILE, options);
   assert.equal([socketDir, maxOperations, logLevel], ['/o', 9, 'debug']);
