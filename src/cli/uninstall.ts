@@ -124,7 +124,12 @@ async function giveBack(options: UninstallOptions, record: InstallRecord, steps:
 
 async function detachTheDead({ cniDir, log, path }: UninstallOptions): Promise<void> {
   const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: { PATH: path } });
-  const context = { openSource: createSources(), announcer: SILENT, log, signal: NEVER_ABORTED };
+  const context = {
+    openSource: createSources({ log, userAgent: `multus-native/${VERSION} (cli)` }),
+    announcer: SILENT,
+    log,
+    signal: NEVER_ABORTED,
+  };
   await reconcile({ cniDir, runner, ...context }, new RetryTimes());
 }
 

@@ -1,11 +1,13 @@
 /** multusd: listens for shims, and looks after the journal and the configuration of the node. */
+import { hostname } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { writeOverlay } from '../attach/overlay-file.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
+import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed } from '../log/open-log.ts';
 import { DEFAULT_DAEMON_CONFIG } from '../pod/daemon-config.ts';
-import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
+import { DEFAULT_CNI_DIR, parseNodeKeys } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
 import { deserted, logSuccession } from './hand-over.ts';
@@ -14,7 +16,7 @@ import { nodeConfigOrigin } from './node-config-text.ts';
 import { RequestLogs } from './request-logs.ts';
 import { Requests } from './requests.ts';
 import { DaemonServer } from './server.ts';
-import { DEFAULT_MAX_OPERATIONS, type Options, readDaemonConfig, settingsOf } from './settings.ts';
+import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, readDaemonConfig, settingsOf } from './settings.ts';
 import { StartError } from './start-error.ts';
 
 /** Requests that wait beyond those that run. */
@@ -39,17 +41,24 @@ function logLevel(text: string): string {
 
 async function run(options: Options): Promise<void> {
   const config = readDaemonConfig(options.config);
-  const settings = settingsOf(options, config);
+  const settings = settingsOf(options, config, { ...process.env, hostname: hostname() });
+  const { cluster } = settings;
+  const belonging = cluster === undefined ? {} : OF_A_CLUSTER;
   const { socketDir, overlay } = settings;
-  const cniDir = String(settings.nodeKeys.value('cniDir'));
-  const nodeConfig = config === undefined ? undefined : nodeConfigOrigin(config, { cniDir });
+  const { cniDir } = parseNodeKeys(settings.nodeKeys);
+  const nodeConfig =
+    config === undefined
+      ? undefined
+      : nodeConfigOrigin({ ...config, source: config.source.with(belonging) }, { cniDir });
   const logs = new RequestLogs(settings.log, settings.logLevel);
   const log = logs.own;
   // Plugins that run as our children get no more of our environment than this.
   const delegateEnv = { PATH: process.env['PATH'] };
   const lanes = { concurrency: settings.maxOperations, queueLength: QUEUE_LENGTH };
   const { nodeKeys, stateDirectories } = settings;
-  const requests = new Requests({ logs, overlay, nodeKeys, lanes, stateDirectories });
+  const userAgent = `multus-native/${VERSION} (daemon)`;
+  const source = cluster === undefined ? undefined : new KubernetesSource({ ...cluster, cniDir, userAgent, log });
+  const requests = new Requests({ logs, overlay, nodeKeys, lanes, stateDirectories, cluster: source, userAgent });
   const ending = new AbortController();
 
   const retries = new RetryTimes();
@@ -74,9 +83,10 @@ async function run(options: Options): Promise<void> {
   let reconciling: Promise<void> = Promise.resolve();
   let keeping: Promise<void> | undefined;
   let publishing: Promise<void> | undefined;
+  let following: Promise<void> | undefined;
   const endTasks = async (): Promise<void> => {
     ending.abort(new Error('the daemon stops'));
-    await Promise.all([reconciling, keeping, publishing]);
+    await Promise.all([reconciling, keeping, publishing, following]);
   };
   const server = new DaemonServer(requests, {
     socketDir,
@@ -92,6 +102,7 @@ async function run(options: Options): Promise<void> {
   log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
   logSuccession(succession, log);
   for (const note of settings.notes) log.warn({ note }, 'configuration');
+  following = source?.run(ending.signal);
   void server.keepSocket(log, ending.signal);
   // Not before the socket answers: the file is what makes the runtime ask.
   keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
@@ -141,6 +152,8 @@ const program = new Command('multusd')
     `operations of a kind (ADD; DEL and GC; the rest) at a time (default: "connectionLimit", or ${DEFAULT_MAX_OPERATIONS})`,
     positive,
   )
+  .option('--kubeconfig <file>', 'for the API server (default: "kubeconfig", or what the kubelet gives to a pod)')
+  .option('--node-name <name>', 'of this node in the cluster (default: $MULTUS_NODE_NAME, or the host name)')
   .option('--reconcile-interval <seconds>', 'seconds between looks at the journal', positive, 60)
   .action(run);
 

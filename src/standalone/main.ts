@@ -11,6 +11,7 @@ import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed, openLog, targetOf } from '../log/open-log.ts';
 import { logSettingsOf, NO_LOG_SETTINGS } from '../pod/log-settings.ts';
+import { VERSION } from '../wire/version.ts';
 import { asNodeHasIt } from './node-request.ts';
 
 const OPERATION_VARIABLE = 'MULTUS_OPERATION';
@@ -50,7 +51,7 @@ async function answer(): Promise<Ending> {
     if (problem !== '') log.warn({ problem }, 'going on without the keys of the daemon');
     const baseEnv = Object.fromEntries(Object.entries(env).filter(([key]) => !/^(CNI|MULTUS)_/.test(key)));
     const ending = endedBySignal();
-    const openSource = createSources();
+    const openSource = createSources({ log, userAgent: `multus-native/${VERSION} (standalone)` });
     const publisher = new Publisher({ openSource, log });
     let stateDirectory: string | undefined; // none for a request that is refused before it is tried
     const context = {
