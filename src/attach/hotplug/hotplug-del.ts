@@ -73,6 +73,11 @@ async function detachForeign(hotplug: Hotplug, foreign: ForeignRecord): Promise<
   foreign.forget(ifName);
 }
 
+function isInRecord(record: JournalRecord | ForeignRecord | undefined, ifName: string): boolean {
+  if (record === undefined || record instanceof ForeignRecord) return false;
+  return record.attachments.some((one) => one.ifName === ifName);
+}
+
 /**
  * @throws CniError 4 for the default network or another pod's container, or of what could not be detached: that stays
  *   in the journal for the next try
@@ -83,6 +88,7 @@ export async function hotplugDel(hotplug: Hotplug): Promise<void> {
   const journal = journalOf(config);
   await withContainerLock(containerId, hotplugLock(hotplug), async () => {
     const record = journal.find(containerId);
+    if (request.isOwn && !isInRecord(record, ifName)) return; // gone meanwhile
     if (record instanceof ForeignRecord) return detachForeign(hotplug, record);
     if (record !== undefined) requireSamePod(record, hotplug);
     const attachment = record?.attachments.find((one) => one.ifName === ifName);

@@ -73,7 +73,7 @@ function definedNetwork(
 }
 
 /** A definition that a pod refers to. @throws CniError 7 not allowed, absent or wrong, 11 when it cannot be told */
-async function selectedNetwork(
+export async function selectedNetwork(
   selection: NetworkSelection,
   podNamespace: string,
   { config, source, signal }: Lookups,

@@ -7,6 +7,7 @@ import type {
   ClusterSource,
   DefinitionLookup,
   PodLookup,
+  PodRecord,
   PodStatus,
   ResourceClaimLookup,
   ResourceSliceLookup,
@@ -47,6 +48,12 @@ export class ManifestsSource implements ClusterSource {
     if (definition !== undefined) return { outcome: 'found', definition };
     const reason = this.missing(`NetworkAttachmentDefinition ${namespace}/${name}`, manifests);
     return { outcome: manifests.problems.length > 0 ? 'unknown' : 'absent', reason };
+  }
+
+  /** All pods of the folder; undefined when it cannot be read. */
+  pods(): PodRecord[] | undefined {
+    const manifests = this.read();
+    return typeof manifests === 'string' ? undefined : [...manifests.pods.values()];
   }
 
   private resourceClaim(namespace: string, name: string): ResourceClaimLookup {

@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Options, readDaemonConfig, type Surroundings, settingsOf } from '../../../src/daemon/settings.ts';
-import { StartError } from '../../../src/daemon/start-error.ts';
-import { refusal } from '../cni/refusal.ts';
+import { type Options, type Surroundings, settingsOf } from '../../../src/daemon/settings.ts';
+import { readDaemonConfig } from '../../../src/node-config/read-daemon-config.ts';
+import { StartError } from '../../../src/node-config/start-error.ts';
 import { folderFor } from '../folder.ts';
 
 const folder = folderFor(test);
@@ -37,21 +37,6 @@ test('settingsOf() refuses a connection limit that lets nobody in, with exit cod
   }
 });
 
-test('readDaemonConfig() refuses a file that was named and is not there, and does without the usual one', () => {
-  const { exitCode, message } = startError(() => readDaemonConfig(folder.at('absent.json')));
-  assert.is(exitCode, 1);
-  assert.ok(message.includes(folder.at('absent.json')), message);
-  assert.is(readDaemonConfig(undefined, folder.at('absent.json')), undefined);
-});
-
-test('readDaemonConfig() reads the usual file when none is named, and refuses it when it is damaged', () => {
-  assert.is(readDaemonConfig(undefined, folder.write('usual.json', '{"connectionLimit":3}'))?.connectionLimit, 3);
-  const path = folder.write('usual.json', '{"connectionLimit":3');
-  const { code, message } = refusal(() => readDaemonConfig(undefined, path));
-  assert.is(code, 6);
-  assert.ok(message.includes(path), message);
-});
-
 test('settingsOf() without a file and options is what it was before there was a file', () => {
   const { log, nodeKeys, ...rest } = settings(undefined);
   assert.is(nodeKeys.text, '{"cniDir":"/var/lib/cni/multus"}');
@@ -63,6 +48,7 @@ test('settingsOf() without a file and options is what it was before there was a 
     logLevel: 'info',
     cluster: undefined,
     overlay: {},
+    hotplug: false,
     notes: [],
   });
 });
@@ -79,6 +65,8 @@ test('settingsOf() takes what the file says', () => {
 });
 
 test('settingsOf() lets the command line win over the file', () => {
+  assert.is(settings({ hotplug: false }, { hotplug: true }).hotplug, true);
+  assert.is(settings({ hotplug: true }).hotplug, true);
   const options = { socketDir: '/o', cniDir: '/other', maxOperations: 9, logLevel: 'debug' };
   const { socketDir, stateDirectories, maxOperations, logLevel } = settings(FILE, options);
   assert.equal([socketDir, maxOperations, logLevel], ['/o', 9, 'debug']);
