@@ -35,8 +35,9 @@ const STATE = '/var/lib/cni/multus';
 const LEASES = '/var/lib/cni/networks';
 const LIBCNI_CACHE = '/var/lib/cni/results';
 
-/** What stays in the state directory without any pod: the lock, what was last read of the cluster. */
-const isOwnFile = (name: string): boolean => name === '.lock' || name === '.definitions.json';
+/** What stays in the state directory without any pod: the lock, what is known of cluster and node. */
+const OWN_FILES = ['.lock', '.definitions.json', '.primary.json', '.install.json'];
+const isOwnFile = (name: string): boolean => OWN_FILES.includes(name);
 
 /** Name under which `00-multus.conf` is made, by Multus's default. */
 export const MULTUS_NETWORK = 'multus-cni-network';

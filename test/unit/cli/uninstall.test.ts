@@ -22,7 +22,13 @@ const folders = () => ({
   socketDir: folder.at('run'),
 });
 const run = (more: Partial<UninstallOptions> = {}) =>
-  uninstall({ ...folders(), log: new FakeLog(), path: process.env['PATH'], ...more });
+  uninstall({
+    ...folders(),
+    log: new FakeLog(),
+    path: process.env['PATH'],
+    runtimeCache: folder.at('results'),
+    ...more,
+  });
 
 const conf = (type: string, name = 'node'): string => JSON.stringify({ cniVersion: '1.0.0', name, type });
 const configs = (): string[] => readdirSync(folder.at('net.d')).sort();
@@ -128,6 +134,21 @@ test('puts the primary back where it was renamed, only when the node would have 
     assert.equal(configs(), ['10-ptp.conf', '20-own.conf']);
     folder.remove('net.d');
   }
+});
+
+// The runtime reads another folder than the one that the primary lies in: without ours it would have nothing.
+test('copies a primary from a folder of its own when the runtime would have no configuration', async () => {
+  await setUp();
+  folder.remove('net.d/10-ptp.conf');
+  folder.write('primary/20-own.conf', conf('ptp', 'own'));
+  await writePrimaryMemory(folder.at('state'), {
+    folder: folder.at('primary'),
+    file: '20-own.conf',
+    name: 'own',
+    types: ['ptp'],
+  });
+  await run();
+  assert.is(readFileSync(folder.at('net.d/20-own.conf'), 'utf8'), conf('ptp', 'own'));
 });
 
 test('--verify finds everything that keeps a node from being given back, and nothing else', async () => {
