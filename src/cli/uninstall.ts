@@ -201,7 +201,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   const record = readInstallRecord(cniDir) ?? { version: VERSION, files: [] };
   await giveBack(options, record, steps);
   const gone = dryRun ? 0 : await detachTheDead(options);
-  if (gone > 0) steps.done.push(`detached ${gone} containers whose pods are gone`);
+  if (gone > 0) steps.done.push(`detached what was left of pods that are gone: ${gone}`);
   const finish = async (): Promise<Uninstalled> => {
     const waitsFor = await findWaiting(options);
     if (waitsFor.length === 0) await removeAll(options, record, steps);

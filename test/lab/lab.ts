@@ -328,11 +328,11 @@ export class Lab {
     );
   }
 
-  /** Files of the state directory: journal entries, temporary files, container locks. */
+  /** Files of the state directory that belong to containers: journal entries, temporary files. */
   stateFiles(): string[] {
     if (!existsSync(this.stateDir)) return [];
     return readdirSync(this.stateDir, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name !== '.lock')
+      .filter((entry) => entry.isFile() && !['.lock', '.primary.json'].includes(entry.name))
       .map((entry) => join(basename(entry.parentPath ?? ''), entry.name));
   }
 
