@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   wire: [],
   pod: ['cni'],
   node: ['cni'],
-  cluster: ['cni', 'pod'],
+  cluster: ['cni', 'pod', 'node'],
   log: ['cni', 'pod', 'node'],
   delegate: ['cni', 'wire', 'node'],
   attach: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate'],

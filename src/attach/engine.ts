@@ -132,5 +132,10 @@ export function answerHotplug(
   config: MultusConfig,
   context: OperationContext,
 ): Promise<Answer> {
-  return answered(request, context, () => within(request, config, undefined, context, hotplug));
+  return answered(request, context, () => runHotplug(request, config, context));
+}
+
+/** The same for who wants to know what failed. @returns the result. @throws CniError */
+export function runHotplug(request: HotplugRequest, config: MultusConfig, context: OperationContext): Promise<string> {
+  return within(request, config, undefined, context, hotplug);
 }

@@ -14,6 +14,7 @@ import { ForeignRecord } from '../attach/foreign/foreign-state.ts';
 import { Journal } from '../attach/journal.ts';
 import { withNodeLock } from '../attach/locks.ts';
 import { type Log, NEVER_ABORTED } from '../attach/operation.ts';
+import { SILENT } from '../attach/publish/announcer.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { createSources } from '../cluster/sources.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
@@ -155,7 +156,9 @@ async function detachTheDead(options: UninstallOptions): Promise<number> {
   const results = cachedResults(options);
   const before = new Journal(cniDir).list();
   const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: { PATH: options.path } });
-  await reconcile({ cniDir, runner, openSource: createSources(), log, signal: NEVER_ABORTED }, new RetryTimes());
+  const openSource = createSources({ log, userAgent: `multus-native/${VERSION} (uninstall)` });
+  const context = { openSource, announcer: SILENT, log, signal: NEVER_ABORTED };
+  await reconcile({ cniDir, runner, ...context }, new RetryTimes());
   const left = new Set(new Journal(cniDir).list());
   const gone = before.filter((containerId) => !left.has(containerId));
   for (const path of gone.map((containerId) => results.get(containerId))) {

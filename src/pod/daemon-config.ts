@@ -23,6 +23,8 @@ export interface DaemonConfig {
   /** State directory of every request. '' when unset. */
   cniDir: string;
   overlay: Overlay;
+  /** Follow the annotations of pods that run. */
+  hotplug: boolean;
 
   /** Of the generated file. '' when unset, which Multus refuses when it generates one. */
   cniVersion: string;
@@ -110,6 +112,7 @@ export function parseDaemonConfig(source: RawObject, what: string): DaemonConfig
     log: parseLogSettings(keys),
     cniDir: keys.path('cniDir', ''),
     overlay,
+    hotplug: keys.flag('hotplug', false),
     cniVersion: keys.text('cniVersion', ''),
     readinessIndicatorFile: keys.path('readinessindicatorfile', ''),
     cniConfigDir: keys.path('cniConfigDir', '/etc/cni/net.d'),

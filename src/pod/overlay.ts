@@ -19,7 +19,15 @@ import type { CniRequest } from '../cni/request.ts';
 /** Key → value as raw JSON. */
 export type Overlay = Readonly<Record<string, string>>;
 
-const SERVER_KEYS = ['chrootDir', 'socketDir', 'metricsPort', 'enablePprof', 'connectionLimit', 'perNodeCertificate'];
+const SERVER_KEYS = [
+  'chrootDir',
+  'socketDir',
+  'metricsPort',
+  'enablePprof',
+  'connectionLimit',
+  'perNodeCertificate',
+  'hotplug',
+];
 
 const GENERATOR_KEYS = [
   'cniConfigDir',

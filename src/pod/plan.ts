@@ -8,6 +8,7 @@ import type { NetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { RawValue } from '../cni/raw-json.ts';
 import { pluginStdin } from '../cni/stdin.ts';
+import { askedText } from './asked.ts';
 import { assignIfNames } from './if-names.ts';
 import { NO_REQUESTS, type SelectionRequests } from './selection.ts';
 
@@ -85,6 +86,11 @@ export interface PlannedAttachment {
   device: Device | undefined;
   /** Where the plugins find and write what is known of the device; '' when they have no use for it. */
   deviceInfoFile: string;
+  /**
+   * What an entry of the pod's annotation of networks asked of it, by askedText; '' when none did: it is the node's own,
+   * or the default network. undefined when nobody knows: another program attached it, or an earlier version.
+   */
+  asked: string | undefined;
 }
 
 /** Default routes of one family: all present ones go, these come. */
@@ -203,6 +209,7 @@ export function attachmentOf(
     defaultRoute: undefined,
     device: undefined,
     deviceInfoFile: '',
+    asked: '',
   };
 }
 
@@ -274,7 +281,10 @@ export function planAttachments(input: PlanInput): Plan {
     first: input.ifName,
   });
   const nameOf = (position: number): string => names[position] ?? '';
-  const attachments = networks.map((network, i) => planAttachment(network, nameOf(i), i === defaultPosition, input));
+  const attachments: PlannedAttachment[] = networks.map((network, i) => ({
+    ...planAttachment(network, nameOf(i), i === defaultPosition, input),
+    asked: i < base.length ? '' : askedText(network.requests ?? NO_REQUESTS),
+  }));
   if (auxiliary !== undefined) {
     const chain = attachmentOf(auxiliary, nameOf(defaultPosition), argsFor(input.args, undefined), {
       runtimeConfig: {},

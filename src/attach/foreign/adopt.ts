@@ -110,11 +110,13 @@ function adoptOne(foreign: ForeignRecord, pair: Pair, node: MultusConfig | undef
         ? undefined
         : { id: delegate.deviceId, resourceName: delegate.resourceName },
     deviceInfoFile: deviceInfoFileOf(cached, node),
+    asked: undefined,
     state: 'attached',
     result: cached?.result ?? foreign.oldResult(delegate),
     link: undefined,
     warnings: [],
     lastError: '',
+    detachFailures: 0,
   };
   return { attachment, doubt };
 }

@@ -6,6 +6,7 @@ import { journalOf } from '../journal.ts';
 import { type JournalAttachment, type JournalRecord, resultForDel } from '../journal-record.ts';
 import { withContainerLock } from '../locks.ts';
 import { delegateBudget } from '../operation.ts';
+import { announceRemoved } from '../publish/announce.ts';
 import { openIfThere } from '../record-netns.ts';
 import { joinedErrors, undoRecord } from '../undo-record.ts';
 import { type Hotplug, planHotplug } from './hotplug-plan.ts';
@@ -72,16 +73,22 @@ async function detachForeign(hotplug: Hotplug, foreign: ForeignRecord): Promise<
   foreign.forget(ifName);
 }
 
+function isInRecord(record: JournalRecord | ForeignRecord | undefined, ifName: string): boolean {
+  if (record === undefined || record instanceof ForeignRecord) return false;
+  return record.attachments.some((one) => one.ifName === ifName);
+}
+
 /**
  * @throws CniError 4 for the default network or another pod's container, or of what could not be detached: that stays
  *   in the journal for the next try
  */
 export async function hotplugDel(hotplug: Hotplug): Promise<void> {
-  const { request, config, log, openSource, budget: signal } = hotplug;
+  const { request, config, log, openSource, announcer, budget: signal } = hotplug;
   const { containerId, ifName, trace } = request;
   const journal = journalOf(config);
   await withContainerLock(containerId, hotplugLock(hotplug), async () => {
     const record = journal.find(containerId);
+    if (request.isOwn && !isInRecord(record, ifName)) return; // gone meanwhile
     if (record instanceof ForeignRecord) return detachForeign(hotplug, record);
     if (record !== undefined) requireSamePod(record, hotplug);
     const attachment = record?.attachments.find((one) => one.ifName === ifName);
@@ -92,7 +99,9 @@ export async function hotplugDel(hotplug: Hotplug): Promise<void> {
     attachment.state = 'detaching';
     await journal.write(record); // who finds this later goes on with it
     const runner = hotplug.runner(record.path);
-    const errors = await undoRecord(record, journal, { runner, trace, signal, log, openSource }, [attachment]);
+    const options = { runner, trace, signal, log, openSource, announcer };
+    const errors = await undoRecord(record, journal, options, [attachment]);
     if (errors.length > 0) throw joinedErrors(errors);
+    announceRemoved(hotplug, record, attachment);
   });
 }

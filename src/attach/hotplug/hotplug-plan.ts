@@ -1,12 +1,14 @@
 /**
- * What a network that is plugged into a running pod is to be: the configuration comes with the request, everything else
- * from the entry of the pod's annotation that asks for this interface.
+ * What a network that is plugged into a running pod is to be. A controller's request brings the configuration, and everything
+ * else is in the entry of the pod's annotation that asks for this interface. The daemon's own has the entry, and the
+ * configuration is that of the entry's definition, as at ADD.
  */
 import type { ClusterSource } from '../../cluster/source.ts';
 import { parseNetworkConfig } from '../../cni/config.ts';
 import { CniCode, CniError } from '../../cni/errors.ts';
 import { quote } from '../../cni/quote.ts';
 import { deviceInfoPath } from '../../node/device-info.ts';
+import { askedText } from '../../pod/asked.ts';
 import { authorisePlugins, authoriseReference } from '../../pod/authorise.ts';
 import { RESOURCE_ANNOTATION } from '../../pod/device-map.ts';
 import { type PodIdentity, podIdentity } from '../../pod/identity.ts';
@@ -24,13 +26,13 @@ import { hasRuntimeAdd, type JournalRecord } from '../journal-record.ts';
 import { lookupSignal, type Operation } from '../operation.ts';
 import { assignDevices } from '../resolve/devices.ts';
 import { annotationsFrom } from '../resolve/intent.ts';
-import { refuseOurselves } from '../resolve/networks.ts';
+import { refuseOurselves, selectedNetwork } from '../resolve/networks.ts';
 import { HOTPLUG_CONFIG, type HotplugRequest } from './hotplug-request.ts';
 
 /** Names under which runtimes run our own program. */
 const OUR_TYPES = ['multus', 'multus-shim'];
 
-/** The operation of a request of `POST /delegate`. */
+/** The operation of a request of `POST /delegate`, or of the daemon's own. */
 export interface Hotplug extends Operation {
   request: HotplugRequest;
 }
@@ -40,7 +42,7 @@ interface Asked {
   source: ClusterSource;
   /** Ends the look-ups. */
   signal: AbortSignal;
-  /** The pod's entry for this interface; entries without a name of their own are for ADD. */
+  /** The pod's entry for this interface; to a controller, entries without a name of their own are for ADD. */
   entry: NetworkSelection | undefined;
 }
 
@@ -62,13 +64,14 @@ async function askedFor(hotplug: Hotplug): Promise<Asked> {
     );
   }
   const signal = lookupSignal(hotplug);
+  if (request.selection !== undefined) return { pod, source, signal, entry: request.selection };
   const annotations = await annotationsFrom(source, pod, signal);
   const origin = `annotation ${NETWORKS_ANNOTATION} of pod ${pod.namespace}/${pod.name}`;
   const selections = parseSelections(annotations[NETWORKS_ANNOTATION], { origin, namespace: pod.namespace });
   return { pod, source, signal, entry: selections.find(({ ifName }) => ifName === request.ifName) };
 }
 
-/** The rules that ADD has for a network that a pod selects. @throws CniError 7 */
+/** The rules that ADD has for a network that a pod selects, for one whose configuration came with a request. @throws CniError 7 */
 function authorise({ label, config: network }: Network, ifName: string, asked: Asked, rules: MultusConfig): void {
   const { entry } = asked;
   const podNamespace = asked.pod.namespace;
@@ -126,6 +129,17 @@ function requestsOf(entry: NetworkSelection | undefined, attributes: InterfaceAt
   };
 }
 
+/** @throws CniError 1 or 7 when it is wrong, not allowed or absent, 11 when it cannot be told */
+async function networkOf({ request, config }: Hotplug, asked: Asked): Promise<Network> {
+  const { pod, source, signal, entry } = asked;
+  if (request.selection !== undefined) {
+    return selectedNetwork(request.selection, pod.namespace, { config, source, signal });
+  }
+  const network = hotplugNetwork(request.config, entry);
+  authorise(network, request.ifName, asked, config);
+  return network;
+}
+
 /** The network of the request's configuration, under the name that its users know. @throws CniError 1 or 7 */
 export function hotplugNetwork(config: HotplugRequest['config'], entry?: NetworkSelection): Network {
   const network = parseNetworkConfig(config.text, HOTPLUG_CONFIG, entry === undefined ? {} : { name: entry.name });
@@ -140,15 +154,16 @@ export function hotplugNetwork(config: HotplugRequest['config'], entry?: Network
 export async function planHotplug(hotplug: Hotplug, record: JournalRecord | undefined): Promise<PlannedAttachment> {
   const { request, config } = hotplug;
   const asked = await askedFor(hotplug);
-  const network = hotplugNetwork(request.config, asked.entry);
-  authorise(network, request.ifName, asked, config);
+  const { label, config: text } = await networkOf(hotplug, asked);
+  const network = { label, config: text };
   for (const type of OUR_TYPES) refuseOurselves(network, type);
   const requests = requestsOf(asked.entry, request.attributes);
   const device = record === undefined ? undefined : await deviceOf(network.label, asked, hotplug, record);
   const { containerId, ifName, args } = request;
-  return planAttachment({ ...network, requests, device }, ifName, false, {
+  const planned = planAttachment({ ...network, requests, device }, ifName, false, {
     args,
     runtimeConfig: {},
     deviceInfoFile: (label) => deviceInfoPath(config.deviceInfoDir, { network: label, containerId, ifName }),
   });
+  return { ...planned, asked: asked.entry === undefined ? '' : askedText(requests) };
 }

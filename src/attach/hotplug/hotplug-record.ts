@@ -72,6 +72,11 @@ export async function recordToJoin(
   found: JournalRecord | ForeignRecord | undefined,
   netns: Netns,
 ): Promise<JournalRecord> {
+  const { isOwn, containerId } = hotplug.request;
+  if (isOwn && (found === undefined || found instanceof ForeignRecord)) {
+    const reason = 'it was deleted meanwhile, or another program attached it';
+    throw new CniError(CniCode.tryAgainLater, `Cannot change the networks of container ${containerId}: ${reason}`);
+  }
   if (found === undefined) return { ...newRecord(hotplug, NOTHING, netns), complete: true };
   const record = found instanceof ForeignRecord ? await adoptAll(hotplug, found) : found;
   requireSamePod(record, hotplug);

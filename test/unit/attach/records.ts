@@ -23,11 +23,13 @@ export function anAttachment(more: Partial<JournalAttachment> = {}): JournalAtta
     defaultRoute: undefined,
     device: undefined,
     deviceInfoFile: '',
+    asked: '{}',
     state: 'attached',
     result: '{"cniVersion":"1.0.0","interfaces":[{"name":"net1","sandbox":"/run/netns/x"}]}',
     link: undefined,
     warnings: [],
     lastError: '',
+    detachFailures: 0,
     ...more,
   };
 }
@@ -37,7 +39,7 @@ export function aDefaultAttachment(more: Partial<JournalAttachment> = {}): Journ
   const source = '{"cniVersion":"1.0.0","name":"node","type":"bridge"}';
   const steps = [{ type: 'bridge', stdin: source }];
   const names = { network: 'node', configName: 'node', ifName: 'eth0' };
-  return anAttachment({ ...names, isDefault: true, source, steps, ...more });
+  return anAttachment({ ...names, isDefault: true, asked: '', source, steps, ...more });
 }
 
 /** A container with its default network and "prod/data", of a boot long ago: no namespace of it can be there. */

@@ -34,6 +34,7 @@ test('names key, value and what is wanted, so that the daemon does not start wit
     ['{"multusMasterCNI":7}', '"multusMasterCNI" must be a string, got 7'],
     ['{"forceCNIVersion":"true"}', '"forceCNIVersion" must be true or false, got "true"'],
     ['{"overrideNetworkName":1}', '"overrideNetworkName" must be true or false, got 1'],
+    ['{"hotplug":"yes"}', '"hotplug" must be true or false, got "yes"'],
     ['{"chrootDir":"hostroot"}', '"chrootDir" must be an absolute path, got "hostroot"'],
     ['{"metricsPort":"9091"}', '"metricsPort" must be a whole number from 0, got "9091"'],
     ['{"enablePprof":"yes"}', '"enablePprof" must be true or false, got "yes"'],
@@ -70,6 +71,7 @@ test('an empty file says what Multus takes for said', () => {
     connectionLimit: undefined,
     cniDir: '',
     overlay: {},
+    hotplug: false,
     cniVersion: '',
     readinessIndicatorFile: '',
     cniConfigDir: '/etc/cni/net.d',
@@ -89,7 +91,7 @@ test('reads every key, and the file of Multus’s own manifest', () => {
     "socketDir": "/host/run/multus/", "connectionLimit": 7, "logFile": "/var/log/multus.log",
     "logOptions": {"MaxSize": 1, "maxBackups": 2, "maxAge": 3, "compress": false},
     "readinessindicatorfile": "/ready", "multusMasterCNI": "10-flannel.conflist", "forceCNIVersion": true,
-    "overrideNetworkName": true, "cniDir": "/state", "unknown": {"a": [1]}
+    "overrideNetworkName": true, "cniDir": "/state", "hotplug": true, "unknown": {"a": [1]}
   }`);
   const { source, log, overlay, notes, ...rest } = config;
   assert.equal(log, {
@@ -102,6 +104,7 @@ test('reads every key, and the file of Multus’s own manifest', () => {
     socketDir: '/host/run/multus/',
     connectionLimit: 7,
     cniDir: '/state',
+    hotplug: true,
     cniVersion: '0.3.1',
     readinessIndicatorFile: '/ready',
     cniConfigDir: '/host/etc/cni/net.d',

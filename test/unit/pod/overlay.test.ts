@@ -21,7 +21,7 @@ test('overlayOf() leaves out what says which request it is, and what the runtime
 });
 
 test('overlayOf() leaves out what only the server and the generator read', () => {
-  const text = `{"chrootDir":"/h","socketDir":"/s","metricsPort":1,"enablePprof":true,"connectionLimit":3,
+  const text = `{"chrootDir":"/h","socketDir":"/s","metricsPort":1,"enablePprof":true,"connectionLimit":3,"hotplug":true,
     "perNodeCertificate":{},"cniConfigDir":"/c","multusConfigFile":"auto","multusAutoconfigDir":"/a",
     "multusMasterCNI":"x","forceCNIVersion":true,"overrideNetworkName":true}`;
   assert.equal(overlay(text), {});

@@ -1,0 +1,216 @@
+/**
+ * Leads one running pod to the networks that its annotation asks for, a step at a time. What is wanted and what is there are
+ * read anew before each step: an edit counts from the next one on, and a step that nobody wants any more is ended.
+ */
+import { type HotplugRequest, type OwnChange, ownRequest } from '../../attach/hotplug/hotplug-request.ts';
+import type { JournalAttachment, JournalRecord } from '../../attach/journal-record.ts';
+import type { Log } from '../../attach/operation.ts';
+import type { PodEvent, WatchedPod } from '../../cluster/source.ts';
+import { CniCode, CniError, toCniError } from '../../cni/errors.ts';
+import { askedText } from '../../pod/asked.ts';
+import type { MultusConfig } from '../../pod/multus-config.ts';
+import { type NetworkChanges, networkChanges, type PresentNetwork } from '../../pod/network-changes.ts';
+import { type PodNetworks, podNetworks } from '../../pod/pod-networks.ts';
+import {
+  DEFAULT_NETWORK_ANNOTATION,
+  NETWORKS_ANNOTATION,
+  type NetworkSelection,
+  TKE_ANNOTATION,
+} from '../../pod/selection.ts';
+import type { PodContainers } from './pod-containers.ts';
+
+export interface FollowerOptions {
+  containers: PodContainers;
+  /** Attaches or detaches one network of a container of this state directory. @throws CniError */
+  plug: (request: HotplugRequest, cniDir: string, signal: AbortSignal) => Promise<void>;
+  /** The node's own: how annotations are read. */
+  config: MultusConfig;
+  log: Log;
+  /** Tells the pod's users. */
+  tell: (event: PodEvent) => void;
+}
+
+/** `followed`: nothing is to be done until the pod changes. `left`: nothing can be done now. `failed`: a try is due. */
+export type Outcome = 'followed' | 'left' | 'failed';
+
+/** All of a pod that a look at it depends on. */
+function textOf({ uid, phase, hostNetwork, isDeleting, annotations }: WatchedPod): string {
+  const told = [NETWORKS_ANNOTATION, DEFAULT_NETWORK_ANNOTATION, TKE_ANNOTATION].map((key) => annotations[key] ?? '');
+  return JSON.stringify([uid, isOver({ phase, hostNetwork, isDeleting }), ...told]);
+}
+
+/** A pod that ends keeps its networks to the end; one on the host's network has none of its own. */
+function isOver({ phase, hostNetwork, isDeleting }: Pick<WatchedPod, 'phase' | 'hostNetwork' | 'isDeleting'>): boolean {
+  return isDeleting || hostNetwork || phase === 'Succeeded' || phase === 'Failed';
+}
+
+const STATES: Record<JournalAttachment['state'], PresentNetwork['state']> = {
+  planned: 'coming',
+  attaching: 'coming',
+  attached: 'attached',
+  detaching: 'leaving',
+};
+
+function presentNetworks({ attachments }: JournalRecord): PresentNetwork[] {
+  return attachments
+    .filter(({ auxiliary }) => !auxiliary)
+    .map(({ network, ifName, asked = '', state }) => ({ network, ifName, asked, state: STATES[state] }));
+}
+
+/** Everything that goes, then everything that comes. */
+function stepsOf({ detach, attach }: NetworkChanges): OwnChange[] {
+  return [
+    ...detach.map((ifName) => ({ command: 'DEL', ifName }) as const),
+    ...attach.map((selection) => ({ command: 'ADD', selection }) as const),
+  ];
+}
+
+function keyOf(step: OwnChange): string {
+  if (step.command === 'DEL') return `DEL ${step.ifName}`;
+  const { namespace, name, ifName } = step.selection;
+  return `ADD ${namespace}/${name} ${ifName} ${askedText(step.selection)}`;
+}
+
+/** Does an entry ask for what is being attached? */
+function isAsked(coming: NetworkSelection, wanted: readonly NetworkSelection[]): boolean {
+  return wanted.some(
+    (one) =>
+      one.namespace === coming.namespace &&
+      one.name === coming.name &&
+      (one.ifName === '' || one.ifName === coming.ifName) &&
+      askedText(one) === askedText(coming),
+  );
+}
+
+export class PodFollower {
+  private readonly key: string;
+  private readonly options: FollowerOptions;
+  private pod: WatchedPod;
+  /** What it was when nothing was left to be done. */
+  private followed: string | undefined;
+  /** What is being attached. */
+  private coming: { selection: NetworkSelection; ending: AbortController } | undefined;
+  /** What was told of each thing that is wrong: a try that fails like the one before is no news. */
+  private readonly told = new Map<string, string>();
+
+  constructor(pod: WatchedPod, options: FollowerOptions) {
+    this.key = `${pod.namespace}/${pod.name}`;
+    this.pod = pod;
+    this.options = options;
+  }
+
+  /** @returns whether there is anything to be looked at */
+  update(pod: WatchedPod): boolean {
+    this.pod = pod;
+    this.endWhatNobodyWants();
+    return textOf(pod) !== this.followed;
+  }
+
+  /** The pod has another container, or was attached anew. */
+  forget(): void {
+    this.followed = undefined;
+  }
+
+  /** Do what can be done. Never throws. */
+  async follow(signal: AbortSignal): Promise<Outcome> {
+    const tried = new Set<string>();
+    let text: string | undefined;
+    while (!signal.aborted) {
+      const { pod } = this;
+      if (textOf(pod) !== text) tried.clear();
+      text = textOf(pod);
+      const steps = this.nextSteps(pod);
+      if (steps === 'left') return 'left';
+      const step = steps.find(({ change }) => !tried.has(keyOf(change)));
+      if (step === undefined) {
+        if (steps.length > 0) return 'failed';
+        this.followed = text;
+        this.told.clear();
+        return 'followed';
+      }
+      tried.add(keyOf(step.change));
+      await this.take(step.change, step.record, step.cniDir, signal);
+    }
+    return 'left';
+  }
+
+  private nextSteps(pod: WatchedPod): { change: OwnChange; record: JournalRecord; cniDir: string }[] | 'left' {
+    if (isOver(pod)) return [];
+    const found = this.options.containers.find(this.key, pod.uid);
+    if (typeof found === 'string') {
+      this.options.log.debug({ pod: this.key, reason: found }, 'the networks of the pod are left alone');
+      return 'left';
+    }
+    try {
+      const wanted = this.wanted(pod);
+      this.tellKeptDefault(wanted, found.record);
+      const changes = networkChanges(presentNetworks(found.record), wanted.additional);
+      return stepsOf(changes).map((change) => ({ change, ...found }));
+    } catch (error) {
+      const { code, message } = toCniError(error);
+      this.warn('NetworksRejected', `${message}; the pod keeps the networks that it has`, { code });
+      return [];
+    }
+  }
+
+  /** @throws CniError 6 or 7 */
+  private wanted({ namespace, name, uid, annotations }: WatchedPod): PodNetworks {
+    return podNetworks(annotations, { namespace, name, uid }, this.options.config);
+  }
+
+  /** A running pod cannot get another default network: its containers have addresses of this one. */
+  private tellKeptDefault({ defaultNetwork }: PodNetworks, { attachments }: JournalRecord): void {
+    const own = attachments.find(({ isDefault }) => isDefault);
+    if (defaultNetwork === undefined || own === undefined) return;
+    const asked = `${defaultNetwork.namespace}/${defaultNetwork.name}`;
+    if (asked === own.network) return;
+    this.warn(
+      'DefaultNetworkKept',
+      `annotation ${DEFAULT_NETWORK_ANNOTATION} asks for ${asked}; the pod keeps default network ${own.network} until it is started anew`,
+    );
+  }
+
+  private async take(change: OwnChange, record: JournalRecord, cniDir: string, signal: AbortSignal): Promise<void> {
+    const { plug, log } = this.options;
+    const request = ownRequest(record, change);
+    const ending = new AbortController();
+    if (change.command === 'ADD') this.coming = { selection: change.selection, ending };
+    const started = performance.now();
+    const fields = { pod: this.key, container: record.containerId, ifName: request.ifName };
+    try {
+      await plug(request, cniDir, AbortSignal.any([signal, ending.signal]));
+      const ms = Math.round(performance.now() - started);
+      log.info({ ...fields, ms }, change.command === 'ADD' ? 'plugged in' : 'unplugged');
+    } catch (error) {
+      const { code, message, details } = toCniError(error);
+      if (code === CniCode.cancelled) log.info({ ...fields, reason: message }, 'hot-plug was ended');
+      else if (change.command === 'ADD') this.warn('AttachFailed', message, { ...fields, code, details });
+      else this.warn('DetachFailed', message, { ...fields, code, details });
+    } finally {
+      this.coming = undefined;
+    }
+  }
+
+  /** A network that hangs must not keep the pod from the edit that takes it back. */
+  private endWhatNobodyWants(): void {
+    if (this.coming === undefined || isOver(this.pod)) return; // the pod's DEL ends it
+    try {
+      if (isAsked(this.coming.selection, this.wanted(this.pod).additional)) return;
+    } catch {
+      return; // what cannot be read changes nothing
+    }
+    const reason = `the annotation of pod ${this.key} does not ask for it any more`;
+    this.coming.ending.abort(new CniError(CniCode.cancelled, reason));
+  }
+
+  private warn(reason: string, message: string, fields: { ifName?: string; [field: string]: unknown } = {}): void {
+    const { log, tell } = this.options;
+    const subject = `${reason} ${fields.ifName ?? ''}`;
+    const text = `${textOf(this.pod)} ${message}`;
+    if (this.told.get(subject) === text) return;
+    this.told.set(subject, text);
+    log.warn({ pod: this.key, ...fields, error: message }, reason);
+    const { namespace, name, uid } = this.pod;
+    tell({ namespace, name, uid, type: 'Warning', reason, message });
+  }
+}
