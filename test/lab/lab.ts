@@ -331,7 +331,7 @@ export class Lab {
     );
   }
 
-  /** Files of the state directory: journal entries, temporary files, container locks. */
+  /** Files of the state directory that belong to containers: journal entries, temporary files. */
   stateFiles(): string[] {
     if (!existsSync(this.stateDir)) return [];
     return readdirSync(this.stateDir, { recursive: true, withFileTypes: true })

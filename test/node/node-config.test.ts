@@ -164,6 +164,33 @@ inLab('after a boot, pods get all networks of the node before the daemon is up',
   assert.is((await lab.cni('DEL', { config: read(lab) })).code, 0);
 });
 
+// Field notes J3: Cilium's agent renames every configuration that is not its own, whenever one comes.
+inLab('a file that Cilium puts away comes back, and the log says what to set', async (lab) => {
+  await lab.addNetns('pod1');
+  await startGenerating(lab);
+  put(primaryPath(lab), primary(lab));
+  await inPlace(lab);
+  renameSync(generated(lab), `${generated(lab)}.cilium_bak`);
+  await inPlace(lab);
+  await logged(lab, 'set cni.exclusive=false');
+  await attachAndDetach(lab);
+});
+
+// podman's file, or one of ours under another name, would be what the node's pods get.
+inLab("other programs' files are passed over, also when they are first or alone", async (lab) => {
+  await lab.addNetns('pod1');
+  const others = { '01-copy.conf': lab.config, '87-podman.conflist': { ...primary(lab), name: 'podman' } };
+  mkdirSync(netDir(lab));
+  for (const [name, config] of Object.entries(others)) put(join(netDir(lab), name), config);
+  await startGenerating(lab);
+  await logged(lab, '01-copy.conf: it is one of us under another name; 87-podman.conflist: it is podman');
+  assert.not.ok(existsSync(generated(lab)));
+  put(primaryPath(lab), primary(lab));
+  await inPlace(lab);
+  assert.is(JSON.parse(read(lab)).clusterNetwork, primaryPath(lab));
+  await attachAndDetach(lab);
+});
+
 // Multus's exit code for it: whoever deploys sees at once that no file will come.
 inLab('settings that contradict each other end the start with code 2', async (lab) => {
   const message = await startGenerating(lab, { forceCNIVersion: true }).then(
