@@ -218,4 +218,25 @@ inLab("a file of one's own is copied, and the daemon keeps answering", async (la
   assert.is((await lab.cni('DEL', { config: readFileSync(copy) })).code, 0);
 });
 
+// Two daemons that correct each other would give pods now this configuration, now that one.
+inLab('the daemon that takes over is the only one to write the file', async (lab) => {
+  mkdirSync(netDir(lab));
+  put(primaryPath(lab), primary(lab));
+  await startGenerating(lab);
+  await inPlace(lab);
+  const old = lab.daemonPid;
+  await startGenerating(lab, { overrideNetworkName: true });
+  const next = lab.daemonPid;
+  const isRenamed = (): boolean => JSON.parse(read(lab)).name === 'node';
+  await until('the new one has written it', isRenamed);
+  put(generated(lab), '{}');
+  await until('it is put back', () =>
+    lab.daemonMessages(next).includes('somebody changed or removed the node configuration'),
+  );
+  await until('by the new one', isRenamed);
+  await lab.endPredecessors();
+  assert.ok(isRenamed());
+  assert.not.ok(lab.daemonMessages(old).includes('somebody changed or removed the node configuration'));
+});
+
 test.run();
