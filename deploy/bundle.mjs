@@ -8,6 +8,8 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
 
 const PROGRAMS = [
+  // Large, and of no use to a request that asks no API server: loaded when the first one is asked.
+  { entry: 'src/cluster/kubernetes/kube-config.ts', output: 'kube-config.cjs', executable: false },
   { entry: 'src/daemon/main.ts', output: 'multusd.cjs', executable: false },
   { entry: 'src/standalone/main.ts', output: 'multus-standalone', executable: true },
   { entry: 'src/cli/main.ts', output: 'multus-cli', executable: true },
@@ -17,6 +19,16 @@ const BINARIES = ['build/Release/multus', 'build/Release/multus_native.node'];
 // CommonJS starts faster than ESM and suits code caches, but has no import.meta.url of its own. The strictness of ESM
 // must be asked for here: the directive that esbuild writes comes after the banner, too late to count.
 const PROLOGUE = "'use strict';const __importMetaUrl = require('node:url').pathToFileURL(__filename).href;";
+
+/** Programs load this part of themselves from the file beside them. */
+const LOADED_LATER = {
+  name: 'loaded-later',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/kube-config\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './kube-config.cjs', external: true } : undefined,
+    );
+  },
+};
 
 async function bundle({ entry, output, executable }) {
   const outfile = join(dist, output);
@@ -36,6 +48,7 @@ async function bundle({ entry, output, executable }) {
     define: { 'import.meta.url': '__importMetaUrl' },
     banner: { js: executable ? `#!/usr/bin/env node\n${PROLOGUE}` : PROLOGUE },
     alias: { 'whatwg-url': join(root, 'deploy', 'whatwg-url.cjs') },
+    plugins: [LOADED_LATER],
     logLevel: 'warning',
   });
   if (executable) chmodSync(outfile, 0o755);

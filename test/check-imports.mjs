@@ -11,13 +11,14 @@ const MAY_IMPORT = {
   wire: [],
   pod: ['cni'],
   node: ['cni'],
-  cluster: ['cni', 'pod'],
+  cluster: ['cni', 'pod', 'node'],
   log: ['cni', 'pod', 'node'],
   delegate: ['cni', 'wire', 'node'],
   attach: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate'],
-  daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
+  'node-config': ['cni', 'pod', 'node', 'cluster', 'attach'],
+  daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'node-config'],
   standalone: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
-  cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'daemon'],
+  cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'node-config'],
 };
 
 const MAIN = /^src\/[^/]+\/main\.ts$/;

@@ -12,6 +12,7 @@ import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
 import { parseDaemonConfig } from '../pod/daemon-config.ts';
 import { parseMultusConfig } from '../pod/multus-config.ts';
 import type { Device } from '../pod/plan.ts';
+import { VERSION } from '../wire/version.ts';
 import { formatTable } from './table.ts';
 
 export interface ExplainOptions {
@@ -68,11 +69,12 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
   const note = (fields: object, message: string): void => {
     notes.push(`note: ${message}: ${JSON.stringify(fields)}\n`);
   };
+  const log = { debug: () => undefined, info: () => undefined, warn: note, error: note };
   const question = {
     config,
-    openSource: createSources(),
+    openSource: createSources({ log, userAgent: `multus-native/${VERSION} (explain)` }),
     budget: NEVER_ABORTED,
-    log: { debug: () => undefined, info: () => undefined, warn: note, error: note },
+    log,
     request: { containerId: '', ifName: options.ifname, args },
   };
   const plan = await resolvePlan(question, someDevices);

@@ -1,8 +1,8 @@
 /** `multus install`: the programs that a runtime runs, put where it finds them, and written down for `multus uninstall`. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { type InstalledFile, readInstallRecord, writeInstallRecord } from '../daemon/install-record.ts';
 import { makeFolder } from '../node/make-folder.ts';
+import { type InstalledFile, readInstallRecord, writeInstallRecord } from '../node-config/install-record.ts';
 import { VERSION } from '../wire/version.ts';
 import { type Action, type FileToInstall, installFile, sha256 } from './install-file.ts';
 import { formatTable } from './table.ts';

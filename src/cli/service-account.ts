@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Log } from '../attach/operation.ts';
-import { followFolders } from '../daemon/follow-folders.ts';
 import { makeFolder } from '../node/make-folder.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
+import { followFolders } from '../node-config/follow-folders.ts';
 
 /** Where Kubernetes mounts it. */
 export const SERVICE_ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount';

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Log } from '../attach/operation.ts';
 import { RawObject } from '../cni/raw-json.ts';
-import { keepNodeConfig, NodeConfigFile } from '../daemon/node-config-file.ts';
-import { type NodeConfigOrigin, nodeConfigOrigin } from '../daemon/node-config-text.ts';
-import { readDaemonConfig } from '../daemon/settings.ts';
+import { keepNodeConfig, NodeConfigFile } from '../node-config/node-config-file.ts';
+import { type NodeConfigOrigin, nodeConfigOrigin } from '../node-config/node-config-text.ts';
+import { readDaemonConfig } from '../node-config/read-daemon-config.ts';
 import { parseDaemonConfig } from '../pod/daemon-config.ts';
 
 export interface ThinOptions {

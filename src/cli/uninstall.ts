@@ -14,12 +14,18 @@ import { ForeignRecord } from '../attach/foreign/foreign-state.ts';
 import { Journal } from '../attach/journal.ts';
 import { withNodeLock } from '../attach/locks.ts';
 import { type Log, NEVER_ABORTED } from '../attach/operation.ts';
+import { SILENT } from '../attach/publish/announcer.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { createSources } from '../cluster/sources.ts';
-import { INSTALL_RECORD, type InstallRecord, readInstallRecord, writeInstallRecord } from '../daemon/install-record.ts';
-import { CILIUM_SUFFIX, readPrimaryFolder } from '../daemon/primary-candidates.ts';
-import { readPrimaryMemory } from '../daemon/primary-memory.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
+import {
+  INSTALL_RECORD,
+  type InstallRecord,
+  readInstallRecord,
+  writeInstallRecord,
+} from '../node-config/install-record.ts';
+import { CILIUM_SUFFIX, readPrimaryFolder } from '../node-config/primary-candidates.ts';
+import { readPrimaryMemory } from '../node-config/primary-memory.ts';
 import { DEFAULT_TYPE } from '../pod/node-config.ts';
 import { SOCKET_NAME } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
@@ -123,7 +129,9 @@ async function giveBack(options: UninstallOptions, record: InstallRecord, steps:
 
 async function detachTheDead({ cniDir, log, path }: UninstallOptions): Promise<void> {
   const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: { PATH: path } });
-  await reconcile({ cniDir, runner, openSource: createSources(), log, signal: NEVER_ABORTED }, new RetryTimes());
+  const openSource = createSources({ log, userAgent: `multus-native/${VERSION} (uninstall)` });
+  const context = { openSource, announcer: SILENT, log, signal: NEVER_ABORTED };
+  await reconcile({ cniDir, runner, ...context }, new RetryTimes());
 }
 
 function removeIfEmpty(folder: string): void {

@@ -1,5 +1,11 @@
 /** Where pods and network definitions come from, and where the pods' status goes: the API server, a folder of manifests. */
 
+/** The part of a logger that sources use (pino's shape): fields first, then a constant message. */
+export interface SourceLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
 export interface PodRecord {
   namespace: string;
   name: string;

@@ -1,23 +1,7 @@
-/** Opens the cluster source that a configuration asks for, once per process and folder. */
+/** Opens the cluster source that a configuration asks for, once per process. */
+import { LiveSource, OfflineSource } from './kubernetes/live-source.ts';
 import { ManifestsSource } from './manifests/manifests-source.ts';
-import type { ClusterSource, DefinitionLookup, PodLookup } from './source.ts';
-
-/** Stands for a source that this version cannot read: it knows nothing, and says so. */
-class UnsupportedSource implements ClusterSource {
-  readonly description: string;
-  constructor(description: string) {
-    this.description = description;
-  }
-  async pod(): Promise<PodLookup> {
-    return { outcome: 'unknown', reason: this.reason() };
-  }
-  async definition(): Promise<DefinitionLookup> {
-    return { outcome: 'unknown', reason: this.reason() };
-  }
-  private reason(): string {
-    return `this version does not read from the ${this.description}; set "manifestsDir" instead`;
-  }
-}
+import type { ClusterSource, SourceLog } from './source.ts';
 
 export interface SourceSettings {
   manifestsDir: string;
@@ -37,15 +21,29 @@ export function sourceSettings(config: SourceSettings | undefined): SourceSettin
 /** undefined: the configuration names no cluster at all, so a pod can have nothing but the node's own networks. */
 export type OpenSource = (settings: SourceSettings) => ClusterSource | undefined;
 
+export interface SourcesOptions {
+  log: SourceLog;
+  /** How we name ourselves to API servers: "multus-native/1.2.3 (daemon)". */
+  userAgent: string;
+  /** The API server for which the process has credentials of its own: then no configuration's count. */
+  cluster?: ClusterSource | undefined;
+}
+
 /** A function that opens sources and keeps them. */
-export function createSources(): OpenSource {
-  const folders = new Map<string, ManifestsSource>();
-  return ({ manifestsDir, kubeconfig }) => {
-    if (manifestsDir !== '') {
-      const source = folders.get(manifestsDir) ?? new ManifestsSource(manifestsDir);
-      folders.set(manifestsDir, source);
-      return source;
+export function createSources({ log, userAgent, cluster }: SourcesOptions): OpenSource {
+  const opened = new Map<string, ClusterSource>();
+  const once = (key: string, open: () => ClusterSource): ClusterSource => {
+    const source = opened.get(key) ?? open();
+    opened.set(key, source);
+    return source;
+  };
+  return ({ manifestsDir, kubeconfig, kubernetes, cniDir }) => {
+    if (manifestsDir !== '') return once(`manifests ${manifestsDir}`, () => new ManifestsSource(manifestsDir));
+    if (cluster !== undefined) return cluster;
+    if (kubeconfig !== '') {
+      const open = (): ClusterSource => new LiveSource({ kubeconfig, cniDir, userAgent, log });
+      return once(`kubeconfig ${kubeconfig}\0${cniDir}`, open);
     }
-    return kubeconfig === '' ? undefined : new UnsupportedSource(`API server of ${kubeconfig}`);
+    return kubernetes ? new OfflineSource({ cniDir, log }) : undefined;
   };
 }

@@ -1,21 +1,24 @@
 /** multusd: listens for shims, and looks after the journal and the configuration of the node. */
+import { hostname } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { writeOverlay } from '../attach/overlay-file.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
+import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed } from '../log/open-log.ts';
+import { keepNodeConfig } from '../node-config/node-config-file.ts';
+import { nodeConfigOrigin } from '../node-config/node-config-text.ts';
+import { readDaemonConfig } from '../node-config/read-daemon-config.ts';
+import { StartError } from '../node-config/start-error.ts';
 import { DEFAULT_DAEMON_CONFIG } from '../pod/daemon-config.ts';
-import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
+import { DEFAULT_CNI_DIR, parseNodeKeys } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
 import { deserted, logSuccession } from './hand-over.ts';
-import { keepNodeConfig } from './node-config-file.ts';
-import { nodeConfigOrigin } from './node-config-text.ts';
 import { RequestLogs } from './request-logs.ts';
 import { Requests } from './requests.ts';
 import { DaemonServer } from './server.ts';
-import { DEFAULT_MAX_OPERATIONS, type Options, readDaemonConfig, settingsOf } from './settings.ts';
-import { StartError } from './start-error.ts';
+import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, settingsOf } from './settings.ts';
 
 /** Requests that wait beyond those that run. */
 const QUEUE_LENGTH = 1000;
@@ -39,17 +42,24 @@ function logLevel(text: string): string {
 
 async function run(options: Options): Promise<void> {
   const config = readDaemonConfig(options.config);
-  const settings = settingsOf(options, config);
+  const settings = settingsOf(options, config, { ...process.env, hostname: hostname() });
+  const { cluster } = settings;
+  const belonging = cluster === undefined ? {} : OF_A_CLUSTER;
   const { socketDir, overlay } = settings;
-  const cniDir = String(settings.nodeKeys.value('cniDir'));
-  const nodeConfig = config === undefined ? undefined : nodeConfigOrigin(config, { cniDir });
+  const { cniDir } = parseNodeKeys(settings.nodeKeys);
+  const nodeConfig =
+    config === undefined
+      ? undefined
+      : nodeConfigOrigin({ ...config, source: config.source.with(belonging) }, { cniDir });
   const logs = new RequestLogs(settings.log, settings.logLevel);
   const log = logs.own;
   // Plugins that run as our children get no more of our environment than this.
   const delegateEnv = { PATH: process.env['PATH'] };
   const lanes = { concurrency: settings.maxOperations, queueLength: QUEUE_LENGTH };
   const { nodeKeys, stateDirectories } = settings;
-  const requests = new Requests({ logs, overlay, nodeKeys, lanes, stateDirectories });
+  const userAgent = `multus-native/${VERSION} (daemon)`;
+  const source = cluster === undefined ? undefined : new KubernetesSource({ ...cluster, cniDir, userAgent, log });
+  const requests = new Requests({ logs, overlay, nodeKeys, lanes, stateDirectories, cluster: source, userAgent });
   const ending = new AbortController();
 
   const retries = new RetryTimes();
@@ -57,41 +67,33 @@ async function run(options: Options): Promise<void> {
     for (const [cniDir, adopter] of requests.stateDirectories) {
       const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: delegateEnv });
       await reconcile(
-        { cniDir, adopter, runner, openSource: requests.openSource, log, signal: ending.signal },
+        {
+          cniDir,
+          adopter,
+          runner,
+          openSource: requests.openSource,
+          announcer: requests.publisher,
+          log,
+          signal: ending.signal,
+        },
         retries,
       );
     }
   };
 
   let reconciling: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
   let keeping: Promise<void> | undefined;
+  let following: Promise<void> | undefined;
+  let publishing: Promise<void> | undefined;
   const endTasks = async (): Promise<void> => {
     ending.abort(new Error('the daemon stops'));
-    await Promise.all([reconciling, keeping]);
+    await Promise.all([reconciling, keeping, following, publishing]);
   };
-  const server = new DaemonServer(requests, {
-    socketDir,
-    delegateEnv,
-    prepare: () => writeOverlay(socketDir, overlay),
-    onReplaced: async () => {
-      if (!ending.signal.aborted) void standBy();
-      await endTasks();
-    },
-  });
-
-  const succession = await server.listen();
-  log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
-  logSuccession(succession, log);
-  for (const note of settings.notes) log.warn({ note }, 'configuration');
-  void server.keepSocket(log, ending.signal);
-  // Not before the socket answers: the file is what makes the runtime ask.
-  keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
-  reconciling = reconcileAll();
-  const timer = setInterval(() => {
-    if (!ending.signal.aborted) reconciling = reconciling.then(reconcileAll);
-  }, options.reconcileInterval * 1000);
-
+  let isStopping = false;
   const stop = (reason: object, exitCode = 0): void => {
+    if (isStopping) return;
+    isStopping = true;
     log.info({ ...reason, active: requests.active }, 'stopping');
     clearInterval(timer);
     const limit = setTimeout(() => {
@@ -112,6 +114,31 @@ async function run(options: Options): Promise<void> {
     await deserted(server.path);
     stop({ reason: 'the daemon that took over is gone; whoever keeps us shall start us again' }, 1);
   };
+  const server = new DaemonServer(requests, {
+    socketDir,
+    delegateEnv,
+    prepare: () => writeOverlay(socketDir, overlay),
+    onReplaced: async () => {
+      if (!ending.signal.aborted) void standBy();
+      await endTasks();
+    },
+    onLost: (error) => stop({ error, reason: 'callers do not find us; whoever keeps us shall start us again' }, 1),
+  });
+
+  const succession = await server.listen();
+  log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
+  logSuccession(succession, log);
+  for (const note of settings.notes) log.warn({ note }, 'configuration');
+  void server.keepSocket(log, ending.signal);
+  following = source?.run(ending.signal);
+  // Not before the socket answers: the file is what makes the runtime ask.
+  keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
+  publishing = requests.publisher.run(() => requests.stateDirectories.keys(), ending.signal);
+  reconciling = reconcileAll();
+  timer = setInterval(() => {
+    if (!ending.signal.aborted) reconciling = reconciling.then(reconcileAll);
+  }, options.reconcileInterval * 1000);
+
   process.once('SIGTERM', (signal) => stop({ signal }));
   process.once('SIGINT', (signal) => stop({ signal }));
 }
@@ -131,6 +158,8 @@ const program = new Command('multusd')
     `operations of a kind (ADD; DEL and GC; the rest) at a time (default: "connectionLimit", or ${DEFAULT_MAX_OPERATIONS})`,
     positive,
   )
+  .option('--kubeconfig <file>', 'for the API server (default: "kubeconfig", or what the kubelet gives to a pod)')
+  .option('--node-name <name>', 'of this node in the cluster (default: $MULTUS_NODE_NAME, or the host name)')
   .option('--reconcile-interval <seconds>', 'seconds between looks at the journal', positive, 60)
   .action(run);
 

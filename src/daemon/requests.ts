@@ -5,7 +5,9 @@ import { type Answer, answerHotplug, answerRequest, errorAnswer, readRequest, re
 import { parseHotplugRequest } from '../attach/hotplug/hotplug-request.ts';
 import { endedByDel } from '../attach/locks.ts';
 import { type Adopter, logFields, type OperationContext } from '../attach/operation.ts';
-import { createSources } from '../cluster/sources.ts';
+import { Publisher } from '../attach/publish/publisher.ts';
+import type { ClusterSource } from '../cluster/source.ts';
+import { createSources, type OpenSource } from '../cluster/sources.ts';
 import { CniError, toCniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
 import type { CniRequest } from '../cni/request.ts';
@@ -34,6 +36,10 @@ export interface RequestsOptions {
   lanes: LanesOptions;
   /** To be looked after before any request names them. */
   stateDirectories: readonly string[];
+  /** Of the API server for which the daemon has credentials. */
+  cluster?: ClusterSource | undefined;
+  /** For API servers that requests name. */
+  userAgent: string;
 }
 
 const LANES: Record<CniRequest['command'], Lane> = {
@@ -49,7 +55,9 @@ export class Requests {
   /** State directories that requests named, and what the last one said of them: the reconciler looks after them. */
   readonly stateDirectories: Map<string, Adopter | undefined>;
   /** Shared by all requests: what is read of a cluster is read once. */
-  readonly openSource = createSources();
+  readonly openSource: OpenSource;
+  /** Shared as well: what has to be told waits in it. */
+  readonly publisher: Publisher;
   private readonly nodeKeys: RawObject;
   private readonly nodeConfig: MultusConfig;
   private readonly lanes: Lanes;
@@ -58,8 +66,10 @@ export class Requests {
   /** ADDs under way; a container has several when its runtime repeats itself. */
   private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 
-  constructor({ logs, overlay, nodeKeys, lanes, stateDirectories }: RequestsOptions) {
+  constructor({ logs, overlay, nodeKeys, lanes, stateDirectories, cluster, userAgent }: RequestsOptions) {
+    this.openSource = createSources({ log: logs.own, userAgent, cluster });
     this.logs = logs;
+    this.publisher = new Publisher({ openSource: this.openSource, log: logs.own });
     this.overlay = overlay;
     this.nodeKeys = nodeKeys;
     this.nodeConfig = parseNodeKeys(nodeKeys);
@@ -120,6 +130,7 @@ export class Requests {
       operation: caller.operation,
       runner: caller.runner,
       openSource: this.openSource,
+      announcer: this.publisher,
       log,
       onStateDirectory: (cniDir, adopter) => {
         this.stateDirectories.set(cniDir, adopter ?? this.stateDirectories.get(cniDir));

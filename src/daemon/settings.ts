@@ -1,13 +1,13 @@
 /** What the daemon runs with: its command line, its file, and defaults, in this order. */
-import { readFileSync } from 'node:fs';
-import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import type { CredentialsOrigin } from '../cluster/kubernetes/kube-config.ts';
+import { RawObject } from '../cni/raw-json.ts';
 import { targetOf } from '../log/open-log.ts';
-import { type DaemonConfig, DEFAULT_DAEMON_CONFIG, parseDaemonConfig } from '../pod/daemon-config.ts';
+import { StartError } from '../node-config/start-error.ts';
+import { type DaemonConfig, parseDaemonConfig } from '../pod/daemon-config.ts';
 import type { LogSettings } from '../pod/log-settings.ts';
 import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import type { Overlay } from '../pod/overlay.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
-import { StartError } from './start-error.ts';
 
 /** The command line; undefined = not said. */
 export interface Options {
@@ -18,7 +18,20 @@ export interface Options {
   logLevel?: string;
   maxOperations?: number;
   reconcileInterval: number;
+  kubeconfig?: string;
+  nodeName?: string;
 }
+
+/** The part of the environment that counts. */
+export interface Surroundings {
+  hostname: string;
+  MULTUS_NODE_NAME?: string | undefined;
+  KUBERNETES_SERVICE_HOST?: string | undefined;
+  KUBERNETES_SERVICE_PORT?: string | undefined;
+}
+
+/** Where the kubelet puts a pod's credentials. */
+const SERVICE_ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 export interface Settings {
   socketDir: string;
@@ -29,6 +42,8 @@ export interface Settings {
   log: LogSettings;
   /** pino's name. */
   logLevel: string;
+  /** The API server to follow; undefined: there is none, or requests name theirs. */
+  cluster: { origin: CredentialsOrigin; node: string } | undefined;
   overlay: Overlay;
   /** The multus configuration of requests that bring none: the overlay, with a state directory. */
   nodeKeys: RawObject;
@@ -39,31 +54,26 @@ export const DEFAULT_MAX_OPERATIONS = 32;
 
 const NO_FILE = parseDaemonConfig(RawObject.parse('{}', 'no file'), 'no file');
 
-/**
- * The daemon's file.
- * @param named on the command line: then it must be there; else the usual one is read when it is
- * @returns undefined when there is none
- * @throws CniError 6 or 7, system errors of open(2)
- */
-export function readDaemonConfig(named: string | undefined, usual = DEFAULT_DAEMON_CONFIG): DaemonConfig | undefined {
-  const path = named ?? usual;
-  const what = `daemon configuration ${path}`;
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new StartError(1, `Cannot read ${what}: ${(error as Error).message}`);
-  }
-  return parseDaemonConfig(RawObject.parse(decodeUtf8(bytes, what), what), what);
+/** For both doors: where nobody can ask the API server, what a pod wants is unknown. */
+export const OF_A_CLUSTER: Overlay = { kubernetes: 'true' };
+
+function originOf(kubeconfig: string, around: Surroundings): CredentialsOrigin | undefined {
+  if (kubeconfig !== '') return { kubeconfig };
+  const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '' } = around;
+  if (host === '' || port === '') return undefined;
+  return { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, folder: SERVICE_ACCOUNT_DIR };
 }
 
 /**
  * @param config the daemon's file, if there is one
  * @throws StartError 3 for a connection limit that lets nobody in
  */
-export function settingsOf(options: Options, config: DaemonConfig | undefined): Settings {
-  const { connectionLimit = DEFAULT_MAX_OPERATIONS, socketDir, cniDir, log, overlay, notes } = config ?? NO_FILE;
+export function settingsOf(options: Options, config: DaemonConfig | undefined, around: Surroundings): Settings {
+  const { connectionLimit = DEFAULT_MAX_OPERATIONS, socketDir, cniDir, log, notes, source } = config ?? NO_FILE;
+  const origin = originOf(options.kubeconfig ?? (source.value('kubeconfig') as string | undefined) ?? '', around);
+  const node = options.nodeName ?? (around.MULTUS_NODE_NAME || around.hostname.toLowerCase());
+  const cluster = origin === undefined ? undefined : { origin, node };
+  const overlay = { ...(cluster === undefined ? {} : OF_A_CLUSTER), ...(config ?? NO_FILE).overlay };
   if (connectionLimit < 1) {
     throw new StartError(3, `Cannot start: "connectionLimit" must be a whole number from 1, got ${connectionLimit}`);
   }
@@ -75,6 +85,7 @@ export function settingsOf(options: Options, config: DaemonConfig | undefined): 
     maxOperations: options.maxOperations ?? connectionLimit,
     log,
     logLevel: options.logLevel ?? targetOf(log, 'info').level,
+    cluster,
     overlay,
     nodeKeys: RawObject.parse('{}', 'daemon configuration').with({
       cniDir: JSON.stringify(options.cniDir ?? DEFAULT_CNI_DIR),

@@ -182,7 +182,9 @@ function meaning(members: Record<string, unknown>): unknown {
 function daemonMeaning(members: Record<string, unknown>): unknown {
   const config = parseDaemonConfig(RawObject.parse(JSON.stringify(members), 'file'), 'file');
   const { cniConfigDir, multusConfigFile, multusAutoconfigDir, multusMasterCNI, forceCNIVersion, notes } = config;
-  const { socketDir, stateDirectories, maxOperations, log } = settingsOf({ reconcileInterval: 60 }, config);
+  const { socketDir, stateDirectories, maxOperations, log } = settingsOf({ reconcileInterval: 60 }, config, {
+    hostname: 'n',
+  });
   const primary = parseNetworkConfig('{"cniVersion":"1.0.0","name":"node","type":"bridge"}', 'primary');
   const { name, type } = JSON.parse(formatNodeConfig(primary, '/node.conf', config.source));
   return [

@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from '../../cni/quote.ts';
-import { field, mappingAt, textAt } from '../object-fields.ts';
-import { podClaims, resourceClaim, resourceSlice } from '../resource-objects.ts';
+import { field, textAt } from '../object-fields.ts';
+import { definitionRecord, objectKey, podRecord } from '../record-objects.ts';
+import { resourceClaim, resourceSlice } from '../resource-objects.ts';
 import type { DefinitionRecord, PodRecord, ResourceClaimRecord, ResourceSliceRecord } from '../source.ts';
 import { readYaml } from './kubectl-yaml.ts';
 
@@ -15,28 +16,6 @@ export interface Manifests {
   /** Without namespace. */
   slices: Map<string, ResourceSliceRecord>;
   problems: string[];
-}
-
-/** Key of what has a namespace. */
-export function manifestKey(namespace: string, name: string): string {
-  return `${namespace}/${name}`;
-}
-
-function annotationsOf(metadata: unknown): Record<string, string> {
-  const annotations = mappingAt(metadata, 'annotations', 'metadata.annotations');
-  const keys = Object.keys(annotations);
-  return Object.fromEntries(keys.map((key) => [key, textAt(annotations, key, `annotation "${key}"`)]));
-}
-
-function podRecord(object: unknown, namespace: string, name: string): PodRecord {
-  const metadata = field(object, 'metadata');
-  const uid = textAt(metadata, 'uid', 'metadata.uid');
-  return { namespace, name, uid, annotations: annotationsOf(metadata), claims: podClaims(object) };
-}
-
-function definitionRecord(object: unknown, namespace: string, name: string): DefinitionRecord {
-  const config = textAt(field(object, 'spec'), 'config', 'spec.config');
-  return { namespace, name, config, annotations: annotationsOf(field(object, 'metadata')) };
 }
 
 /** How objects of a kind are kept. */
@@ -85,7 +64,7 @@ function addObject(object: unknown, where: string, into: Manifests): void {
     const name = textAt(metadata, 'name', 'metadata.name');
     if (name === '') throw new TypeError('metadata.name is missing');
     const namespace = textAt(metadata, 'namespace', 'metadata.namespace') || 'default';
-    const key = shelf.isClusterScoped === true ? name : manifestKey(namespace, name);
+    const key = shelf.isClusterScoped === true ? name : objectKey(namespace, name);
     label += ` ${key}`;
     if (shelf.kept.delete(key)) into.problems.push(`${label} is defined twice; the later one counts`);
     shelf.kept.set(key, shelf.read(object, namespace, name));

@@ -2,6 +2,7 @@
  * A folder of manifests as the cluster: for edge machines, nerdctl and podman users, demos and tests.
  * The folder is read anew when a file in it changed.
  */
+import { objectKey } from '../record-objects.ts';
 import type {
   ClusterSource,
   DefinitionLookup,
@@ -12,7 +13,7 @@ import type {
   ResourceSource,
   StatusKey,
 } from '../source.ts';
-import { type Manifests, manifestKey, manifestsStamp, readManifests } from './manifest-files.ts';
+import { type Manifests, manifestsStamp, readManifests } from './manifest-files.ts';
 import { removeStatus, writeStatus } from './status-files.ts';
 
 export class ManifestsSource implements ClusterSource {
@@ -34,7 +35,7 @@ export class ManifestsSource implements ClusterSource {
   async pod(namespace: string, name: string): Promise<PodLookup> {
     const manifests = this.read();
     if (typeof manifests === 'string') return { outcome: 'unknown', reason: manifests };
-    const pod = manifests.pods.get(manifestKey(namespace, name));
+    const pod = manifests.pods.get(objectKey(namespace, name));
     if (pod !== undefined) return { outcome: 'found', pod };
     return { outcome: 'unknown', reason: this.missing(`Pod ${namespace}/${name}`, manifests) };
   }
@@ -42,7 +43,7 @@ export class ManifestsSource implements ClusterSource {
   async definition(namespace: string, name: string): Promise<DefinitionLookup> {
     const manifests = this.read();
     if (typeof manifests === 'string') return { outcome: 'unknown', reason: manifests };
-    const definition = manifests.definitions.get(manifestKey(namespace, name));
+    const definition = manifests.definitions.get(objectKey(namespace, name));
     if (definition !== undefined) return { outcome: 'found', definition };
     const reason = this.missing(`NetworkAttachmentDefinition ${namespace}/${name}`, manifests);
     return { outcome: manifests.problems.length > 0 ? 'unknown' : 'absent', reason };
@@ -51,7 +52,7 @@ export class ManifestsSource implements ClusterSource {
   private resourceClaim(namespace: string, name: string): ResourceClaimLookup {
     const manifests = this.read();
     if (typeof manifests === 'string') return { outcome: 'unknown', reason: manifests };
-    const claim = manifests.claims.get(manifestKey(namespace, name));
+    const claim = manifests.claims.get(objectKey(namespace, name));
     if (claim !== undefined) return { outcome: 'found', claim };
     const reason = this.missing(`ResourceClaim ${namespace}/${name}`, manifests);
     return { outcome: manifests.problems.length > 0 ? 'unknown' : 'absent', reason };

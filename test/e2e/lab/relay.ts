@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { connect, type Server, type Socket } from 'node:net';
 import type { Machine } from './machine.ts';
 
-/** A socket belongs to the namespace in which it was made: one process makes it there and hands it over. */
+/** A socket belongs to the namespace in which it was made: one process makes it there, hands it over, and ends. */
 const LISTEN = `
 const server = require('node:net').createServer();
-server.listen(Number(process.argv[1]), '127.0.0.1', () => process.send('listening', server, () => process.disconnect()));
+process.on('disconnect', () => process.exit());
+server.listen(Number(process.argv[1]), '127.0.0.1', () => process.send('listening', server));
 `;
 
 export class Relay {
@@ -29,7 +30,8 @@ export class Relay {
       throw new Error(`Cannot listen on port ${port} of the machine: the process ended with ${code}`);
     });
     const [, server] = (await Promise.race([once(child, 'message'), ended])) as [string, Server];
-    ended.catch(() => undefined);
+    child.disconnect();
+    await ended.catch(() => undefined);
     server.unref();
     return new Relay(server, port);
   }

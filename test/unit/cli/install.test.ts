@@ -14,7 +14,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type InstallOptions, install } from '../../../src/cli/install.ts';
 import { writeThinConfig } from '../../../src/cli/thin-config.ts';
-import { readInstallRecord, writeInstallRecord } from '../../../src/daemon/install-record.ts';
+import { readInstallRecord, writeInstallRecord } from '../../../src/node-config/install-record.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
 import { folderFor } from '../folder.ts';
 

@@ -1,16 +1,21 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Options, readDaemonConfig, settingsOf } from '../../../src/daemon/settings.ts';
-import { StartError } from '../../../src/daemon/start-error.ts';
-import { refusal } from '../cni/refusal.ts';
+import { type Options, type Surroundings, settingsOf } from '../../../src/daemon/settings.ts';
+import { readDaemonConfig } from '../../../src/node-config/read-daemon-config.ts';
+import { StartError } from '../../../src/node-config/start-error.ts';
 import { folderFor } from '../folder.ts';
 
 const folder = folderFor(test);
 
-const settings = (file: Record<string, unknown> | undefined, options: Partial<Options> = {}) =>
+const settings = (
+  file: Record<string, unknown> | undefined,
+  options: Partial<Options> = {},
+  around: Partial<Surroundings> = {},
+) =>
   settingsOf(
     { reconcileInterval: 60, ...options },
     file === undefined ? undefined : readDaemonConfig(folder.write('d.json', JSON.stringify(file))),
+    { hostname: 'Node-1', ...around },
   );
 
 function startError(run: () => unknown): StartError {
@@ -32,21 +37,6 @@ test('settingsOf() refuses a connection limit that lets nobody in, with exit cod
   }
 });
 
-test('readDaemonConfig() refuses a file that was named and is not there, and does without the usual one', () => {
-  const { exitCode, message } = startError(() => readDaemonConfig(folder.at('absent.json')));
-  assert.is(exitCode, 1);
-  assert.ok(message.includes(folder.at('absent.json')), message);
-  assert.is(readDaemonConfig(undefined, folder.at('absent.json')), undefined);
-});
-
-test('readDaemonConfig() reads the usual file when none is named, and refuses it when it is damaged', () => {
-  assert.is(readDaemonConfig(undefined, folder.write('usual.json', '{"connectionLimit":3}'))?.connectionLimit, 3);
-  const path = folder.write('usual.json', '{"connectionLimit":3');
-  const { code, message } = refusal(() => readDaemonConfig(undefined, path));
-  assert.is(code, 6);
-  assert.ok(message.includes(path), message);
-});
-
 test('settingsOf() without a file and options is what it was before there was a file', () => {
   const { log, nodeKeys, ...rest } = settings(undefined);
   assert.is(nodeKeys.text, '{"cniDir":"/var/lib/cni/multus"}');
@@ -56,6 +46,7 @@ test('settingsOf() without a file and options is what it was before there was a 
     stateDirectories: ['/var/lib/cni/multus'],
     maxOperations: 32,
     logLevel: 'info',
+    cluster: undefined,
     overlay: {},
     notes: [],
   });
@@ -77,6 +68,33 @@ test('settingsOf() lets the command line win over the file', () => {
   const { socketDir, stateDirectories, maxOperations, logLevel } = settings(FILE, options);
   assert.equal([socketDir, maxOperations, logLevel], ['/o', 9, 'debug']);
   assert.equal(stateDirectories, ['/other', '/state']);
+});
+
+test('the API server is that of the command line, the file or the pod, in this order; without one there is no cluster', () => {
+  const pod = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' };
+  const originOf = (...of: Parameters<typeof settings>) => settings(...of).cluster?.origin;
+  assert.equal(originOf({ kubeconfig: '/file' }, { kubeconfig: '/option' }, pod), { kubeconfig: '/option' });
+  assert.equal(originOf({ kubeconfig: '/file' }, {}, pod), { kubeconfig: '/file' });
+  const folder = '/var/run/secrets/kubernetes.io/serviceaccount';
+  assert.equal(originOf({}, {}, pod), { server: 'https://10.96.0.1:443', folder });
+  const six = { ...pod, KUBERNETES_SERVICE_HOST: 'fd00::1' };
+  assert.equal(originOf(undefined, {}, six), { server: 'https://[fd00::1]:443', folder });
+  assert.is(originOf(undefined), undefined);
+});
+
+// The kubelet registers a host named Node-1 as node-1: without the same name the daemon would see no pod of its own.
+test('the node has the name that it has in the cluster', () => {
+  const node = (...of: Parameters<typeof settings>) => settings(...of).cluster?.node;
+  const file = { kubeconfig: '/k' };
+  assert.is(node(file), 'node-1');
+  assert.is(node(file, {}, { MULTUS_NODE_NAME: 'a' }), 'a');
+  assert.is(node(file, { nodeName: 'b' }, { MULTUS_NODE_NAME: 'a' }), 'b');
+});
+
+test('with an API server, every request of the node knows that unknown is not none, whichever door it comes by', () => {
+  assert.is(settings({ kubeconfig: '/k' }).overlay['kubernetes'], 'true');
+  assert.is(settings({ kubeconfig: '/k', kubernetes: false }).overlay['kubernetes'], 'false', 'unless told otherwise');
+  assert.is(settings({}).overlay['kubernetes'], undefined);
 });
 
 test.run();

@@ -2,7 +2,6 @@ import { rmSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ManifestsSource } from '../../../../src/cluster/manifests/manifests-source.ts';
-import { createSources, sourceSettings } from '../../../../src/cluster/sources.ts';
 import { folderFor } from '../../folder.ts';
 
 const folder = folderFor(test);
@@ -104,21 +103,6 @@ test('tells the devices that a pod claims, and keeps "not there" apart from "may
   const gone = new ManifestsSource(folder.at('gone')).resources;
   assert.is((await gone.resourceClaim('prod', 'a', NEVER)).outcome, 'unknown');
   assert.is((await gone.resourceSlices('d', NEVER)).outcome, 'unknown');
-});
-
-test('a source that this version cannot read knows nothing and says what to do', async () => {
-  const source = createSources()({ ...sourceSettings(undefined), kubeconfig: '/etc/kubeconfig' });
-  const reason = 'this version does not read from the API server of /etc/kubeconfig; set "manifestsDir" instead';
-  assert.equal(await source?.pod('a', 'b', { uid: '', signal: NEVER }), { outcome: 'unknown', reason });
-  assert.equal(await source?.definition('a', 'b', NEVER), { outcome: 'unknown', reason });
-});
-
-test('opens a folder once, prefers it to a kubeconfig, and opens nothing where nothing is named', () => {
-  const open = createSources();
-  const first = open({ ...sourceSettings(undefined), manifestsDir: folder.path, kubeconfig: '/k' });
-  assert.is(first?.description, `manifests in ${folder.path}`);
-  assert.is(open({ ...sourceSettings(undefined), manifestsDir: folder.path }), first);
-  assert.is(open(sourceSettings(undefined)), undefined);
 });
 
 test.run();

@@ -1,0 +1,100 @@
+/**
+ * The credentials of a program, as their files have them now. Files that are half written or gone for a while (rotation,
+ * a swap of symbolic links) change nothing: the last good ones stay in memory, and the API server says when they end.
+ */
+import { statSync } from 'node:fs';
+import type { SourceLog } from '../source.ts';
+import { ApiError } from './api-error.ts';
+import type { Access, CredentialsOrigin, LoadedConfig } from './kube-config.ts';
+
+/** A program that a kubeconfig names to get a token may hang. */
+const LIMIT_MS = 20_000;
+
+/** Tells each content of a file from the next one; links are followed, so that a swap of them counts. */
+function stampOf(paths: readonly string[]): string {
+  return paths
+    .map((path) => {
+      const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+      return `${path} ${stat?.ino} ${stat?.mtimeNs} ${stat?.size}`;
+    })
+    .join('\n');
+}
+
+async function limited<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`they were not there within ${LIMIT_MS} ms`)), LIMIT_MS);
+  });
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
+}
+
+export class Credentials {
+  /** For messages: "kubeconfig /etc/…". */
+  readonly description: string;
+  private readonly origin: CredentialsOrigin;
+  private readonly log: SourceLog;
+  private loaded: LoadedConfig | undefined;
+  private stamp = '';
+  private good: Access | undefined;
+  private pending: Promise<Access> | undefined;
+  private said = '';
+
+  constructor(origin: CredentialsOrigin, log: SourceLog) {
+    this.origin = origin;
+    this.log = log;
+    this.description = 'kubeconfig' in origin ? `kubeconfig ${origin.kubeconfig}` : `credentials in ${origin.folder}`;
+  }
+
+  /** @throws ApiError 0 when there have never been any that could be used */
+  access(): Promise<Access> {
+    this.pending ??= this.renewed().finally(() => {
+      this.pending = undefined;
+    });
+    return this.pending;
+  }
+
+  /** The API server did not take them: what was read is read anew, and programs are asked anew. */
+  refused(): void {
+    this.stamp = '';
+  }
+
+  private async renewed(): Promise<Access> {
+    try {
+      this.good = await limited(this.current());
+      this.say('');
+      return this.good;
+    } catch (error) {
+      const reason = `cannot use ${this.description}: ${(error as Error).message}`;
+      this.say(reason);
+      if (this.good === undefined) throw new ApiError(0, reason, { cause: error });
+      return this.good;
+    }
+  }
+
+  private async current(): Promise<Access> {
+    const ownStamp = stampOf('kubeconfig' in this.origin ? [this.origin.kubeconfig] : []);
+    if (this.loaded !== undefined && ownStamp + stampOf(this.loaded.files) === this.stamp) return this.loaded.access();
+    const { LoadedConfig } = await import('./kube-config.ts');
+    const loaded = new LoadedConfig(this.origin);
+    const stamp = ownStamp + stampOf(loaded.files); // before they are read: what changes meanwhile is seen next time
+    const access = await loaded.access(this.loaded);
+    if (this.good !== undefined && this.good.agent !== access.agent) closeIdle(this.good);
+    this.loaded = loaded;
+    this.stamp = stamp;
+    return access;
+  }
+
+  /** Each state once, not each request. */
+  private say(reason: string): void {
+    if (reason === this.said) return;
+    this.said = reason;
+    if (reason === '') this.log.info({ credentials: this.description }, 'credentials in use again');
+    else if (this.good === undefined) this.log.warn({ reason }, 'no credentials for the API server');
+    else this.log.warn({ reason }, 'going on with the last good credentials');
+  }
+}
+
+/** Connections of earlier credentials are for requests that are under way. */
+function closeIdle({ agent }: Access): void {
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+}
