@@ -2,6 +2,7 @@
 import { CniCode, CniError } from '../cni/errors.ts';
 import { type CniResult, convertResult } from '../cni/result.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
+import type { Plan } from '../pod/plan.ts';
 import { attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
 import { detachAll } from './detach.ts';
 import { ForeignRecord } from './foreign/foreign-state.ts';
@@ -10,6 +11,7 @@ import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { lockRequest, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { publishStatus } from './pod-status.ts';
+import { announceAdded, announceFailure } from './publish/announce.ts';
 import { awaitReadiness } from './readiness.ts';
 import { openRecordNetns } from './record-netns.ts';
 import { newRecord, resolvePlan } from './resolve/make-plan.ts';
@@ -79,6 +81,11 @@ async function attachAll(
     await journal.write(record);
     operation.budget.throwIfAborted();
   } catch (error) {
+    announceFailure(
+      operation,
+      error,
+      record.attachments.find(({ state }) => state === 'attaching'),
+    );
     await written.catch(() => undefined);
     throw undoneFailure(error, operation.budget, await rollBack(operation, record, journal, netns));
   }
@@ -119,6 +126,7 @@ async function clearEarlierAttempt(operation: Operation, journal: Journal, netns
     signal: operation.budget,
     log: operation.log,
     openSource: operation.openSource,
+    announcer: operation.announcer,
   });
   if (errors[0] !== undefined) {
     throw new CniError(
@@ -129,18 +137,29 @@ async function clearEarlierAttempt(operation: Operation, journal: Journal, netns
   }
 }
 
+/** The pod's users are told why there is no plan: mostly it is for them to mend. @throws CniError as resolvePlan */
+async function planOrTell(operation: Operation): Promise<Plan> {
+  try {
+    return await resolvePlan(operation);
+  } catch (error) {
+    announceFailure(operation, error);
+    throw error;
+  }
+}
+
 /** @returns the answer's JSON text. @throws CniError; then nothing of this ADD is attached, or it is in the journal. */
 export async function add(operation: Operation): Promise<string> {
   const { request, config } = operation;
   const netns = Netns.open(request.netns);
   try {
     await awaitReadiness(operation);
-    const plan = await resolvePlan(operation);
+    const plan = await planOrTell(operation);
     const journal = journalOf(config);
     return await withContainerLock(request.containerId, lockRequest(operation), async () => {
       await clearEarlierAttempt(operation, journal, netns);
       const record = newRecord(operation, plan, netns);
       const result = await attachAll(operation, record, journal, netns);
+      announceAdded(operation, record, record.attachments);
       await publishStatus(operation, record, netns);
       return convertResult(result, request.cniVersion);
     });

@@ -33,7 +33,7 @@ async function collectOwn(
   collection: Collection,
 ): Promise<void> {
   const { containerId, attachments } = record;
-  const { log, budget: signal, request, openSource } = operation;
+  const { log, budget: signal, request, openSource, announcer } = operation;
   // Another multus network may share the directory: its attachments are none of this GC's. Whose container it is that
   // something was plugged into is not always known: it goes with DEL then, or with its namespace.
   if (record.name !== request.name || isValid(record, valid)) {
@@ -43,7 +43,7 @@ async function collectOwn(
   log.info({ container: containerId, attachments: attachments.length }, 'collecting');
   collection.collected.push(...attachments);
   const runner = operation.runner(record.path);
-  const options = { runner, trace: request.trace, signal, log, openSource };
+  const options = { runner, trace: request.trace, signal, log, openSource, announcer };
   collection.errors.push(...(await undoRecord(record, journal, options)));
   if (record.attachments.length > 0) collection.kept.push(record);
 }
@@ -65,12 +65,12 @@ async function collectForeign(
     const problem = `${program} attached container ${containerId}, and not all of it is known: ${lost.join('; ')}`;
     throw new CniError(CniCode.stateFailure, problem);
   }
-  const { log, budget: signal, request, openSource } = operation;
+  const { log, budget: signal, request, openSource, announcer } = operation;
   const adopted = adopt(foreign, adopterOf(operation), { netns: await netnsOfForeign(foreign) });
   const { record } = adopted;
   log.info({ container: containerId, program, attachments: record.attachments.length }, 'collecting');
   collection.collected.push(...record.attachments);
-  const options = { runner: operation.runner(record.path), trace: request.trace, signal, log, openSource };
+  const options = { runner: operation.runner(record.path), trace: request.trace, signal, log, openSource, announcer };
   collection.errors.push(...(await undoForeign(foreign, adopted, journal, options)));
   if (record.attachments.length > 0) collection.kept.push(record);
 }

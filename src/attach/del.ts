@@ -17,15 +17,16 @@ import { joinedErrors, undoRecord } from './undo-record.ts';
 
 /** Nothing says what the status of the container's pod is, so that only the request can. */
 function clearStatusOfRequest(operation: Operation): Promise<void> {
-  const { containerId, args } = operation.request;
-  return clearStatus({ containerId, pod: podLabel(args), source: operation.config }, operation);
+  const { request, config } = operation;
+  const { containerId, args } = request;
+  return clearStatus({ containerId, pod: podLabel(args), source: config }, config.cniDir, operation);
 }
 
 /** @returns errors of delegates; their attachments are kept for the next try */
 async function delContainer(operation: Operation, journal: Journal): Promise<Error[]> {
-  const { request, log, openSource } = operation;
+  const { request, log, openSource, announcer } = operation;
   const { containerId, trace } = request;
-  const options = { trace, signal: operation.budget, log, openSource };
+  const options = { trace, signal: operation.budget, log, openSource, announcer };
   try {
     const found = journal.find(containerId);
     if (found instanceof ForeignRecord) {

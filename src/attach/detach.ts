@@ -128,6 +128,7 @@ export async function detachAll(
       }
       attachment.state = 'detaching';
       attachment.lastError = (error as Error).message;
+      attachment.detachFailures += 1;
       if (wasAttached) errors.push(error as Error);
       options.log.error({ ...fields, error: attachment.lastError }, 'cannot detach; it stays in the journal');
     }

@@ -32,6 +32,8 @@ export interface JournalAttachment extends PlannedAttachment {
   warnings: string[];
   /** Why the last DEL failed, '' when none did. */
   lastError: string;
+  /** DELs that failed. */
+  detachFailures: number;
 }
 
 export interface JournalRecord {
@@ -182,5 +184,6 @@ export function parseRecord(text: string, path: string): JournalRecord {
     throw new DamagedRecordError(CniCode.stateFailure, problemText(path, problem));
   }
   const { source } = head.container; // an earlier version knew fewer of its fields
-  return { ...head.container, source: sourceSettings(source), attachments: own.map((entry) => entry.attachment) };
+  const attachments = own.map(({ attachment: { detachFailures = 0, ...rest } }) => ({ ...rest, detachFailures }));
+  return { ...head.container, source: sourceSettings(source), attachments };
 }

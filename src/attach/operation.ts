@@ -6,6 +6,7 @@ import type { CniRequest } from '../cni/request.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
 import type { Door, LockRequest } from './locks.ts';
+import type { Announcer } from './publish/announcer.ts';
 
 /** The part of a logger that the engine uses (pino's shape): fields first, then a constant message. */
 export interface Log {
@@ -46,6 +47,7 @@ export interface OperationContext {
   /** Runs plugins from these directories; for undoing it must work although the caller is gone. */
   runner: (searchPath: readonly string[]) => DelegateRunner;
   openSource: OpenSource;
+  announcer: Announcer;
   log: Log;
   /**
    * Told of a request's state directory before anything is written to it, and of the configuration where that is

@@ -2,6 +2,8 @@
  * What a container got, told where its pod is kept. Whoever reads it can do without; the pod cannot do without its
  * networks: a status that cannot be written or removed is logged, and fails nothing.
  */
+import type { ClusterSource, PodStatus } from '../cluster/source.ts';
+import type { SourceSettings } from '../cluster/sources.ts';
 import { parseArgs } from '../cni/args.ts';
 import { toCniError } from '../cni/errors.ts';
 import type { NativeSnapshot } from '../node/native.ts';
@@ -28,26 +30,55 @@ export function networkStatusOf(record: JournalRecord, snapshot: NativeSnapshot,
   return formatNetworkStatus(attached, { links: snapshot.links, defaultRoutes: presentDefaultRoutes(snapshot) });
 }
 
+/** Whose container it is; undefined outside Kubernetes, and when nothing is attached any more. */
+export function podOf({ attachments }: JournalRecord): PodIdentity | undefined {
+  return podIdentity(parseArgs(attachments[0]?.args ?? ''));
+}
+
+/** The status of a container's pod as it is now; undefined when nobody is to be told one. @throws CniError as parseResult */
+export async function podStatusOf(record: JournalRecord, netns: Netns, log: Log): Promise<PodStatus | undefined> {
+  const pod = podOf(record);
+  if (pod === undefined || record.statusAnnotations.length === 0) return undefined;
+  const text = networkStatusOf(record, await netns.snapshot(), log);
+  const annotations = Object.fromEntries(record.statusAnnotations.map((name) => [name, text]));
+  return { ...pod, containerId: record.containerId, annotations };
+}
+
 /** Where a status is kept, and where failures are told. */
 type Publishing = Pick<Operation, 'openSource' | 'log'>;
 
-async function publish(
-  pod: PodIdentity | undefined,
-  record: JournalRecord,
-  netns: Netns,
-  { openSource, log }: Publishing,
-): Promise<void> {
+async function publish(record: JournalRecord, netns: Netns, { openSource, log }: Publishing): Promise<void> {
   const source = openSource(record.source);
-  if (pod === undefined || source?.publishStatus === undefined) return;
-  const text = networkStatusOf(record, await netns.snapshot(), log);
-  const annotations = Object.fromEntries(record.statusAnnotations.map((name) => [name, text]));
-  await source.publishStatus({ ...pod, containerId: record.containerId, annotations });
+  if (source?.publishStatus === undefined) return;
+  const status = await podStatusOf(record, netns, log);
+  if (status !== undefined) await source.publishStatus(status);
+}
+
+/** Is it told over the network, by us or by who can? */
+function isRemote(source: ClusterSource | undefined, { manifestsDir, kubernetes }: SourceSettings): boolean {
+  return source?.isRemote ?? (kubernetes && manifestsDir === '');
+}
+
+/** How long an ADD waits for its status where `statusUpdate` says so; it has to be answered in time all the same. */
+const WAIT_MS = 10_000;
+const ANSWER_MS = 500;
+
+/** The status is owed from here on, whatever happens to this process. */
+async function owe(operation: Operation, { containerId }: JournalRecord): Promise<void> {
+  const { announcer, config, budget, deadline, log } = operation;
+  if (config.statusUpdate === 'async') return announcer.oweStatus(config.cniDir, containerId);
+  const ms = Math.max(0, Math.min(WAIT_MS, deadline - performance.now() - ANSWER_MS));
+  const wait = AbortSignal.any([budget, AbortSignal.timeout(ms)]);
+  await announcer.oweStatus(config.cniDir, containerId, wait);
+  if (wait.aborted) log.warn({ ms }, 'the network status is not published in time; it is told later');
 }
 
 /** Tell what an ADD achieved, when its container belongs to a pod. Never fails: what does is logged. */
 export async function publishStatus(operation: Operation, record: JournalRecord, netns: Netns): Promise<void> {
   try {
-    await publish(podIdentity(operation.request.args), record, netns, operation);
+    if (podOf(record) === undefined || record.statusAnnotations.length === 0) return;
+    if (isRemote(operation.openSource(record.source), record.source)) await owe(operation, record);
+    else await publish(record, netns, operation);
   } catch (error) {
     operation.log.error({ error: toCniError(error).message }, 'cannot publish the network status');
   }
@@ -56,19 +87,19 @@ export async function publishStatus(operation: Operation, record: JournalRecord,
 /** Tell anew what a running pod has, where that is for us to do. Never fails: what does is logged. */
 export async function republishStatus(context: Publishing, record: JournalRecord, netns: Netns): Promise<void> {
   try {
-    const isOurs = context.openSource(record.source)?.ownsStatus === true;
-    if (!isOurs || record.statusAnnotations.length === 0) return;
-    await publish(podIdentity(parseArgs(record.attachments[0]?.args ?? '')), record, netns, context);
+    if (context.openSource(record.source)?.ownsStatus === true) await publish(record, netns, context);
   } catch (error) {
     context.log.error({ error: toCniError(error).message }, 'cannot publish the network status');
   }
 }
 
-/** Take back what publishStatus told. Never fails: what does is logged. */
+/** Take back what publishStatus told or promised. Never fails: what does is logged. */
 export async function clearStatus(
   { containerId, pod, source }: Pick<JournalRecord, 'containerId' | 'pod' | 'source'>,
-  { openSource, log }: Publishing,
+  cniDir: string,
+  { openSource, announcer, log }: Pick<Operation, 'openSource' | 'announcer' | 'log'>,
 ): Promise<void> {
+  announcer.dropStatus(cniDir, containerId);
   const [namespace, name] = pod.split('/');
   if (namespace === undefined || name === undefined) return; // outside Kubernetes
   try {

@@ -13,6 +13,7 @@ import { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { type Adopter, type Log, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
+import type { Announcer } from './publish/announcer.ts';
 import { isForeignNetnsGone, isNetnsGone, NO_NETNS } from './record-netns.ts';
 import { undoRecord } from './undo-record.ts';
 
@@ -22,6 +23,7 @@ export interface ReconcileOptions {
   adopter?: Adopter | undefined;
   runner: (searchPath: readonly string[]) => DelegateRunner;
   openSource: OpenSource;
+  announcer: Announcer;
   log: Log;
   signal: AbortSignal;
 }
@@ -81,10 +83,10 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
       const record = journal.find(containerId); // anew: under the lock nobody changes it any more
       const found = record === undefined ? undefined : reasonToDetach(record);
       if (record === undefined || found === undefined) return true;
-      const { runner, openSource } = options;
+      const { runner, openSource, announcer } = options;
       if (!(record instanceof ForeignRecord)) {
         log.warn({ container: containerId, pod: record.pod, reason: found.reason }, 'detaching');
-        const undoing = { runner: runner(record.path), trace: {}, signal, log, openSource };
+        const undoing = { runner: runner(record.path), trace: {}, signal, log, openSource, announcer };
         await undoRecord(record, journal, undoing, found.attachments);
         return !record.attachments.some(({ state }) => state === 'detaching');
       }
@@ -97,6 +99,7 @@ async function reconcileOne(containerId: string, journal: Journal, options: Reco
         signal,
         log,
         openSource,
+        announcer,
       });
       return adopted.record.attachments.length === 0;
     }),

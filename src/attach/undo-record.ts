@@ -7,11 +7,14 @@ import type { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import type { Log } from './operation.ts';
 import { clearStatus, republishStatus } from './pod-status.ts';
+import { announceStuck } from './publish/announce.ts';
+import type { Announcer } from './publish/announcer.ts';
 import { openRecordNetns } from './record-netns.ts';
 import { replanDefaultRoutes } from './routes/replan-routes.ts';
 
 export interface UndoOptions extends Omit<DetachOptions, 'netns'> {
   openSource: OpenSource;
+  announcer: Announcer;
 }
 
 /** Changes the default routes of a pod that goes on without some of its attachments. @returns what failed */
@@ -39,9 +42,10 @@ export async function undoRecord(
   const netns = openRecordNetns(record);
   try {
     const staying = record.attachments.filter((one) => one.state === 'attached' && !attachments.includes(one));
-    if (staying.length === 0) await clearStatus(record, options); // first: once the record is gone nobody knows of it
+    if (staying.length === 0) await clearStatus(record, journal.directory, options); // first: once the record is gone nobody knows of it
     const routeErrors = staying.length === 0 ? [] : await leaveRoutes(record, staying, netns, options.log);
     const errors = await detachAll(record, attachments, { ...options, netns });
+    announceStuck(options, record, attachments);
     if (record.attachments.length === 0) journal.remove(record.containerId);
     else await journal.write(record);
     if (staying.length > 0 && netns !== undefined) await republishStatus(options, record, netns);

@@ -14,6 +14,7 @@ import { ForeignRecord } from '../attach/foreign/foreign-state.ts';
 import { Journal } from '../attach/journal.ts';
 import { withNodeLock } from '../attach/locks.ts';
 import { type Log, NEVER_ABORTED } from '../attach/operation.ts';
+import { SILENT } from '../attach/publish/announcer.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { createSources } from '../cluster/sources.ts';
 import { INSTALL_RECORD, type InstallRecord, readInstallRecord, writeInstallRecord } from '../daemon/install-record.ts';
@@ -123,8 +124,13 @@ async function giveBack(options: UninstallOptions, record: InstallRecord, steps:
 
 async function detachTheDead({ cniDir, log, path }: UninstallOptions): Promise<void> {
   const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: { PATH: path } });
-  const openSource = createSources({ log, userAgent: `multus-native/${VERSION} (uninstall)` });
-  await reconcile({ cniDir, runner, openSource, log, signal: NEVER_ABORTED }, new RetryTimes());
+  const context = {
+    openSource: createSources({ log, userAgent: `multus-native/${VERSION} (cli)` }),
+    announcer: SILENT,
+    log,
+    signal: NEVER_ABORTED,
+  };
+  await reconcile({ cniDir, runner, ...context }, new RetryTimes());
 }
 
 function removeIfEmpty(folder: string): void {

@@ -68,7 +68,15 @@ async function run(options: Options): Promise<void> {
     for (const [cniDir, adopter] of requests.stateDirectories) {
       const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: delegateEnv });
       await reconcile(
-        { cniDir, adopter, runner, openSource: requests.openSource, log, signal: ending.signal },
+        {
+          cniDir,
+          adopter,
+          runner,
+          openSource: requests.openSource,
+          announcer: requests.publisher,
+          log,
+          signal: ending.signal,
+        },
         retries,
       );
     }
@@ -76,11 +84,12 @@ async function run(options: Options): Promise<void> {
 
   let reconciling: Promise<void> = Promise.resolve();
   let keeping: Promise<void> | undefined;
+  let publishing: Promise<void> | undefined;
   let following: Promise<void> | undefined;
   let hotplug: HotplugController | undefined;
   const endTasks = async (): Promise<void> => {
     ending.abort(new Error('the daemon stops'));
-    await Promise.all([reconciling, keeping, following, hotplug?.stop()]);
+    await Promise.all([reconciling, keeping, publishing, following, hotplug?.stop()]);
   };
   const server = new DaemonServer(requests, {
     socketDir,
@@ -96,10 +105,11 @@ async function run(options: Options): Promise<void> {
   log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
   logSuccession(succession, log);
   for (const note of settings.notes) log.warn({ note }, 'configuration');
-  void server.keepSocket(log, ending.signal);
   following = source?.run(ending.signal);
+  void server.keepSocket(log, ending.signal);
   // Not before the socket answers: the file is what makes the runtime ask.
   keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
+  publishing = requests.publisher.run(() => requests.stateDirectories.keys(), ending.signal);
   if (settings.hotplug) hotplug = startHotplug({ requests, delegateEnv, log, signal: ending.signal });
   reconciling = reconcileAll();
   const timer = setInterval(() => {

@@ -13,6 +13,7 @@ import {
 import { type HotplugRequest, parseHotplugRequest } from '../attach/hotplug/hotplug-request.ts';
 import { endedByDel } from '../attach/locks.ts';
 import { type Adopter, logFields, type OperationContext } from '../attach/operation.ts';
+import { Publisher } from '../attach/publish/publisher.ts';
 import type { ClusterSource } from '../cluster/source.ts';
 import { createSources, type OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
@@ -77,6 +78,8 @@ export class Requests {
   follower: Pick<HotplugController, 'added'> | undefined;
   /** Shared by all requests: what is read of a cluster is read once. */
   readonly openSource: OpenSource;
+  /** Shared as well: what has to be told waits in it. */
+  readonly publisher: Publisher;
   private readonly nodeKeys: RawObject;
   readonly nodeConfig: MultusConfig;
   private readonly lanes: Lanes;
@@ -88,6 +91,7 @@ export class Requests {
   constructor({ logs, overlay, nodeKeys, lanes, stateDirectories, cluster, userAgent }: RequestsOptions) {
     this.openSource = createSources({ log: logs.own, userAgent, cluster });
     this.logs = logs;
+    this.publisher = new Publisher({ openSource: this.openSource, log: logs.own });
     this.overlay = overlay;
     this.nodeKeys = nodeKeys;
     this.nodeConfig = parseNodeKeys(nodeKeys);
@@ -184,6 +188,7 @@ export class Requests {
       operation: caller.operation,
       runner: caller.runner,
       openSource: this.openSource,
+      announcer: this.publisher,
       log,
       onStateDirectory: (cniDir, adopter) => {
         this.stateDirectories.set(cniDir, adopter ?? this.stateDirectories.get(cniDir));

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { type Answer, answerRequest, errorAnswer, readRequest, refusal, UNKNOWN_VERSION } from '../attach/engine.ts';
 import { logFields } from '../attach/operation.ts';
+import { Publisher } from '../attach/publish/publisher.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
@@ -16,6 +17,10 @@ import { asNodeHasIt } from './node-request.ts';
 const OPERATION_VARIABLE = 'MULTUS_OPERATION';
 const LEVEL_VARIABLE = 'MULTUS_LOG_LEVEL';
 
+/** How long pods are told of what they got, once the runtime has the answer: it waits for the end of the process. */
+const PUBLISH_MS = 2000;
+const TELLING = ['ADD', 'DEL'];
+
 /** Ended by the runtime: undo, then go. */
 function endedBySignal(): AbortController {
   const ending = new AbortController();
@@ -25,7 +30,10 @@ function endedBySignal(): AbortController {
   return ending;
 }
 
-/** What ends the process: rotated log files are compressed after the runtime has its answer. */
+/**
+ * What ends the process, after the runtime has its answer; it waits for the end all the same. Pods are told what they got,
+ * and rotated log files are compressed.
+ */
 interface Ending extends Answer {
   settled?: () => Promise<void>;
 }
@@ -43,16 +51,30 @@ async function answer(): Promise<Ending> {
     if (problem !== '') log.warn({ problem }, 'going on without the keys of the daemon');
     const baseEnv = Object.fromEntries(Object.entries(env).filter(([key]) => !/^(CNI|MULTUS)_/.test(key)));
     const ending = endedBySignal();
+    const openSource = createSources({ log, userAgent: `multus-native/${VERSION} (standalone)` });
+    const publisher = new Publisher({ openSource, log });
+    let stateDirectory: string | undefined; // none for a request that is refused before it is tried
     const context = {
       door: 'standalone',
       operation: env[OPERATION_VARIABLE] ?? '',
       runner: (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv }),
-      openSource: createSources({ log, userAgent: `multus-native/${VERSION} (standalone)` }),
+      openSource,
+      announcer: publisher,
+      onStateDirectory: (cniDir: string) => {
+        stateDirectory = cniDir;
+      },
       log,
       signal: ending.signal,
       end: (reason: CniError) => ending.abort(reason),
     } as const;
-    return { ...(await answerRequest(request, context)), settled: opened.settled };
+    const answered = await answerRequest(request, context);
+    const settled = async (): Promise<void> => {
+      if (stateDirectory !== undefined && TELLING.includes(request.command)) {
+        await publisher.flush(stateDirectory, AbortSignal.timeout(PUBLISH_MS));
+      }
+      await opened.settled?.();
+    };
+    return { ...answered, settled };
   } catch (error) {
     return errorAnswer(error, asked.cniVersion);
   }
@@ -61,6 +83,7 @@ async function answer(): Promise<Ending> {
 void answer()
   .catch((error: unknown): Ending => errorAnswer(error, UNKNOWN_VERSION))
   .then(({ exitCode, stdout, settled }) => {
+    process.exitCode = exitCode;
     process.stdout.write(stdout, () => {
       void Promise.resolve(settled?.()).then(() => process.exit(exitCode));
     });

@@ -1,5 +1,6 @@
 /** An operation as the engine carries it, from an environment and a stdin, with plugins and log that are fakes. */
 import type { Operation } from '../../src/attach/operation.ts';
+import { SILENT } from '../../src/attach/publish/announcer.ts';
 import type { ClusterSource } from '../../src/cluster/source.ts';
 import { parseRequest } from '../../src/cni/request.ts';
 import type { DelegateRunner } from '../../src/delegate/runner.ts';
@@ -43,6 +44,7 @@ export function fakeOperation(options: FakeOperationOptions): Operation & { log:
     operation: 'op-2',
     runner: () => runner,
     openSource: () => source,
+    announcer: SILENT,
     log: new FakeLog(),
     signal,
     request,

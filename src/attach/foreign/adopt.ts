@@ -116,6 +116,7 @@ function adoptOne(foreign: ForeignRecord, pair: Pair, node: MultusConfig | undef
     link: undefined,
     warnings: [],
     lastError: '',
+    detachFailures: 0,
   };
   return { attachment, doubt };
 }

@@ -10,6 +10,7 @@ import type { JournalAttachment, JournalRecord } from '../journal-record.ts';
 import { withContainerLock } from '../locks.ts';
 import { NEVER_ABORTED, UNDO_BUDGET_MS, withinBudget } from '../operation.ts';
 import { republishStatus } from '../pod-status.ts';
+import { announceAdded, announceFailure } from '../publish/announce.ts';
 import { newAttachment } from '../resolve/make-plan.ts';
 import { withPlannedRoutes } from '../routes/default-routes.ts';
 import { settleDefaultRoutes } from '../routes/settle-routes.ts';
@@ -19,10 +20,10 @@ import { hotplugLock, recordToJoin } from './hotplug-record.ts';
 
 /** Detach an attachment that never got ready, or a leftover of one. */
 function takeBack(hotplug: Hotplug, record: JournalRecord, journal: Journal, attachment: JournalAttachment) {
-  const { log, request, openSource } = hotplug;
+  const { log, request, openSource, announcer } = hotplug;
   const runner = hotplug.runner(record.path);
   return withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the hot-plug', (signal) =>
-    undoRecord(record, journal, { runner, trace: request.trace, signal, log, openSource }, [attachment]),
+    undoRecord(record, journal, { runner, trace: request.trace, signal, log, openSource, announcer }, [attachment]),
   );
 }
 
@@ -79,10 +80,12 @@ async function join(
     attachment.state = 'attached';
     await journal.write(record);
     hotplug.budget.throwIfAborted();
+    announceAdded(hotplug, record, [attachment]);
     await republishStatus(hotplug, record, netns);
     const inPod = withPlannedRoutes(result, attachment.ifName, record.defaultRoutes);
     return convertResult(inPod, hotplug.request.cniVersion);
   } catch (error) {
+    announceFailure(hotplug, error, attachment);
     throw undoneFailure(error, hotplug.budget, await takeBack(hotplug, record, journal, attachment));
   }
 }

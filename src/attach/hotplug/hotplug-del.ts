@@ -6,6 +6,7 @@ import { journalOf } from '../journal.ts';
 import { type JournalAttachment, type JournalRecord, resultForDel } from '../journal-record.ts';
 import { withContainerLock } from '../locks.ts';
 import { delegateBudget } from '../operation.ts';
+import { announceRemoved } from '../publish/announce.ts';
 import { openIfThere } from '../record-netns.ts';
 import { joinedErrors, undoRecord } from '../undo-record.ts';
 import { type Hotplug, planHotplug } from './hotplug-plan.ts';
@@ -82,7 +83,7 @@ function isInRecord(record: JournalRecord | ForeignRecord | undefined, ifName: s
  *   in the journal for the next try
  */
 export async function hotplugDel(hotplug: Hotplug): Promise<void> {
-  const { request, config, log, openSource, budget: signal } = hotplug;
+  const { request, config, log, openSource, announcer, budget: signal } = hotplug;
   const { containerId, ifName, trace } = request;
   const journal = journalOf(config);
   await withContainerLock(containerId, hotplugLock(hotplug), async () => {
@@ -98,7 +99,9 @@ export async function hotplugDel(hotplug: Hotplug): Promise<void> {
     attachment.state = 'detaching';
     await journal.write(record); // who finds this later goes on with it
     const runner = hotplug.runner(record.path);
-    const errors = await undoRecord(record, journal, { runner, trace, signal, log, openSource }, [attachment]);
+    const options = { runner, trace, signal, log, openSource, announcer };
+    const errors = await undoRecord(record, journal, options, [attachment]);
     if (errors.length > 0) throw joinedErrors(errors);
+    announceRemoved(hotplug, record, attachment);
   });
 }

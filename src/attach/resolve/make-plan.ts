@@ -69,7 +69,7 @@ export async function resolveNodePlan(question: PlanQuestion): Promise<Plan> {
 
 /** An attachment before anything runs. */
 export function newAttachment(planned: PlannedAttachment): JournalAttachment {
-  return { ...planned, state: 'planned', result: '', link: undefined, warnings: [], lastError: '' };
+  return { ...planned, state: 'planned', result: '', link: undefined, warnings: [], lastError: '', detachFailures: 0 };
 }
 
 /** The record before anything runs. */

@@ -20,6 +20,7 @@ import type { Network } from '../../pod/plan.ts';
 import type { PodNetworks } from '../../pod/pod-networks.ts';
 import { type NetworkSelection, type SelectionRequests, TKE_ANNOTATION } from '../../pod/selection.ts';
 import { lookupSignal, type Operation } from '../operation.ts';
+import { NetworkNotFoundError } from './network-not-found.ts';
 
 /** A network before its device is known. */
 export interface ResolvedNetwork extends Network {
@@ -87,9 +88,9 @@ export async function selectedNetwork(
     );
   }
   const lookup = await source.definition(namespace, name, signal);
-  if (lookup.outcome !== 'found') {
-    const code = lookup.outcome === 'unknown' ? CniCode.tryAgainLater : CniCode.invalidConfig;
-    throw new CniError(code, `Cannot find network "${label}": ${lookup.reason}`);
+  if (lookup.outcome === 'absent') throw new NetworkNotFoundError(namespace, name, lookup.reason);
+  if (lookup.outcome === 'unknown') {
+    throw new CniError(CniCode.tryAgainLater, `Cannot find network "${label}": ${lookup.reason}`);
   }
   const network = definedNetwork(lookup.definition, config, selection);
   authorisePlugins(label, namespace, network.config, config);

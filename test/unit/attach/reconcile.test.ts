@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Journal } from '../../../src/attach/journal.ts';
 import { type Adopter, adopterOf } from '../../../src/attach/operation.ts';
+import { SILENT } from '../../../src/attach/publish/announcer.ts';
 import { RetryTimes, reconcile } from '../../../src/attach/reconcile.ts';
 import { bootId } from '../../../src/node/boot-id.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
@@ -18,7 +19,10 @@ async function once(plugins: FakeRunnerOptions = {}, retries = new RetryTimes(),
   const log = new FakeLog();
   const signal = new AbortController().signal;
   const openSource = () => undefined;
-  await reconcile({ cniDir: folder.path, adopter, runner: () => runner, openSource, log, signal }, retries);
+  await reconcile(
+    { cniDir: folder.path, adopter, runner: () => runner, openSource, announcer: SILENT, log, signal },
+    retries,
+  );
   return { runner, log, left: new Journal(folder.path).list() };
 }
 
@@ -77,7 +81,7 @@ test('a state directory that cannot be read is told: the daemon must not end wit
   const log = new FakeLog();
   const signal = new AbortController().signal;
   await reconcile(
-    { cniDir, runner: () => new FakeRunner(), openSource: () => undefined, log, signal },
+    { cniDir, runner: () => new FakeRunner(), openSource: () => undefined, announcer: SILENT, log, signal },
     new RetryTimes(),
   );
   const [fields] = log.of('cannot reconcile') as { error: string }[];

@@ -29,6 +29,7 @@ export function anAttachment(more: Partial<JournalAttachment> = {}): JournalAtta
     link: undefined,
     warnings: [],
     lastError: '',
+    detachFailures: 0,
     ...more,
   };
 }
