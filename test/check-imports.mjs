@@ -15,9 +15,10 @@ const MAY_IMPORT = {
   log: ['cni', 'pod', 'node'],
   delegate: ['cni', 'wire', 'node'],
   attach: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate'],
-  daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
+  'node-config': ['cni', 'pod', 'node', 'cluster', 'attach'],
+  daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'node-config'],
   standalone: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
-  cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'daemon'],
+  cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'node-config'],
 };
 
 const MAIN = /^src\/[^/]+\/main\.ts$/;

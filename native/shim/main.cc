@@ -9,11 +9,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 #include "core/version.h"
 #include "shim/answer.h"
 #include "shim/conversation.h"
 #include "shim/invocation.h"
+#include "shim/passthru.h"
+#include "shim/probe.h"
 #include "shim/standalone.h"
 
 namespace multus {
@@ -31,6 +34,8 @@ void OpenMissingStdio() {
 }
 
 int RunForPeople(int argc, char** argv) {
+  // Run every few seconds within the daemon's limits: no second Node for that.
+  if (argc > 1 && strcmp(argv[1], "probe") == 0) return Probe(argc, argv);
   if (argc > 1) {
     const std::string cli = BesideUs("multus-cli");
     execv(cli.c_str(), argv);
@@ -43,6 +48,8 @@ int RunForPeople(int argc, char** argv) {
   (void)!write(STDERR_FILENO, kAbout, sizeof kAbout - 1);
   return 0;
 }
+
+std::string_view NameOf(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 int Give(const Answer& answer) {
   WriteStdout(answer.bytes);
@@ -86,5 +93,8 @@ int main(int argc, char** argv) {
   multus::OpenMissingStdio();
   const char* command = getenv("CNI_COMMAND");
   if (command == nullptr || *command == '\0') return multus::RunForPeople(argc, argv);
+  if (argc > 0 && multus::NameOf(argv[0]) == multus::kPassthru) {
+    return multus::Give(multus::RunPassthru(command));
+  }
   return multus::RunForRuntime();
 }

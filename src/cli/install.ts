@@ -1,8 +1,8 @@
 /** `multus install`: the programs that a runtime runs, put where it finds them, and written down for `multus uninstall`. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { type InstalledFile, readInstallRecord, writeInstallRecord } from '../daemon/install-record.ts';
 import { makeFolder } from '../node/make-folder.ts';
+import { type InstalledFile, readInstallRecord, writeInstallRecord } from '../node-config/install-record.ts';
 import { VERSION } from '../wire/version.ts';
 import { type Action, type FileToInstall, installFile, sha256 } from './install-file.ts';
 import { formatTable } from './table.ts';
@@ -12,6 +12,8 @@ export interface InstallOptions {
   from: string;
   binDir: string;
   cniDir: string;
+  /** Written by the caller; written down here. */
+  kubeconfig?: string;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -59,11 +61,14 @@ function filesOf(part: Part, { from, binDir }: InstallOptions): FileToInstall[] 
 }
 
 /** What was put elsewhere before stays written down: it is still to be removed some day. */
-async function writeDown(cniDir: string, done: readonly Done[]): Promise<void> {
+async function writeDown({ cniDir, kubeconfig }: InstallOptions, done: readonly Done[]): Promise<void> {
   const files = done.map(({ path, sha256: hash }): InstalledFile => ({ path, sha256: hash }));
   const paths = new Set(files.map(({ path }) => path));
-  const earlier = (readInstallRecord(cniDir)?.files ?? []).filter(({ path }) => !paths.has(path));
-  await writeInstallRecord(cniDir, { version: VERSION, files: [...earlier, ...files] });
+  const before = readInstallRecord(cniDir);
+  const earlier = (before?.files ?? []).filter(({ path }) => !paths.has(path));
+  const written = kubeconfig ?? before?.kubeconfig;
+  const credentials = written === undefined ? {} : { kubeconfig: written };
+  await writeInstallRecord(cniDir, { version: VERSION, files: [...earlier, ...files], ...credentials });
 }
 
 /** A folder that no runtime reads is the commonest mistake, and a pod's error comes much later. */
@@ -97,7 +102,7 @@ export async function install(options: InstallOptions): Promise<string> {
     const action = await installFile(file, isTrial);
     done.push({ path: file.path, action, bytes: file.content.length, sha256: sha256(file.content) });
   }
-  if (!isTrial) await writeDown(options.cniDir, done);
+  if (!isTrial) await writeDown(options, done);
   const notes = existsSync(binDir) ? notesOn(binDir, done) : [];
   return reportOf(done, notes, options);
 }

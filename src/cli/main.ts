@@ -11,6 +11,7 @@ import { type ExplainOptions, explain } from './explain.ts';
 import { type ForgetOptions, forget } from './forget.ts';
 import { type InstallOptions, install } from './install.ts';
 import { type PsOptions, ps } from './ps.ts';
+import { followServiceAccount, SERVICE_ACCOUNT_DIR, writeKubeconfig } from './service-account.ts';
 import { followThinConfig, type ThinOptions, writeThinConfig } from './thin-config.ts';
 import { type UninstallOptions, uninstall } from './uninstall.ts';
 import { verifyUninstalled } from './verify-uninstalled.ts';
@@ -68,20 +69,27 @@ program
   .option('--thin', 'also write 00-multus.conf, which multusd does where it runs')
   .option('--conf-dir <dir>', "the runtime's configurations, for --thin", DEFAULT_RUNTIME_DIR)
   .option('--config <file>', "keys of 00-multus.conf, for --thin: multusd's own file")
-  .option('--watch', 'with --thin: stay, and follow the primary configuration')
+  .option('--kubeconfig <file>', "with --thin, in a pod: write its service account's credentials there, for the node")
+  .option('--watch', 'with --thin: stay, and follow the primary configuration and the service account')
   .addHelpText('after', '\nExit code: 0 when all of it is in place, 1 when something is not.')
   .action(async (options: InstallOptions & ThinOptions & { thin?: boolean; watch?: boolean }) => {
+    const { kubeconfig, dryRun, json } = options;
     process.stdout.write(await install(options));
-    if (options.thin !== true || options.dryRun === true) return;
+    if (options.thin !== true || dryRun === true) return;
     const { log } = openLog(targetOf(NO_LOG_SETTINGS, options.watch === true ? 'info' : 'warn'));
+    const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '' } = process.env;
+    const account = { folder: SERVICE_ACCOUNT_DIR, host, port };
+    if (kubeconfig !== undefined) await writeKubeconfig(kubeconfig, account);
     if (options.watch !== true) {
       const written = await writeThinConfig(options, log);
-      if (options.json !== true) process.stdout.write(written);
+      if (json !== true) process.stdout.write(written);
       return;
     }
     const ending = new AbortController();
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
-    await followThinConfig(options, log, ending.signal);
+    const credentials =
+      kubeconfig === undefined ? undefined : followServiceAccount(kubeconfig, account, log, ending.signal);
+    await Promise.all([credentials, followThinConfig(options, log, ending.signal)]);
   });
 
 program

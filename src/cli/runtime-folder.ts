@@ -3,8 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { loadConfFile } from '../cluster/conf-files.ts';
 import type { NetworkConfig } from '../cni/config.ts';
-import type { InstallRecord } from '../daemon/install-record.ts';
-import { CILIUM_SUFFIX } from '../daemon/primary-candidates.ts';
+import type { InstallRecord } from '../node-config/install-record.ts';
+import { CILIUM_SUFFIX } from '../node-config/primary-candidates.ts';
 import { WRAPPERS } from '../pod/node-config.ts';
 import { sha256OfFile } from './install-file.ts';
 

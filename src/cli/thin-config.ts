@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Log } from '../attach/operation.ts';
 import { RawObject } from '../cni/raw-json.ts';
-import { keepNodeConfig, NodeConfigFile } from '../daemon/node-config-file.ts';
-import { type NodeConfigOrigin, nodeConfigOrigin } from '../daemon/node-config-text.ts';
-import { readDaemonConfig } from '../daemon/settings.ts';
+import { keepNodeConfig, NodeConfigFile } from '../node-config/node-config-file.ts';
+import { type NodeConfigOrigin, nodeConfigOrigin } from '../node-config/node-config-text.ts';
+import { readDaemonConfig } from '../node-config/read-daemon-config.ts';
 import { parseDaemonConfig } from '../pod/daemon-config.ts';
 
 export interface ThinOptions {
@@ -13,12 +13,15 @@ export interface ThinOptions {
   /** Folder of the runtime's configurations, the primary's among them. */
   confDir: string;
   cniDir: string;
+  /** What the standalone program asks the API server with; the file then says that the node is one of a cluster. */
+  kubeconfig?: string;
 }
 
 /** What the file does not say, the options do. */
-function originOf({ config, confDir, cniDir }: ThinOptions): NodeConfigOrigin {
+function originOf({ config, confDir, cniDir, kubeconfig }: ThinOptions): NodeConfigOrigin {
   const source = config === undefined ? undefined : readDaemonConfig(config)?.source;
-  const defaults = { multusAutoconfigDir: confDir, cniConfigDir: confDir, cniDir };
+  const cluster = kubeconfig === undefined ? {} : { kubeconfig, kubernetes: true };
+  const defaults = { multusAutoconfigDir: confDir, cniConfigDir: confDir, cniDir, ...cluster };
   const missing = Object.entries(defaults).filter(([key]) => source?.has(key) !== true);
   const members = Object.fromEntries(missing.map(([key, value]) => [key, JSON.stringify(value)]));
   const whole = (source ?? RawObject.parse('{}', 'options')).with(members);

@@ -17,10 +17,15 @@ import { type Log, NEVER_ABORTED } from '../attach/operation.ts';
 import { SILENT } from '../attach/publish/announcer.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { createSources } from '../cluster/sources.ts';
-import { INSTALL_RECORD, type InstallRecord, readInstallRecord, writeInstallRecord } from '../daemon/install-record.ts';
-import { CILIUM_SUFFIX, readPrimaryFolder } from '../daemon/primary-candidates.ts';
-import { readPrimaryMemory } from '../daemon/primary-memory.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
+import {
+  INSTALL_RECORD,
+  type InstallRecord,
+  readInstallRecord,
+  writeInstallRecord,
+} from '../node-config/install-record.ts';
+import { CILIUM_SUFFIX, readPrimaryFolder } from '../node-config/primary-candidates.ts';
+import { readPrimaryMemory } from '../node-config/primary-memory.ts';
 import { DEFAULT_TYPE } from '../pod/node-config.ts';
 import { SOCKET_NAME } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
@@ -124,12 +129,8 @@ async function giveBack(options: UninstallOptions, record: InstallRecord, steps:
 
 async function detachTheDead({ cniDir, log, path }: UninstallOptions): Promise<void> {
   const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: { PATH: path } });
-  const context = {
-    openSource: createSources({ log, userAgent: `multus-native/${VERSION} (cli)` }),
-    announcer: SILENT,
-    log,
-    signal: NEVER_ABORTED,
-  };
+  const openSource = createSources({ log, userAgent: `multus-native/${VERSION} (uninstall)` });
+  const context = { openSource, announcer: SILENT, log, signal: NEVER_ABORTED };
   await reconcile({ cniDir, runner, ...context }, new RetryTimes());
 }
 
@@ -146,7 +147,8 @@ async function removeAll({ cniDir, socketDir }: NodeFolders, record: InstallReco
   }
   if (record.files.length === 0) steps.done.push('left the programs: no "multus install" wrote down which they are');
   const state = STATE_NAMES.map((name) => join(cniDir, name));
-  for (const path of [...state, join(socketDir, 'overlay.json')].filter((one) => existsSync(one))) {
+  const others = [join(socketDir, 'overlay.json'), ...(record.kubeconfig === undefined ? [] : [record.kubeconfig])];
+  for (const path of [...state, ...others].filter((one) => existsSync(one))) {
     await steps.take(`removed ${path}`, () => rmSync(path, { recursive: true, force: true }));
   }
   await steps.take('removed the folders that are empty now', () => [cniDir, socketDir].forEach(removeIfEmpty));

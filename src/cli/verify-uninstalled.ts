@@ -2,8 +2,8 @@
 import { accessSync, constants } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { loadConfFile } from '../cluster/conf-files.ts';
-import { readInstallRecord } from '../daemon/install-record.ts';
-import { readPrimaryFolder } from '../daemon/primary-candidates.ts';
+import { readInstallRecord } from '../node-config/install-record.ts';
+import { readPrimaryFolder } from '../node-config/primary-candidates.ts';
 import { DEFAULT_TYPE } from '../pod/node-config.ts';
 import { VERSION } from '../wire/version.ts';
 import { sha256OfFile } from './install-file.ts';

@@ -93,9 +93,9 @@ export function logSuccession(succession: Succession, log: Log): void {
 }
 
 /** Settles when nobody has listened there for a while: the daemon that took over is gone and was not started again. */
-export async function deserted(path: string, limitMs = DESERTED_MS): Promise<void> {
+export async function deserted(path: string, { lookMs = LOOK_MS, limitMs = DESERTED_MS } = {}): Promise<void> {
   for (let since = performance.now(); performance.now() - since < limitMs; ) {
-    await delay(LOOK_MS);
+    await delay(lookMs);
     if (await isServed(path)) since = performance.now();
   }
 }

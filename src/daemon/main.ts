@@ -6,6 +6,10 @@ import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed } from '../log/open-log.ts';
+import { keepNodeConfig } from '../node-config/node-config-file.ts';
+import { nodeConfigOrigin } from '../node-config/node-config-text.ts';
+import { readDaemonConfig } from '../node-config/read-daemon-config.ts';
+import { StartError } from '../node-config/start-error.ts';
 import { DEFAULT_DAEMON_CONFIG } from '../pod/daemon-config.ts';
 import { DEFAULT_CNI_DIR, parseNodeKeys } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
@@ -13,13 +17,10 @@ import { VERSION } from '../wire/version.ts';
 import { deserted, logSuccession } from './hand-over.ts';
 import type { HotplugController } from './hotplug/hotplug-controller.ts';
 import { startHotplug } from './hotplug/start-hotplug.ts';
-import { keepNodeConfig } from './node-config-file.ts';
-import { nodeConfigOrigin } from './node-config-text.ts';
 import { RequestLogs } from './request-logs.ts';
 import { Requests } from './requests.ts';
 import { DaemonServer } from './server.ts';
-import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, readDaemonConfig, settingsOf } from './settings.ts';
-import { StartError } from './start-error.ts';
+import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, settingsOf } from './settings.ts';
 
 /** Requests that wait beyond those that run. */
 const QUEUE_LENGTH = 1000;
@@ -83,40 +84,19 @@ async function run(options: Options): Promise<void> {
   };
 
   let reconciling: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
   let keeping: Promise<void> | undefined;
-  let publishing: Promise<void> | undefined;
   let following: Promise<void> | undefined;
+  let publishing: Promise<void> | undefined;
   let hotplug: HotplugController | undefined;
   const endTasks = async (): Promise<void> => {
     ending.abort(new Error('the daemon stops'));
-    await Promise.all([reconciling, keeping, publishing, following, hotplug?.stop()]);
+    await Promise.all([reconciling, keeping, following, publishing, hotplug?.stop()]);
   };
-  const server = new DaemonServer(requests, {
-    socketDir,
-    delegateEnv,
-    prepare: () => writeOverlay(socketDir, overlay),
-    onReplaced: async () => {
-      if (!ending.signal.aborted) void standBy();
-      await endTasks();
-    },
-  });
-
-  const succession = await server.listen();
-  log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
-  logSuccession(succession, log);
-  for (const note of settings.notes) log.warn({ note }, 'configuration');
-  following = source?.run(ending.signal);
-  void server.keepSocket(log, ending.signal);
-  // Not before the socket answers: the file is what makes the runtime ask.
-  keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
-  publishing = requests.publisher.run(() => requests.stateDirectories.keys(), ending.signal);
-  if (settings.hotplug) hotplug = startHotplug({ requests, delegateEnv, log, signal: ending.signal });
-  reconciling = reconcileAll();
-  const timer = setInterval(() => {
-    if (!ending.signal.aborted) reconciling = reconciling.then(reconcileAll);
-  }, options.reconcileInterval * 1000);
-
+  let isStopping = false;
   const stop = (reason: object, exitCode = 0): void => {
+    if (isStopping) return;
+    isStopping = true;
     log.info({ ...reason, active: requests.active }, 'stopping');
     clearInterval(timer);
     const limit = setTimeout(() => {
@@ -137,6 +117,32 @@ async function run(options: Options): Promise<void> {
     await deserted(server.path);
     stop({ reason: 'the daemon that took over is gone; whoever keeps us shall start us again' }, 1);
   };
+  const server = new DaemonServer(requests, {
+    socketDir,
+    delegateEnv,
+    prepare: () => writeOverlay(socketDir, overlay),
+    onReplaced: async () => {
+      if (!ending.signal.aborted) void standBy();
+      await endTasks();
+    },
+    onLost: (error) => stop({ error, reason: 'callers do not find us; whoever keeps us shall start us again' }, 1),
+  });
+
+  const succession = await server.listen();
+  log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
+  logSuccession(succession, log);
+  for (const note of settings.notes) log.warn({ note }, 'configuration');
+  void server.keepSocket(log, ending.signal);
+  following = source?.run(ending.signal);
+  // Not before the socket answers: the file is what makes the runtime ask.
+  keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
+  if (settings.hotplug) hotplug = startHotplug({ requests, delegateEnv, log, signal: ending.signal });
+  publishing = requests.publisher.run(() => requests.stateDirectories.keys(), ending.signal);
+  reconciling = reconcileAll();
+  timer = setInterval(() => {
+    if (!ending.signal.aborted) reconciling = reconciling.then(reconcileAll);
+  }, options.reconcileInterval * 1000);
+
   process.once('SIGTERM', (signal) => stop({ signal }));
   process.once('SIGINT', (signal) => stop({ signal }));
 }

@@ -2,15 +2,15 @@
  * The daemon's unix socket: `POST /cni` with frames for our shim, plainly for others; `POST /delegate` for controllers;
  * `/healthz`, `/readyz`; `POST /handover` for the daemon that takes our place.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Log } from '../attach/operation.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
+import { followFolders } from '../node-config/follow-folders.ts';
 import { EXEC_PROTOCOL } from '../wire/frames.ts';
 import { formatWireResult, MAX_BODY, OPERATION_HEADER, PIDNS_HEADER, parseWireRequest } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
-import { followFolders } from './follow-folders.ts';
 import { HANDOVER_PATH, isServed, reachPredecessor, type Succession, succeed } from './hand-over.ts';
 import { Listener } from './listener.ts';
 import type { Caller, Requests } from './requests.ts';
@@ -20,6 +20,11 @@ import { SocketFile } from './socket-file.ts';
 /** Between two looks at the socket without an event: who is not found serves nobody. */
 const RECHECK_MS = 1000;
 
+/**
+ * A container sees a folder of its host no more when somebody has removed and made it anew; started again, it does.
+ */
+const LOST_LIMIT_MS = 10_000;
+
 export interface ServerOptions {
   socketDir: string;
   /** What plugins inherit that run as our own children. */
@@ -28,6 +33,8 @@ export interface ServerOptions {
   prepare: () => void;
   /** Called when another daemon has the socket, maybe more than once. Settles when we have left the node alone. */
   onReplaced: () => Promise<void>;
+  /** Called when callers have not found us for LOST_LIMIT_MS and we cannot change that. */
+  onLost: (error: string) => void;
 }
 
 function header(request: IncomingMessage, name: string): string {
@@ -84,6 +91,7 @@ export class DaemonServer {
   private listener: Listener;
   /** Listeners whose socket others have removed: they still have callers. */
   private readonly earlier: Promise<void>[] = [];
+  private lostSince: number | undefined;
   private stopped: Promise<void> | undefined;
 
   constructor(requests: Requests, options: ServerOptions) {
@@ -127,12 +135,17 @@ export class DaemonServer {
   }
 
   private async lookAtSocket(log: Log): Promise<void> {
+    const socket = this.socket.path;
     try {
       const { state } = this.socket;
       if (state === 'replaced' && (await isServed(this.socket.path))) void this.options.onReplaced();
       else if (state !== 'ours') await this.listenAnew(log);
-    } catch (error) {
-      log.error({ socket: this.socket.path, error: (error as Error).message }, 'callers do not find us');
+      this.lostSince = undefined;
+    } catch (thrown) {
+      const error = (thrown as Error).message;
+      if (this.lostSince === undefined) log.error({ socket, error }, 'callers do not find us');
+      this.lostSince ??= performance.now();
+      if (performance.now() - this.lostSince > LOST_LIMIT_MS) this.options.onLost(error);
     }
   }
 
@@ -176,7 +189,15 @@ export class DaemonServer {
     return 200;
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    return this.route(request, response, () => readBody(request));
+  }
+
+  private async route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    bodyOf: () => Promise<Buffer>,
+  ): Promise<void> {
     const pathname = (request.url ?? '/').replace(/[?#].*$/, '');
     if (pathname === '/healthz') return reply(response, 200);
     if (pathname === '/readyz') return reply(response, this.isStopping ? 500 : 200);
@@ -188,7 +209,7 @@ export class DaemonServer {
       if (!response.writableFinished) gone.abort(new CniError(CniCode.cancelled, 'the caller is gone'));
     });
     try {
-      const body = await readBody(request);
+      const body = await bodyOf();
       const caller: Caller = {
         operation: header(request, OPERATION_HEADER),
         runner: (searchPath) => this.localRunner(searchPath),
@@ -205,12 +226,26 @@ export class DaemonServer {
     }
   }
 
-  private async upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    if (request.method !== 'POST' || request.url !== '/cni' || header(request, 'upgrade') !== EXEC_PROTOCOL) {
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      return;
-    }
+  private upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy());
+    const offered = header(request, 'upgrade')
+      .split(',')
+      .map((one) => one.trim());
+    const isShim = request.method === 'POST' && request.url === '/cni' && offered.includes(EXEC_PROTOCOL);
+    return isShim ? this.converse(request, socket, head) : this.serveAsIs(request, socket, head);
+  }
+
+  /** Who offers only what we do not know, as a later shim may, is answered as if nothing had been offered (RFC 9110, 7.8). */
+  private async serveAsIs(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once('finish', () => socket.end());
+    if (header(request, 'expect') === '100-continue') response.writeContinue(); // it knows then that we are at work
+    await this.route(request, response, async () => (await readUpgradeBody(request, socket, head)).body);
+  }
+
+  private async converse(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     try {
       const { body, rest } = await readUpgradeBody(request, socket, head);
       socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${EXEC_PROTOCOL}\r\n\r\n`);

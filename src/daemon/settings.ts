@@ -1,14 +1,13 @@
 /** What the daemon runs with: its command line, its file, and defaults, in this order. */
-import { readFileSync } from 'node:fs';
 import type { CredentialsOrigin } from '../cluster/kubernetes/kube-config.ts';
-import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import { RawObject } from '../cni/raw-json.ts';
 import { targetOf } from '../log/open-log.ts';
-import { type DaemonConfig, DEFAULT_DAEMON_CONFIG, parseDaemonConfig } from '../pod/daemon-config.ts';
+import { StartError } from '../node-config/start-error.ts';
+import { type DaemonConfig, parseDaemonConfig } from '../pod/daemon-config.ts';
 import type { LogSettings } from '../pod/log-settings.ts';
 import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import type { Overlay } from '../pod/overlay.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
-import { StartError } from './start-error.ts';
 
 /** The command line; undefined = not said. */
 export interface Options {
@@ -56,25 +55,6 @@ export interface Settings {
 export const DEFAULT_MAX_OPERATIONS = 32;
 
 const NO_FILE = parseDaemonConfig(RawObject.parse('{}', 'no file'), 'no file');
-
-/**
- * The daemon's file.
- * @param named on the command line: then it must be there; else the usual one is read when it is
- * @returns undefined when there is none
- * @throws CniError 6 or 7, system errors of open(2)
- */
-export function readDaemonConfig(named: string | undefined, usual = DEFAULT_DAEMON_CONFIG): DaemonConfig | undefined {
-  const path = named ?? usual;
-  const what = `daemon configuration ${path}`;
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new StartError(1, `Cannot read ${what}: ${(error as Error).message}`);
-  }
-  return parseDaemonConfig(RawObject.parse(decodeUtf8(bytes, what), what), what);
-}
 
 /** For both doors: where nobody can ask the API server, what a pod wants is unknown. */
 export const OF_A_CLUSTER: Overlay = { kubernetes: 'true' };

@@ -11,8 +11,8 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { makeFolder } from '../node/make-folder.ts';
 import { RangeLock } from '../node/range-lock.ts';
+import { StartError } from '../node-config/start-error.ts';
 import { SOCKET_NAME } from '../wire/http.ts';
-import { StartError } from './start-error.ts';
 
 /** How long another daemon's start or end may hold up this one's. */
 const LOCK_LIMIT_MS = 10_000;

@@ -1,6 +1,6 @@
 /**
  * `00-multus.conf` as the daemon generates it, handed to the real shim as a runtime would. What happens after a minute
- * without a primary is in test/unit/daemon/node-config-file.test.ts, with a clock of its own.
+ * without a primary is in test/unit/node-config/node-config-file.test.ts, with a clock of its own.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

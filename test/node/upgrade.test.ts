@@ -321,6 +321,18 @@ inLab('a daemon whose folder is removed makes it anew, with the keys for the nod
   await assertClean(lab, 'pod1');
 });
 
+// In a container the folder that the host has made anew is out of reach: without a new start callers would never come back.
+inLab('a daemon that cannot make its folder anew says so, and ends, to be started again', async (lab) => {
+  await lab.startDaemon();
+  const pid = lab.daemonPid;
+  rmSync(lab.socketDir, { recursive: true });
+  writeFileSync(lab.socketDir, 'no folder');
+  await until('it says so', () => hasSaid(lab, pid, 'callers do not find us'));
+  await until('it has ended', () => !existsSync(`/proc/${pid}`), 20_000);
+  assert.is(lab.daemonMessages(pid).filter((one) => one === 'callers do not find us').length, 1);
+  assert.match(lab.daemonLog, /"reason":"callers do not find us.*"msg":"stopping"/);
+});
+
 // Anybody's request would make a daemon stop its work.
 inLab('a daemon that is asked to hand over while the socket is its own goes on', async (lab) => {
   await lab.startDaemon();

@@ -2,7 +2,7 @@
 import type { Log } from '../../attach/operation.ts';
 import type { ManifestsSource } from '../../cluster/manifests/manifests-source.ts';
 import type { PodWatch, WatchedPod } from '../../cluster/source.ts';
-import { followFolders } from '../follow-folders.ts';
+import { followFolders } from '../../node-config/follow-folders.ts';
 
 type Listener = Parameters<PodWatch['subscribe']>[0];
 

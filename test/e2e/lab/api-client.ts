@@ -15,6 +15,8 @@ export interface RequestOptions {
   /** Instead of the administrator's certificate. */
   token?: string;
   contentType?: string;
+  /** Default: application/json. */
+  accept?: string;
   signal?: AbortSignal;
 }
 
@@ -34,8 +36,8 @@ export class ApiClient {
   }
 
   request(method: string, path: string, body?: unknown, options: RequestOptions = {}): Promise<Reply> {
-    const { token, contentType = 'application/json', signal } = options;
-    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': 'multus-native-lab' };
+    const { token, contentType = 'application/json', accept = 'application/json', signal } = options;
+    const headers: Record<string, string> = { accept, 'user-agent': 'multus-native-lab' };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     const text = body === undefined ? '' : JSON.stringify(body);
     if (body !== undefined) headers['content-type'] = contentType;

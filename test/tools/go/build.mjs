@@ -16,6 +16,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const NAMES = {
   'go.etcd.io/etcd/server/v3': 'etcd',
   'gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/passthru-cni': 'passthru',
+  'sigs.k8s.io/kustomize/kustomize/v5': 'kustomize',
 };
 
 /** Module → the variable that tells the program its own version, and the requirement that says which it is. */

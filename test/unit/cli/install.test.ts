@@ -14,7 +14,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type InstallOptions, install } from '../../../src/cli/install.ts';
 import { writeThinConfig } from '../../../src/cli/thin-config.ts';
-import { readInstallRecord, writeInstallRecord } from '../../../src/daemon/install-record.ts';
+import { readInstallRecord, writeInstallRecord } from '../../../src/node-config/install-record.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
 import { folderFor } from '../folder.ts';
 
@@ -181,6 +181,14 @@ test('--thin wraps the primary as the daemon would, with the keys of a file', as
     [clusterNetwork, kubeconfig, namespaceIsolation, cniDir, kubernetes],
     [folder.at('net.d/10-ptp.conf'), '/etc/k', true, folder.at('state'), true],
   );
+});
+
+// Without the word "kubernetes" a pod that the API server cannot be asked about would start without its networks.
+test('--thin names the credentials, and that the node is one of a cluster', async () => {
+  folder.write('net.d/10-ptp.conf', PTP);
+  await writeThinConfig({ ...thin(), kubeconfig: '/etc/cni/net.d/multus.d/multus.kubeconfig' }, new FakeLog());
+  const { kubeconfig, kubernetes } = JSON.parse(readFileSync(folder.at('net.d/00-multus.conf'), 'utf8'));
+  assert.equal([kubeconfig, kubernetes], ['/etc/cni/net.d/multus.d/multus.kubeconfig', true]);
 });
 
 test('--thin says why it writes nothing, and leaves what is there', async () => {

@@ -6,9 +6,9 @@ import { Journal } from '../../../src/attach/journal.ts';
 import { install } from '../../../src/cli/install.ts';
 import { type UninstallOptions, uninstall } from '../../../src/cli/uninstall.ts';
 import { verifyUninstalled } from '../../../src/cli/verify-uninstalled.ts';
-import { readInstallRecord } from '../../../src/daemon/install-record.ts';
-import { writePrimaryMemory } from '../../../src/daemon/primary-memory.ts';
 import { bootId } from '../../../src/node/boot-id.ts';
+import { readInstallRecord } from '../../../src/node-config/install-record.ts';
+import { writePrimaryMemory } from '../../../src/node-config/primary-memory.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
 import { aDefaultAttachment, aRecord } from '../attach/records.ts';
 import { folderFor } from '../folder.ts';
@@ -32,7 +32,8 @@ const programs = (): string[] => readdirSync(folder.at('bin')).sort();
 async function setUp(): Promise<void> {
   for (const name of ['multus', 'multus-standalone']) folder.write(`from/${name}`, '\x7fELF');
   chmodSync(folder.write('bin/ptp', '#!/bin/sh\n'), 0o755);
-  await install({ from: folder.at('from'), binDir: folder.at('bin'), cniDir: folder.at('state') });
+  const kubeconfig = folder.write('multus.kubeconfig', 'rotated since');
+  await install({ from: folder.at('from'), binDir: folder.at('bin'), cniDir: folder.at('state'), kubeconfig });
   folder.write('net.d/10-ptp.conf', conf('ptp'));
   folder.write('net.d/00-multus.conf', conf('multus'));
 }
@@ -49,6 +50,7 @@ test('gives the whole node back when no pod is attached: programs, configuration
   assert.equal(configs(), ['10-ptp.conf']);
   assert.equal(programs(), ['ptp']);
   assert.not.ok(existsSync(folder.at('state')));
+  assert.not.ok(existsSync(folder.at('multus.kubeconfig')), 'credentials do not stay behind');
 });
 
 test('may be run on a node that has nothing of us, and again', async () => {

@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Options, readDaemonConfig, type Surroundings, settingsOf } from '../../../src/daemon/settings.ts';
-import { StartError } from '../../../src/daemon/start-error.ts';
-import { refusal } from '../cni/refusal.ts';
+import { type Options, type Surroundings, settingsOf } from '../../../src/daemon/settings.ts';
+import { readDaemonConfig } from '../../../src/node-config/read-daemon-config.ts';
+import { StartError } from '../../../src/node-config/start-error.ts';
 import { folderFor } from '../folder.ts';
 
 const folder = folderFor(test);
@@ -35,21 +35,6 @@ test('settingsOf() refuses a connection limit that lets nobody in, with exit cod
     assert.is(exitCode, 3);
     assert.ok(message.endsWith(`"connectionLimit" must be a whole number from 1, got ${connectionLimit}`), message);
   }
-});
-
-test('readDaemonConfig() refuses a file that was named and is not there, and does without the usual one', () => {
-  const { exitCode, message } = startError(() => readDaemonConfig(folder.at('absent.json')));
-  assert.is(exitCode, 1);
-  assert.ok(message.includes(folder.at('absent.json')), message);
-  assert.is(readDaemonConfig(undefined, folder.at('absent.json')), undefined);
-});
-
-test('readDaemonConfig() reads the usual file when none is named, and refuses it when it is damaged', () => {
-  assert.is(readDaemonConfig(undefined, folder.write('usual.json', '{"connectionLimit":3}'))?.connectionLimit, 3);
-  const path = folder.write('usual.json', '{"connectionLimit":3');
-  const { code, message } = refusal(() => readDaemonConfig(undefined, path));
-  assert.is(code, 6);
-  assert.ok(message.includes(path), message);
 });
 
 test('settingsOf() without a file and options is what it was before there was a file', () => {

@@ -20,6 +20,8 @@ export interface InstalledFile {
 export interface InstallRecord {
   version: string;
   files: InstalledFile[];
+  /** Path of a kubeconfig that is written anew from time to time. */
+  kubeconfig?: string;
   /** ISO 8601: since when the node is given back; absent while it is ours. */
   withdrawnAt?: string;
 }
@@ -32,9 +34,10 @@ function isInstalledFile(value: unknown): value is InstalledFile {
 /** @returns undefined when there is none, or none that can be read */
 export function readInstallRecord(cniDir: string): InstallRecord | undefined {
   try {
-    const { version, files, withdrawnAt } = JSON.parse(readFileSync(join(cniDir, INSTALL_RECORD), 'utf8'));
+    const { version, files, kubeconfig, withdrawnAt } = JSON.parse(readFileSync(join(cniDir, INSTALL_RECORD), 'utf8'));
     if (typeof version !== 'string' || !files.every(isInstalledFile)) return undefined;
-    return { version, files, ...(typeof withdrawnAt === 'string' ? { withdrawnAt } : {}) };
+    const texts = Object.entries({ kubeconfig, withdrawnAt }).filter(([, text]) => typeof text === 'string');
+    return { version, files, ...Object.fromEntries(texts) };
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync, watch } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { followFolders } from '../../../src/daemon/follow-folders.ts';
+import { followFolders } from '../../../src/node-config/follow-folders.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
 import { until } from '../../lab/process.ts';
 import { folderFor } from '../folder.ts';

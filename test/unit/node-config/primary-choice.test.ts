@@ -8,7 +8,7 @@ import {
   type PrimaryOptions,
   SETTLE_MS,
   wrappedPrimary,
-} from '../../../src/daemon/primary-choice.ts';
+} from '../../../src/node-config/primary-choice.ts';
 import { folderFor } from '../folder.ts';
 
 const folder = folderFor(test);

@@ -1,0 +1,82 @@
+/**
+ * The credentials of a pod's service account as a kubeconfig on the node: what the standalone program, which runs outside
+ * of the pod, asks the API server with. The token is replaced every hour or so, and the file with it.
+ */
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Log } from '../attach/operation.ts';
+import { makeFolder } from '../node/make-folder.ts';
+import { writeWholeFile } from '../node/whole-file.ts';
+import { followFolders } from '../node-config/follow-folders.ts';
+
+/** Where Kubernetes mounts it. */
+export const SERVICE_ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+export interface ServiceAccount {
+  /** Has the files `token` and `ca.crt`. */
+  folder: string;
+  /** Of the API server: KUBERNETES_SERVICE_HOST and _PORT. */
+  host: string;
+  port: string;
+}
+
+const NAME = 'multus';
+
+/**
+ * As JSON, which is YAML. The token is in it: a path would be one of the pod's file system.
+ * @throws Error naming what is missing
+ */
+export function kubeconfigOf({ folder, host, port }: ServiceAccount): string {
+  if (host === '') throw new Error('Cannot write a kubeconfig: KUBERNETES_SERVICE_HOST is not set; this is no pod');
+  const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port || '443'}`;
+  const authority = readFileSync(join(folder, 'ca.crt')).toString('base64');
+  const token = readFileSync(join(folder, 'token'), 'utf8').trim();
+  if (token === '') throw new Error(`Cannot write a kubeconfig: ${join(folder, 'token')} is empty`);
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: NAME, cluster: { server, 'certificate-authority-data': authority } }],
+    users: [{ name: NAME, user: { token } }],
+    contexts: [{ name: NAME, context: { cluster: NAME, user: NAME } }],
+    'current-context': NAME,
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined; // what matters then is whether it can be written
+  }
+}
+
+/** For root only; not touched when it is as it has to be. @throws Error, CniError 5, system errors of mkdir */
+export async function writeKubeconfig(path: string, account: ServiceAccount): Promise<void> {
+  const text = kubeconfigOf(account);
+  if (readIfThere(path) === text) return;
+  makeFolder(dirname(path), 0o700);
+  await writeWholeFile(path, text, 0o600);
+}
+
+/** Follow the service account until `signal` aborts; the file stays then. What fails is logged, and tried again. */
+export function followServiceAccount(
+  path: string,
+  account: ServiceAccount,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  let said = '';
+  const look = async (): Promise<void> => {
+    try {
+      await writeKubeconfig(path, account);
+      said = '';
+    } catch (error) {
+      const { message } = error as Error;
+      if (said !== message) log.error({ file: path, reason: message }, 'kubeconfig left as it is');
+      said = message;
+    }
+  };
+  return followFolders({ folders: [account.folder, dirname(path)], look, log, signal });
+}

@@ -1,0 +1,298 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FakeKubelet } from '../fakes/fake-kubelet.ts';
+import { DIST, referencePlugins } from '../lab/lab.ts';
+import { until } from '../lab/process.ts';
+import { type Manifest, only, render } from './lab/render.ts';
+import { SandboxNode } from './lab/sandbox-node.ts';
+
+const RESOURCE = 'k8s.v1.cni.cncf.io/resourceName';
+const MANIFESTS = '/var/lib/cni/multus/manifests';
+const NODE_CONFIG = '/etc/cni/net.d/00-multus.conf';
+const PRIMARY = '/etc/cni/net.d/10-primary.conflist';
+const CHECKPOINT = '/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint';
+
+/** Plugins that are the node's: they run as children of the shim, outside of the daemon's container. */
+const PLUGINS = {
+  // Makes "weird0", whatever name it is asked for.
+  misnaming: `
+case $CNI_COMMAND in
+ADD) nsenter --net=$CNI_NETNS ip link add weird0 type bridge
+  echo '{"cniVersion":"1.0.0","interfaces":[{"name":"weird0","sandbox":"'$CNI_NETNS'"}]}' ;;
+DEL) nsenter --net=$CNI_NETNS ip link delete $CNI_IFNAME 2>/dev/null || true ;;
+esac`,
+  // Keeps what it was told of its device.
+  device: `
+cat >/run/device-$CNI_COMMAND.json
+case $CNI_COMMAND in
+ADD) nsenter --net=$CNI_NETNS ip link add $CNI_IFNAME type bridge
+  echo '{"cniVersion":"1.0.0","interfaces":[{"name":"'$CNI_IFNAME'","sandbox":"'$CNI_NETNS'"}]}' ;;
+DEL) nsenter --net=$CNI_NETNS ip link delete $CNI_IFNAME 2>/dev/null || true ;;
+esac`,
+};
+
+const bridge = (name: string, subnet: string) => ({
+  cniVersion: '1.0.0',
+  name,
+  type: 'bridge',
+  bridge: `${name}0`,
+  isGateway: true,
+  ipam: { type: 'host-local', ranges: [[{ subnet }]], routes: [{ dst: '0.0.0.0/0' }] },
+});
+
+const nad = (name: string, config: object | undefined, annotations = {}) => ({
+  kind: 'NetworkAttachmentDefinition',
+  metadata: { name, namespace: 'default', annotations },
+  spec: config === undefined ? {} : { config: JSON.stringify(config) },
+});
+
+const pod = (name: string, networks: unknown) => ({
+  kind: 'Pod',
+  metadata: {
+    name,
+    namespace: 'default',
+    uid: `uid-${name}`,
+    annotations: { 'k8s.v1.cni.cncf.io/networks': JSON.stringify(networks) },
+  },
+});
+
+const argsOf = (name: string): string =>
+  `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${name};K8S_POD_UID=uid-${name}`;
+
+/** Networks, plugins and the shim of a node; the primary's bridge and those of the networks are in its namespace. */
+async function furnish(node: SandboxNode): Promise<void> {
+  const plugins = referencePlugins();
+  await node.must(
+    'sh',
+    '-c',
+    `mkdir -p /opt/cni/bin /var/lib/kubelet/pod-resources && cp ${DIST}/multus /opt/cni/bin/`,
+  );
+  await node.must('sh', '-c', `cd ${plugins} && cp bridge host-local loopback macvlan static tuning /opt/cni/bin/`);
+  for (const [name, body] of Object.entries(PLUGINS)) node.write(`/opt/cni/bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
+  node.write(PRIMARY, {
+    cniVersion: '1.0.0',
+    name: 'primary',
+    plugins: [{ ...bridge('primary', '10.210.0.0/24'), cniVersion: undefined, name: undefined }],
+  });
+  node.write('/etc/cni/multus/net.d/by-file.conf', bridge('by-file', '10.214.0.0/24'));
+  const device = { cniVersion: '1.0.0', type: 'device', capabilities: { deviceID: true, CNIDeviceInfoFile: true } };
+  const objects = [
+    nad('lan', bridge('lan', '10.211.0.0/24')),
+    nad('fast', {
+      cniVersion: '1.0.0',
+      type: 'macvlan',
+      master: 'uplink0',
+      ipam: { type: 'static' },
+      capabilities: { ips: true },
+    }),
+    nad('store', bridge('store', '10.213.0.0/24')),
+    nad('misnamed', { cniVersion: '1.0.0', type: 'misnaming' }),
+    nad('by-file', undefined),
+    nad('device', device, { [RESOURCE]: 'lab/dev' }),
+    pod('three', [{ name: 'lan' }, { name: 'fast', ips: ['10.212.0.1/24'] }, { name: 'store', interface: 'data0' }]),
+    pod('renamed', [{ name: 'misnamed' }]),
+    pod('routed', [{ name: 'lan', 'default-route': ['10.211.0.1'] }]),
+    pod('by-file', [{ name: 'by-file' }]),
+    pod('device', [{ name: 'device' }]),
+  ];
+  for (const [i, object] of objects.entries()) node.write(`${MANIFESTS}/${i}.json`, object);
+  node.write('/run/k8s.cni.cncf.io/devinfo/dp/lab-dev-d1-device.json', { type: 'pci', pci: { 'pci-address': 'd1' } });
+  node.write(CHECKPOINT, {
+    Data: {
+      PodDeviceEntries: [
+        {
+          PodUID: 'uid-device',
+          ContainerName: 'app',
+          ResourceName: 'lab/dev',
+          DeviceIDs: { '-1': ['d2'] },
+          AllocResp: '',
+        },
+      ],
+      RegisteredDevices: {},
+    },
+    Checksum: 0,
+  });
+  await node.must('ip', 'link', 'add', 'uplink0', 'type', 'veth', 'peer', 'name', 'wire0');
+  await node.must('ip', 'link', 'set', 'uplink0', 'up');
+  // As runtimes have it: a mount of its own, below which the namespaces of pods come and go.
+  await node.must('sh', '-c', 'mount --bind /run/netns /run/netns; mount --make-shared /run/netns');
+  await node.must('sh', '-c', ': >/run/netns/of-the-node; mount --bind /proc/self/ns/net /run/netns/of-the-node');
+}
+
+/** What the runtime passes: the daemon's file, or so much that the other facts can be seen. */
+function configOf(node: SandboxNode): string {
+  if (node.exists(NODE_CONFIG)) return node.read(NODE_CONFIG);
+  return JSON.stringify({ cniVersion: '1.0.0', name: 'n', type: 'multus', clusterNetwork: PRIMARY });
+}
+
+/** ADD and DEL of a pod; what `look` sees in between. Whatever fails is false. */
+async function attached(node: SandboxNode, name: string, look: () => boolean | Promise<boolean>): Promise<boolean> {
+  const call = { container: name, pod: name, args: argsOf(name), config: configOf(node) };
+  await node.addNetns(name);
+  const added = await node.cni('ADD', call);
+  const seen = added.code === 0 && (await look());
+  if (process.env['SHOW'] && added.code !== 0) console.error(name, added.stdout, added.stderr);
+  await node.cni('DEL', call);
+  const left = await node.links(name);
+  await node.must('ip', 'netns', 'delete', name);
+  return seen && left.length === 0 && !node.exists(`/var/lib/cni/multus/${name}`);
+}
+
+/** What works on a node with such a daemon: what users would lose, one by one. */
+async function factsOf(node: SandboxNode): Promise<Record<string, boolean>> {
+  const linksOf = async (name: string) =>
+    (await node.links(name))
+      .map(({ ifname }) => ifname)
+      .sort()
+      .join();
+  const device = () => JSON.parse(node.read('/run/device-ADD.json'));
+  const facts: Record<string, boolean> = {};
+  facts['the runtime finds 00-multus.conf'] = await until(
+    '00-multus.conf is there',
+    () => node.exists('/etc/cni/net.d/00-multus.conf'),
+    3000,
+  ).then(
+    () => true,
+    () => false,
+  );
+  facts['a pod has three networks'] = await attached(node, 'three', async () => {
+    facts['the journal is on the node'] = node.exists('/var/lib/cni/multus/three');
+    return (await linksOf('three')) === 'data0,eth0,net1,net2';
+  });
+  facts['a misnamed link is renamed'] = await attached(
+    node,
+    'renamed',
+    async () => (await linksOf('renamed')) === 'eth0,net1',
+  );
+  facts['a network has the default route'] = await attached(node, 'routed', async () =>
+    /^default via 10.211.0.1 dev net1/.test(await node.must('ip', '-n', 'routed', 'route', 'show', 'default')),
+  );
+  facts['a definition is a file of the node'] = await attached(
+    node,
+    'by-file',
+    async () => (await linksOf('by-file')) === 'eth0,net1',
+  );
+  facts['the checkpoint tells the device'] = await attached(
+    node,
+    'device',
+    () => device().runtimeConfig.deviceID === 'd2',
+  );
+  const kubelet = await FakeKubelet.start(node.path('/var/lib/kubelet'));
+  kubelet.pods = [{ namespace: 'default', name: 'device', containers: [{ devices: [['lab/dev', ['d1']]] }] }];
+  facts['the kubelet tells the device'] = await attached(node, 'device', () => {
+    const { deviceID, CNIDeviceInfoFile } = device().runtimeConfig;
+    facts['the plugin has the device information'] = node.exists(CNIDeviceInfoFile);
+    return deviceID === 'd1';
+  });
+  await kubelet.stop();
+  const own = { container: 'own', pod: 'of-the-node', args: argsOf('three'), config: configOf(node) };
+  facts["the node's own namespace is refused"] = (await node.cni('ADD', own)).json?.code === 8;
+  return facts;
+}
+
+/** The pod of deploy/base with its configuration, and the manifests of the test as the source of pods. */
+async function podOf(folder: string): Promise<{ pod: Manifest; files: Record<string, string> }> {
+  const objects = await render(folder);
+  const { data } = only(objects, 'ConfigMap');
+  const config = { ...JSON.parse(data['daemon-config.json']), manifestsDir: MANIFESTS };
+  return {
+    pod: only(objects, 'DaemonSet').spec.template.spec,
+    files: { 'daemon-config.json': JSON.stringify(config) },
+  };
+}
+
+/** Facts of a node whose daemon runs in a pod like that, changed. */
+async function factsWith(change: (daemon: Manifest, pod: Manifest) => void): Promise<Record<string, boolean>> {
+  const { pod, files } = await podOf('base');
+  change(pod.containers[0], pod);
+  const node = await SandboxNode.start();
+  try {
+    await furnish(node);
+    const container = await node.startContainer(pod, 'multusd', files);
+    const isReady = await node.untilProbe(pod, container, 'startupProbe').then(
+      () => true,
+      () => false,
+    );
+    const facts = { 'the daemon is ready': isReady, ...(await factsOf(node)) };
+    await container.kill();
+    return facts;
+  } finally {
+    await node.close();
+  }
+}
+
+const lost = (facts: Record<string, boolean>): string[] => Object.keys(facts).filter((fact) => !facts[fact]);
+
+/** What the daemon has been given, and what a node without it loses. */
+const REASONS: Record<string, string> = {
+  'capability SYS_ADMIN': 'a pod has three networks',
+  'capability NET_ADMIN': 'a misnamed link is renamed',
+  'mount socket': 'the daemon is ready',
+  'mount state': 'a pod has three networks',
+  'mount cni-conf': 'the runtime finds 00-multus.conf',
+  'mount netns': 'a pod has three networks',
+  'propagation of netns': 'a pod has three networks',
+  'mount config': 'the daemon is ready',
+  'mount networks': 'a definition is a file of the node',
+  'mount pod-resources': 'the kubelet tells the device',
+  'mount device-plugins': 'the checkpoint tells the device',
+  'mount device-info': 'the plugin has the device information',
+  'network of the node': "the node's own namespace is refused",
+};
+
+/** Everything that a pod is given beyond an ordinary one's, by its name in REASONS, and how to take it away. */
+function givenTo(pod: Manifest): Map<string, (daemon: Manifest, pod: Manifest) => void> {
+  const [{ securityContext, volumeMounts }] = pod.containers;
+  const given = new Map<string, (daemon: Manifest, pod: Manifest) => void>();
+  for (const capability of securityContext.capabilities.add) {
+    given.set(`capability ${capability}`, ({ securityContext: { capabilities } }) => {
+      capabilities.add = capabilities.add.filter((one: string) => one !== capability);
+    });
+  }
+  for (const { name, mountPropagation } of volumeMounts) {
+    given.set(`mount ${name}`, (daemon) => {
+      daemon.volumeMounts = daemon.volumeMounts.filter((one: Manifest) => one.name !== name);
+    });
+    if (mountPropagation === undefined) continue;
+    given.set(`propagation of ${name}`, (daemon) => {
+      for (const one of daemon.volumeMounts) delete one.mountPropagation;
+    });
+  }
+  given.set('network of the node', (_, changed) => {
+    changed.hostNetwork = false;
+  });
+  return given;
+}
+
+const given = givenTo((await podOf('base')).pod);
+
+test('with what the DaemonSet gives it the daemon does all of its work', async () => {
+  assert.equal(lost(await factsWith(() => undefined)), []);
+});
+
+test('all that the DaemonSet gives to the daemon has its reason in this file', () => {
+  assert.equal([...given.keys()].sort(), Object.keys(REASONS).sort());
+});
+
+test('the pod is not privileged, sees no other process of the node, and no folder of the node as a whole', async () => {
+  const { pod } = await podOf('base');
+  assert.is(pod.hostPID, undefined);
+  assert.is(pod.hostIPC, undefined);
+  assert.equal(pod.securityContext.seccompProfile, { type: 'RuntimeDefault' });
+  for (const { name, securityContext } of [...pod.initContainers, ...pod.containers]) {
+    assert.is(securityContext.privileged, undefined, name);
+    assert.is(securityContext.allowPrivilegeEscalation, false, name);
+    assert.is(securityContext.readOnlyRootFilesystem, true, name);
+  }
+  const paths = pod.volumes.flatMap((one: Manifest) => one.hostPath?.path ?? []);
+  for (const path of paths)
+    assert.ok(!['/', '/etc', '/run', '/var', '/var/lib', '/var/lib/kubelet'].includes(path), path);
+});
+
+for (const [what, takeAway] of given) {
+  test(`without the ${what}: ${REASONS[what]} fails`, async () => {
+    assert.ok(lost(await factsWith(takeAway)).includes(REASONS[what] ?? ''));
+  });
+}
+
+test.run();
