@@ -95,6 +95,6 @@ export async function eventsOf(api: ApiServer, uid: string): Promise<{ reason: s
   return items.map(({ reason, message }: { reason: string; message: string }) => ({ reason, message }));
 }
 
-export function deletePods(api: ApiServer, pods: readonly Pod[]): Promise<void[]> {
-  return withAll(pods, ({ name }) => api.delete(pathOf(name)));
+export async function deletePods(api: ApiServer, pods: readonly Pod[]): Promise<void> {
+  await withAll(pods, ({ name }) => api.delete(pathOf(name)));
 }
