@@ -66,7 +66,7 @@ export class LabNode {
     const runtime = await startContainerd(options.containerd);
     try {
       const { machine } = runtime;
-      const relay = options.api && (await Relay.open(machine.netns, Number(new URL(options.api.url).port)));
+      const relay = options.api && (await Relay.open(machine, Number(new URL(options.api.url).port)));
       const node = new LabNode(options, runtime, relay);
       await makeUplink(machine);
       writeFileSync(join(runtime.cniConfDir, '10-primary.conflist'), JSON.stringify(PRIMARY));

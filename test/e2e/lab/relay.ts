@@ -1,7 +1,8 @@
-/** A port of the test's own network, reachable in another one: on 127.0.0.1 there too, so that certificates stay right. */
+/** A port of the test's own network, reachable in a machine: on 127.0.0.1 there too, so that certificates stay right. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Server, type Socket } from 'node:net';
+import type { Machine } from './machine.ts';
 
 /** A socket belongs to the namespace in which it was made: one process makes it there, hands it over, and ends. */
 const LISTEN = `
@@ -21,15 +22,12 @@ export class Relay {
     server.on('connection', (socket: Socket) => this.pass(socket, connect(port, '127.0.0.1')));
   }
 
-  /**
-   * @param netns path of the other network's namespace
-   * @param port in both
-   */
-  static async open(netns: string, port: number): Promise<Relay> {
-    const words = [`--net=${netns}`, process.execPath, '-e', LISTEN, String(port)];
+  /** @param port in the test's network, and of the machine */
+  static async open(machine: Pick<Machine, 'netns'>, port: number): Promise<Relay> {
+    const words = [`--net=${machine.netns}`, process.execPath, '-e', LISTEN, String(port)];
     const child = spawn('nsenter', words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const ended = once(child, 'exit').then(([code]) => {
-      throw new Error(`Cannot listen on port ${port} in ${netns}: the process ended with ${code}`);
+      throw new Error(`Cannot listen on port ${port} of the machine: the process ended with ${code}`);
     });
     const [, server] = (await Promise.race([once(child, 'message'), ended])) as [string, Server];
     child.disconnect();
