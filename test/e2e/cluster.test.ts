@@ -1,14 +1,23 @@
 // timeout: 900s
 // Nodes of a cluster: a real API server, a real runtime, 20 pods with four networks each, and an outage in the middle.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseAllDocuments } from 'yaml';
 import { until } from '../lab/process.ts';
 import { type ApiServer, startApiServer } from './lab/api-server.ts';
-import { assertStatus, createPods, deletePods, endPods, eventsOf, startPods } from './lab/cluster-pods.ts';
+import {
+  assertStatus,
+  createPods,
+  deletePods,
+  endPods,
+  eventsOf,
+  networkStatus,
+  startPods,
+} from './lab/cluster-pods.ts';
 import type { Pod, Sandbox } from './lab/containerd.ts';
-import { assertNetworks, DEFINITIONS, THREE_NETWORKS } from './lab/networks.ts';
+import { assertNetworks, DEFINITIONS, definition, THREE_NETWORKS } from './lab/networks.ts';
 import type { LabNode, NodeOptions } from './lab/node.ts';
 import { KINDS, onNode } from './lab/on-node.ts';
 
@@ -112,6 +121,74 @@ for (const kind of KINDS.filter(({ mode }) => mode === 'thick')) {
     for (const { pod } of running) await assertStatus(api, pod.name, addresses.get(pod.name) ?? new Map());
     await endPods(node, running);
     await deletePods(api, pods);
+  });
+}
+
+for (const containerd of [1, 2] as const) {
+  const kind = { containerd, mode: 'thick' } as const;
+
+  // Each pod of a busy node would ask the API server, which is slow when many do.
+  inCluster('an ADD asks the API server nothing', kind, async (node) => {
+    const pods = await createPods(api, node, `quiet${containerd}-`, 5, ANNOTATIONS);
+    await until('the daemon has read the definitions', () => node.hasSnapshot());
+    const since = Date.now();
+    const running = await startPods(node, pods);
+    const addresses = await assertAllNetworks(node, running);
+    for (const { pod } of running) await assertTold(pod, addresses.get(pod.name) ?? new Map());
+    const requests = await api.requests({ userAgent: /^multus-native\//, since });
+    const verbs = requests.map(({ verb, path }) => `${verb} ${path.replace(/[^/]*\/status/, '*/status')}`);
+    assert.equal(
+      verbs.filter((one) => /^(get|list) /.test(one)),
+      [],
+    );
+    assert.is(verbs.filter((one) => one === 'patch /api/v1/namespaces/default/pods/*/status').length, pods.length);
+    await endPods(node, running);
+    await deletePods(api, pods);
+  });
+
+  // A server that accepts connections and answers nobody is worse than none: pods must not wait for it.
+  inCluster('pods start and end while the API server hangs', kind, async (node) => {
+    const pods = await createPods(api, node, `hang${containerd}-`, 4, ANNOTATIONS);
+    await until('the daemon has read the definitions', () => node.hasSnapshot());
+    api.pause();
+    try {
+      const running = await startPods(node, pods);
+      const addresses = await assertAllNetworks(node, running);
+      await endPods(node, running.slice(0, 2));
+      api.resume();
+      for (const { pod } of running.slice(2)) await assertTold(pod, addresses.get(pod.name) ?? new Map());
+      await endPods(node, running.slice(2));
+    } finally {
+      api.resume();
+    }
+    await deletePods(api, pods);
+  });
+}
+
+for (const kind of KINDS) {
+  // `kubectl describe pod` is where users look first.
+  inCluster('events of a pod that cannot start say why', kind, async (node) => {
+    const fails = '{"cniVersion":"1.0.0","code":123,"msg":"no free port on switch tor-7"}';
+    const script = `#!/bin/sh\n[ $CNI_COMMAND = ADD ] || exit 0\necho '${fails}'; exit 1\n`;
+    writeFileSync(join(node.runtime.cniBinDir, 'failing'), script, { mode: 0o755 });
+    await api.apply(definition('bad', { type: 'failing' }));
+    for (const [network, event] of [
+      ['storrage', /^NoNetworkFound cannot find a network-attachment-definition \(storrage\) in namespace \(default\)/],
+      ['bad', /^AttachFailed Add net2 from default\/bad: .*no free port on switch tor-7/],
+    ] as const) {
+      const annotations = { 'k8s.v1.cni.cncf.io/networks': `lan,${network}` };
+      const [pod] = await createPods(api, node, `${network}-${kind.mode}${kind.containerd}-`, 1, annotations);
+      assert.ok(pod);
+      const message = await node.runtime.run(pod).then(
+        () => 'it was started',
+        (error: Error) => error.message,
+      );
+      assert.match(message, /storrage|tor-7/);
+      const events = async () => (await eventsOf(api, pod.uid)).map((one) => `${one.reason} ${one.message}`);
+      await until(`pod ${pod.name} has its event`, async () => (await events()).some((one) => event.test(one)), 30_000);
+      assert.is(await networkStatus(api, pod.name), undefined);
+      await deletePods(api, [pod]);
+    }
   });
 }
 
