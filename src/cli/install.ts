@@ -38,6 +38,8 @@ function isScript(path: string): boolean {
 const PARTS: Part[] = [
   { name: 'package.json', mode: 0o644, isNeeded: () => false },
   { name: 'multus_native.node', mode: 0o644, isNeeded: (from) => isScript(join(from, 'multus-standalone')) },
+  // Reads kubeconfigs for the programs.
+  { name: 'multus-credentials.cjs', mode: 0o644, isNeeded: (from) => isScript(join(from, 'multus-standalone')) },
   { name: 'multus-standalone', mode: 0o755, isNeeded: () => true },
   { name: 'multus-cli', mode: 0o755, isNeeded: () => false },
   { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: () => true },

@@ -36,7 +36,7 @@ export function referencePlugins(): string {
 }
 
 /** In the state directory, and of no pod: the lock, the cluster's definitions and the draft of them. */
-const NODE_FILES = ['.lock', '.definitions.json', '..definitions.json.tmp'];
+const NODE_FILES = ['.lock', '.definitions.json', '..definitions.json.tmp', '.primary.json'];
 
 export const isRoot = process.getuid?.() === 0;
 
@@ -331,7 +331,7 @@ export class Lab {
     );
   }
 
-  /** Files of the state directory: journal entries, temporary files, container locks. */
+  /** Files of the state directory that belong to containers: journal entries, temporary files. */
   stateFiles(): string[] {
     if (!existsSync(this.stateDir)) return [];
     return readdirSync(this.stateDir, { recursive: true, withFileTypes: true })

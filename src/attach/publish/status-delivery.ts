@@ -6,7 +6,9 @@
  */
 import { DeliveryError } from '../../cluster/source.ts';
 import type { OpenSource } from '../../cluster/sources.ts';
+import type { JournalRecord } from '../journal-record.ts';
 import type { Log } from '../operation.ts';
+import { podOf } from '../pod-status.ts';
 import { pauseMs } from './back-off.ts';
 import { Outbox, type Owed } from './outbox.ts';
 import { Rarely } from './rarely.ts';
@@ -44,6 +46,14 @@ interface Waiting {
 }
 
 const keyOf = (cniDir: string, containerId: string): string => `${cniDir}/${containerId}`;
+
+/**
+ * The kubelet's UID of a pod from a file of the node, no UUID. What the cluster has of it is a mirror, which the kubelet
+ * makes after the pod, and anew: that it is not there, or another file's, is never the last word.
+ */
+function isStatic(record: JournalRecord | undefined): boolean {
+  return /^[0-9a-f]{32}$/.test((record && podOf(record)?.uid) ?? '');
+}
 
 const isSamePod = (a: Waiting, b: Waiting): boolean => a.pod !== '' && a.pod === b.pod;
 
@@ -162,16 +172,17 @@ export class StatusDelivery {
     one.triedAt = this.now();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TRY_LIMIT_MS)]);
     let owed: Owed | undefined;
+    let record: JournalRecord | undefined;
     try {
       const outbox = new Outbox(cniDir);
       owed = outbox.find(containerId); // before the record: what is promised after it was read stays
-      const record = runningRecord(cniDir, containerId);
+      record = runningRecord(cniDir, containerId);
       const options = { outbox, openSource: this.openSource, log: this.log, signal: limit };
       const isTold = record !== undefined && (await this.tell(record, owed, options));
       if (isTold) this.succeeded(fields);
       this.settle(one, owed);
     } catch (error) {
-      if (error instanceof DeliveryError && error.isFinal) {
+      if (error instanceof DeliveryError && error.isFinal && !isStatic(record)) {
         this.log.warn({ ...fields, error: error.message }, 'the network status is not wanted any more');
         this.settle(one, owed);
       } else if (!signal.aborted) {

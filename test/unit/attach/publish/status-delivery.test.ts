@@ -7,7 +7,7 @@ import { StatusDelivery } from '../../../../src/attach/publish/status-delivery.t
 import { DeliveryError } from '../../../../src/cluster/source.ts';
 import { FakeLog } from '../../../fakes/fake-log.ts';
 import { folderFor } from '../../folder.ts';
-import { aRecord } from '../records.ts';
+import { anAttachment, aRecord } from '../records.ts';
 
 const folder = folderFor(test);
 const RUNNING = new AbortController().signal;
@@ -122,6 +122,17 @@ test('what is refused for good is not tried again, and is told in the log', asyn
   await bench.end('c1', down({ isFinal: true }));
   assert.equal([owed(), bench.delivery.length], [[], 0]);
   assert.is(bench.log.of('the network status is not wanted any more').length, 1);
+});
+
+// Static pods start before the API server has their mirrors, and on control planes before it runs itself.
+test('a static pod’s mirror may come later', async () => {
+  const args = 'K8S_POD_NAMESPACE=prod;K8S_POD_NAME=c1;K8S_POD_UID=0123456789abcdef0123456789abcdef';
+  await owe(['c1'], () => ({ attachments: [anAttachment({ args })] }));
+  const bench = new Bench();
+  bench.delivery.scan(folder.path);
+  bench.begin();
+  await bench.end('c1', down({ isFinal: true }));
+  assert.equal([owed(), bench.begin()], [['c1'], 1000]);
 });
 
 // A dead container's addresses would be told as the pod's.
