@@ -63,6 +63,11 @@ function isRemote(source: ClusterSource | undefined, { manifestsDir, kubernetes 
 const WAIT_MS = 10_000;
 const ANSWER_MS = 500;
 
+/** Is there a pod, and an annotation of it? */
+function isTold(record: JournalRecord): boolean {
+  return podOf(record) !== undefined && record.statusAnnotations.length > 0;
+}
+
 /** The status is owed from here on, whatever happens to this process. */
 async function owe(operation: Operation, { containerId }: JournalRecord): Promise<void> {
   const { announcer, config, budget, deadline, log } = operation;
@@ -76,7 +81,7 @@ async function owe(operation: Operation, { containerId }: JournalRecord): Promis
 /** Tell what an ADD achieved, when its container belongs to a pod. Never fails: what does is logged. */
 export async function publishStatus(operation: Operation, record: JournalRecord, netns: Netns): Promise<void> {
   try {
-    if (podOf(record) === undefined || record.statusAnnotations.length === 0) return;
+    if (!isTold(record)) return;
     if (isRemote(operation.openSource(record.source), record.source)) await owe(operation, record);
     else await publish(record, netns, operation);
   } catch (error) {
@@ -90,6 +95,19 @@ export async function republishStatus(context: Publishing, record: JournalRecord
     if (context.openSource(record.source)?.ownsStatus === true) await publish(record, netns, context);
   } catch (error) {
     context.log.error({ error: toCniError(error).message }, 'cannot publish the network status');
+  }
+}
+
+/**
+ * After a change that the daemon makes by itself: nobody else tells it. Where republishStatus told it already, nothing is
+ * done. Never fails: what does is logged.
+ */
+export async function oweChange(operation: Operation, record: JournalRecord): Promise<void> {
+  try {
+    if (!isTold(record)) return;
+    if (isRemote(operation.openSource(record.source), record.source)) await owe(operation, record);
+  } catch (error) {
+    operation.log.error({ error: toCniError(error).message }, 'cannot publish the network status');
   }
 }
 

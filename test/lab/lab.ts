@@ -36,7 +36,7 @@ export function referencePlugins(): string {
 }
 
 /** In the state directory, and of no pod: the lock, the cluster's definitions. */
-const NODE_FILES = ['.lock', '.definitions.json'];
+const NODE_FILES = ['.lock', '.definitions.json', '.primary.json'];
 
 export const isRoot = process.getuid?.() === 0;
 

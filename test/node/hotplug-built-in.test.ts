@@ -357,7 +357,8 @@ inLab('without "hotplug" an edit changes nothing', async (lab) => {
   assert.is(await names(lab), 'eth0 net1');
   await lab.endDaemon();
   await start(lab, { manifestsDir: null });
-  assert.match(lab.daemonLog, '\\"hotplug\\" has no effect: the daemon has neither an API server nor');
+  const note = '\\"hotplug\\" has no effect: the daemon has neither an API server nor';
+  await until('that is told', () => lab.daemonLog.includes(note));
   await lab.endDaemon();
   await startNodeDaemon(lab, {}, '--hotplug');
   await becomes(lab, 'eth0 default/b@net1');

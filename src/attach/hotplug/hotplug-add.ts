@@ -9,7 +9,7 @@ import { type Journal, journalOf } from '../journal.ts';
 import type { JournalAttachment, JournalRecord } from '../journal-record.ts';
 import { withContainerLock } from '../locks.ts';
 import { NEVER_ABORTED, UNDO_BUDGET_MS, withinBudget } from '../operation.ts';
-import { republishStatus } from '../pod-status.ts';
+import { oweChange, republishStatus } from '../pod-status.ts';
 import { announceAdded, announceFailure } from '../publish/announce.ts';
 import { newAttachment } from '../resolve/make-plan.ts';
 import { withPlannedRoutes } from '../routes/default-routes.ts';
@@ -54,6 +54,16 @@ async function clearLeftover(hotplug: Hotplug, record: JournalRecord, journal: J
   hotplug.log.warn({ network: earlier.network, ifName, error: earlier.lastError }, 'forgot what never was attached');
 }
 
+/** @throws CniError as planHotplug; the pod is told of it, where nobody else can tell */
+async function plan(hotplug: Hotplug, record: JournalRecord): Promise<PlannedAttachment> {
+  try {
+    return await planHotplug(hotplug, record);
+  } catch (error) {
+    if (hotplug.request.isOwn) announceFailure(hotplug, error);
+    throw error;
+  }
+}
+
 /** Write down what is about to be done, also to the pod's routes: whoever undoes it puts them right. */
 async function announce(record: JournalRecord, planned: PlannedAttachment, journal: Journal) {
   const attachment = newAttachment(planned);
@@ -82,6 +92,7 @@ async function join(
     hotplug.budget.throwIfAborted();
     announceAdded(hotplug, record, [attachment]);
     await republishStatus(hotplug, record, netns);
+    if (hotplug.request.isOwn) await oweChange(hotplug, record);
     const inPod = withPlannedRoutes(result, attachment.ifName, record.defaultRoutes);
     return convertResult(inPod, hotplug.request.cniVersion);
   } catch (error) {
@@ -103,7 +114,7 @@ export async function hotplugAdd(hotplug: Hotplug): Promise<string> {
       const found = journal.find(request.containerId);
       const record = await recordToJoin(hotplug, found, netns);
       await clearLeftover(hotplug, record, journal);
-      const planned = await planHotplug(hotplug, record);
+      const planned = await plan(hotplug, record);
       const before = await requireFreeName(netns, planned);
       const attachment = await announce(record, planned, journal);
       if (found instanceof ForeignRecord) found.remove(journal.path(request.containerId)); // the record is ours now

@@ -6,6 +6,7 @@ import { journalOf } from '../journal.ts';
 import { type JournalAttachment, type JournalRecord, resultForDel } from '../journal-record.ts';
 import { withContainerLock } from '../locks.ts';
 import { delegateBudget } from '../operation.ts';
+import { oweChange } from '../pod-status.ts';
 import { announceRemoved } from '../publish/announce.ts';
 import { openIfThere } from '../record-netns.ts';
 import { joinedErrors, undoRecord } from '../undo-record.ts';
@@ -101,6 +102,7 @@ export async function hotplugDel(hotplug: Hotplug): Promise<void> {
     const runner = hotplug.runner(record.path);
     const options = { runner, trace, signal, log, openSource, announcer };
     const errors = await undoRecord(record, journal, options, [attachment]);
+    if (request.isOwn) await oweChange(hotplug, record);
     if (errors.length > 0) throw joinedErrors(errors);
     announceRemoved(hotplug, record, attachment);
   });

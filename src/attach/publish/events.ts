@@ -67,3 +67,12 @@ export function detachStuck(
   const message = `Remove ${ifName} from ${network} failed ${failures} times, it is tried again: ${error}`;
   return event(pod, 'Warning', 'DetachStuck', message);
 }
+
+/** What an edit of a running pod's annotations cannot have. @param reason `NetworksRejected`, `DefaultNetworkKept` */
+export function editRefused(
+  pod: PodIdentity,
+  reason: 'NetworksRejected' | 'DefaultNetworkKept',
+  message: string,
+): PodEvent {
+  return event(pod, 'Warning', reason, message);
+}

@@ -5,6 +5,7 @@
 import { type HotplugRequest, type OwnChange, ownRequest } from '../../attach/hotplug/hotplug-request.ts';
 import type { JournalAttachment, JournalRecord } from '../../attach/journal-record.ts';
 import type { Log } from '../../attach/operation.ts';
+import { editRefused } from '../../attach/publish/events.ts';
 import type { PodEvent, WatchedPod } from '../../cluster/source.ts';
 import { CniCode, CniError, toCniError } from '../../cni/errors.ts';
 import { askedText } from '../../pod/asked.ts';
@@ -26,8 +27,13 @@ export interface FollowerOptions {
   /** The node's own: how annotations are read. */
   config: MultusConfig;
   log: Log;
-  /** Tells the pod's users. */
+  /** Tells the pod's users what no step tells by itself. */
   tell: (event: PodEvent) => void;
+}
+
+interface LogFields {
+  ifName?: string;
+  [field: string]: unknown;
 }
 
 /** `followed`: nothing is to be done until the pod changes. `left`: nothing can be done now. `failed`: a try is due. */
@@ -148,7 +154,7 @@ export class PodFollower {
       return stepsOf(changes).map((change) => ({ change, ...found }));
     } catch (error) {
       const { code, message } = toCniError(error);
-      this.warn('NetworksRejected', `${message}; the pod keeps the networks that it has`, { code });
+      this.refuse('NetworksRejected', `${message}; the pod keeps the networks that it has`, { code });
       return [];
     }
   }
@@ -164,7 +170,7 @@ export class PodFollower {
     if (defaultNetwork === undefined || own === undefined) return;
     const asked = `${defaultNetwork.namespace}/${defaultNetwork.name}`;
     if (asked === own.network) return;
-    this.warn(
+    this.refuse(
       'DefaultNetworkKept',
       `annotation ${DEFAULT_NETWORK_ANNOTATION} asks for ${asked}; the pod keeps default network ${own.network} until it is started anew`,
     );
@@ -203,14 +209,19 @@ export class PodFollower {
     this.coming.ending.abort(new CniError(CniCode.cancelled, reason));
   }
 
-  private warn(reason: string, message: string, fields: { ifName?: string; [field: string]: unknown } = {}): void {
-    const { log, tell } = this.options;
+  private refuse(reason: Parameters<typeof editRefused>[1], message: string, fields: LogFields = {}): void {
+    if (!this.warn(reason, message, fields)) return;
+    const { namespace, name, uid } = this.pod;
+    this.options.tell(editRefused({ namespace, name, uid }, reason, message));
+  }
+
+  /** @returns whether it is news */
+  private warn(reason: string, message: string, fields: LogFields = {}): boolean {
     const subject = `${reason} ${fields.ifName ?? ''}`;
     const text = `${textOf(this.pod)} ${message}`;
-    if (this.told.get(subject) === text) return;
+    if (this.told.get(subject) === text) return false;
     this.told.set(subject, text);
-    log.warn({ pod: this.key, ...fields, error: message }, reason);
-    const { namespace, name, uid } = this.pod;
-    tell({ namespace, name, uid, type: 'Warning', reason, message });
+    this.options.log.warn({ pod: this.key, ...fields, error: message }, reason);
+    return true;
   }
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Log } from '../../attach/operation.ts';
 import { ManifestsSource } from '../../cluster/manifests/manifests-source.ts';
 import type { PodWatch } from '../../cluster/source.ts';
+import { sourceSettings } from '../../cluster/sources.ts';
 import { LocalRunner } from '../../delegate/local-runner.ts';
 import type { Requests } from '../requests.ts';
 import { HotplugController } from './hotplug-controller.ts';
@@ -47,7 +48,7 @@ export function startHotplug(options: StartOptions): HotplugController | undefin
       }),
     config: requests.nodeConfig,
     log,
-    tell: () => undefined,
+    tell: (event) => requests.publisher.event(sourceSettings(requests.nodeConfig), event),
   });
   requests.follower = controller;
   log.info({}, 'following the annotations of running pods');
