@@ -9,6 +9,7 @@ import type { OpenSource } from '../../cluster/sources.ts';
 import type { JournalRecord } from '../journal-record.ts';
 import type { Log } from '../operation.ts';
 import { podOf } from '../pod-status.ts';
+import type { StatusOwner } from './announcer.ts';
 import { pauseMs } from './back-off.ts';
 import { Outbox, type Owed } from './outbox.ts';
 import { Rarely } from './rarely.ts';
@@ -33,13 +34,9 @@ export interface DeliveryOptions {
   tell?: typeof tellStatus;
 }
 
-interface Waiting {
+/** Pod and time are '' when the record could not be read. */
+interface Waiting extends StatusOwner {
   cniDir: string;
-  containerId: string;
-  /** `namespace/name`; '' when the record could not be read. */
-  pod: string;
-  /** Of the container's record, ISO 8601. */
-  createdAt: string;
   failures: number;
   triedAt: number;
   dueAt: number;
@@ -86,9 +83,8 @@ export class StatusDelivery {
   }
 
   /** A container's pod is owed its status, as of now. */
-  add(cniDir: string, containerId: string): void {
+  add(cniDir: string, { containerId, pod, createdAt }: StatusOwner): void {
     const key = keyOf(cniDir, containerId);
-    const { pod = '', createdAt = '' } = this.recordOf(cniDir, containerId) ?? {};
     const known = this.waiting.get(key) ?? { cniDir, containerId, failures: 0, triedAt: Number.NEGATIVE_INFINITY };
     this.waiting.set(key, { ...known, pod, createdAt, dueAt: this.now() });
     this.wake();
@@ -98,7 +94,7 @@ export class StatusDelivery {
   scan(cniDir: string, most = Number.POSITIVE_INFINITY): void {
     try {
       const unknown = new Outbox(cniDir).list().filter((id) => !this.waiting.has(keyOf(cniDir, id)));
-      for (const containerId of unknown.slice(0, most)) this.add(cniDir, containerId);
+      for (const containerId of unknown.slice(0, most)) this.add(cniDir, this.ownerOf(cniDir, containerId));
     } catch (error) {
       this.complain({ cniDir }, error as Error);
     }
@@ -140,11 +136,12 @@ export class StatusDelivery {
     return this.underWay.size >= PARALLEL;
   }
 
-  private recordOf(cniDir: string, containerId: string) {
+  private ownerOf(cniDir: string, containerId: string): StatusOwner {
+    const unknown = { containerId, pod: '', createdAt: '' };
     try {
-      return runningRecord(cniDir, containerId);
+      return runningRecord(cniDir, containerId) ?? unknown;
     } catch {
-      return undefined; // told when it is tried
+      return unknown; // why is told when it is tried
     }
   }
 
@@ -200,7 +197,7 @@ export class StatusDelivery {
       if (owed === undefined) outbox.remove(containerId);
       else outbox.settle(owed);
       if (this.waiting.get(key) === one) this.waiting.delete(key);
-      if (outbox.find(containerId) !== undefined) this.add(cniDir, containerId);
+      if (outbox.find(containerId) !== undefined) this.add(cniDir, one);
     } catch (error) {
       this.failed(one, error as Error);
     }

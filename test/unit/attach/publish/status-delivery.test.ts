@@ -163,7 +163,7 @@ test('a status that changes while it is told is told again', async () => {
   bench.delivery.scan(folder.path);
   bench.begin();
   new Outbox(folder.path).put('c1');
-  bench.delivery.add(folder.path, 'c1');
+  bench.delivery.add(folder.path, aRecord({ containerId: 'c1', pod: 'prod/c1' }));
   bench.begin();
   assert.equal(bench.begun, ['c1'], 'one at a time');
   await bench.end('c1');
@@ -239,7 +239,7 @@ test('an outbox that cannot be read is told, and ends nothing', async () => {
   const bench = new Bench();
   folder.write('.outbox', 'a file');
   bench.delivery.scan(folder.path);
-  bench.delivery.add(folder.path, 'c1');
+  bench.delivery.add(folder.path, aRecord({ containerId: 'c1', pod: 'prod/c1' }));
   bench.begin();
   await bench.delivery.idle();
   assert.is(bench.log.of('cannot publish the network status yet').length > 0, true);
