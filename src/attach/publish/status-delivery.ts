@@ -90,11 +90,13 @@ export class StatusDelivery {
     this.wake();
   }
 
-  /** What an outbox holds and is not known yet. @param most that is taken of it */
+  /** What an outbox holds and is not known yet. @param most that is taken of it, other ones each time */
   scan(cniDir: string, most = Number.POSITIVE_INFINITY): void {
     try {
       const unknown = new Outbox(cniDir).list().filter((id) => !this.waiting.has(keyOf(cniDir, id)));
-      for (const containerId of unknown.slice(0, most)) this.add(cniDir, this.ownerOf(cniDir, containerId));
+      const first = unknown.length > most ? Math.floor(this.random() * unknown.length) : 0;
+      const inTurn = [...unknown.slice(first), ...unknown.slice(0, first)];
+      for (const containerId of inTurn.slice(0, most)) this.add(cniDir, this.ownerOf(cniDir, containerId));
     } catch (error) {
       this.complain({ cniDir }, error as Error);
     }
@@ -183,7 +185,7 @@ export class StatusDelivery {
         this.log.warn({ ...fields, error: error.message }, 'the network status is not wanted any more');
         this.settle(one, owed);
       } else if (!signal.aborted) {
-        this.failed(one, error as Error);
+        this.failed(one, error as Error, owed);
       }
     }
   }
@@ -203,14 +205,16 @@ export class StatusDelivery {
     }
   }
 
-  private failed(one: Waiting, error: Error): void {
+  private failed(one: Waiting, error: Error, owed?: Owed): void {
     one.failures += 1;
     const asked = error instanceof DeliveryError ? error.retryAfterMs : 0;
     const pause = pauseMs(one.failures, asked, this.random());
     one.dueAt = this.now() + pause;
     this.isTroubled = true;
     const { containerId: container, pod, failures } = one;
-    this.complain({ container, pod, failures, waiting: this.waiting.size, again: `${Math.round(pause)} ms` }, error);
+    const since = owed === undefined ? {} : { since: new Date(owed.since).toISOString() };
+    const again = `${Math.round(pause)} ms`;
+    this.complain({ container, pod, ...since, failures, waiting: this.waiting.size, again }, error);
   }
 
   private complain({ pod, ...fields }: { pod?: string } & Record<string, unknown>, error: Error): void {
