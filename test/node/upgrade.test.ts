@@ -138,7 +138,8 @@ inLab(
 inLab('the daemon that is replaced finishes what it has begun, and stands by until it is ended', async (lab) => {
   await lab.startDaemon();
   const pod = await SlowPod.create(lab);
-  const adding = await pod.add();
+  lab.manifest('web.yaml', lab.podManifest('web', ''));
+  const adding = await pod.add({ args: lab.podArgs('web') });
   const { old, next } = await replaceDaemon(lab);
   assert.ok(hasSaid(lab, old, 'another daemon has taken over'), lab.daemonLog);
   assert.ok(hasSaid(lab, next, 'took over from another daemon'), lab.daemonLog);
@@ -147,7 +148,8 @@ inLab('the daemon that is replaced finishes what it has begun, and stands by unt
   assertResult(await adding.reply, '1.0.0');
   assert.equal(pod.fakes.history(), ['ADD one', 'ADD slow']);
   await until('it stands by', () => hasSaid(lab, old, 'standing by'));
-  assertSilent(await lab.cni('DEL'));
+  assert.ok(lab.statusAnnotations('web'), 'it has told the status of the pod');
+  assertSilent(await lab.cni('DEL', { args: lab.podArgs('web') }));
   assert.ok(hasSaid(lab, next, 'DEL succeeded'));
   const [predecessor] = lab.predecessors;
   await lab.endPredecessors();
