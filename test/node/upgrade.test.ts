@@ -138,8 +138,7 @@ inLab(
 inLab('the daemon that is replaced finishes what it has begun, and stands by until it is ended', async (lab) => {
   await lab.startDaemon();
   const pod = await SlowPod.create(lab);
-  lab.manifest('web.yaml', lab.podManifest('web', ''));
-  const adding = await pod.add({ args: lab.podArgs('web') });
+  const adding = await pod.add();
   const { old, next } = await replaceDaemon(lab);
   assert.ok(hasSaid(lab, old, 'another daemon has taken over'), lab.daemonLog);
   assert.ok(hasSaid(lab, next, 'took over from another daemon'), lab.daemonLog);
@@ -148,8 +147,7 @@ inLab('the daemon that is replaced finishes what it has begun, and stands by unt
   assertResult(await adding.reply, '1.0.0');
   assert.equal(pod.fakes.history(), ['ADD one', 'ADD slow']);
   await until('it stands by', () => hasSaid(lab, old, 'standing by'));
-  assert.ok(lab.statusAnnotations('web'), 'it has told the status of the pod');
-  assertSilent(await lab.cni('DEL', { args: lab.podArgs('web') }));
+  assertSilent(await lab.cni('DEL'));
   assert.ok(hasSaid(lab, next, 'DEL succeeded'));
   const [predecessor] = lab.predecessors;
   await lab.endPredecessors();
