@@ -72,7 +72,7 @@ function isTold(record: JournalRecord): boolean {
 async function owe(operation: Operation, { containerId }: JournalRecord): Promise<void> {
   const { announcer, config, budget, deadline, log } = operation;
   if (config.statusUpdate === 'async') return announcer.oweStatus(config.cniDir, containerId);
-  const ms = Math.max(0, Math.min(WAIT_MS, deadline - performance.now() - ANSWER_MS));
+  const ms = Math.max(0, Math.min(WAIT_MS, Math.floor(deadline - performance.now()) - ANSWER_MS));
   const wait = AbortSignal.any([budget, AbortSignal.timeout(ms)]);
   await announcer.oweStatus(config.cniDir, containerId, wait);
   if (wait.aborted) log.warn({ ms }, 'the network status is not published in time; it is told later');

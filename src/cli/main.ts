@@ -58,6 +58,9 @@ program
 
 const DEFAULT_RUNTIME_DIR = '/etc/cni/net.d';
 
+/** libcni's own folder, of containerd and CRI-O alike. */
+const RUNTIME_CACHE = '/var/lib/cni/results';
+
 program
   .command('install')
   .description("put the runtime's programs in their place; what is there already is not touched")
@@ -113,7 +116,12 @@ Exit code: 0; 1 when something failed, or --verify found something (while pods a
   )
   .action(async (options: UninstallOptions & { verify?: boolean; json?: boolean }) => {
     const { log } = openLog(targetOf(NO_LOG_SETTINGS, 'warn'));
-    const { done, waitsFor } = await uninstall({ ...options, log, path: process.env['PATH'] });
+    const { done, waitsFor } = await uninstall({
+      ...options,
+      log,
+      path: process.env['PATH'],
+      runtimeCache: RUNTIME_CACHE,
+    });
     const problems = options.verify === true ? await verifyUninstalled(options) : [];
     const lines = [
       ...done,

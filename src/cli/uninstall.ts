@@ -7,7 +7,7 @@
  * - at once: no new pod is attached by us. Programs and journal stay; pods keep all their networks, and can be deleted.
  * - what the journal has of pods that are gone is detached; when nothing is left in it, programs and state go, too.
  */
-import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { ForeignRecord } from '../attach/foreign/foreign-state.ts';
@@ -18,6 +18,7 @@ import { SILENT } from '../attach/publish/announcer.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { createSources } from '../cluster/sources.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
+import { writeWholeFile } from '../node/whole-file.ts';
 import {
   INSTALL_RECORD,
   type InstallRecord,
@@ -46,6 +47,8 @@ export interface UninstallOptions extends NodeFolders {
   log: Log;
   /** PATH of the plugins that detach. */
   path: string | undefined;
+  /** Where libcni, in the runtime, keeps the results of networks. */
+  runtimeCache: string;
 }
 
 export interface Uninstalled {
@@ -102,14 +105,18 @@ export function attachedPods(cniDir: string): string[] {
   });
 }
 
-/** When no configuration is left, the primary's that was put out of the way is put back. */
+/** When no configuration is left, the primary's that was put out of the way, or lies elsewhere, is put back. */
 async function restorePrimary(confDir: string, cniDir: string, steps: Steps): Promise<void> {
   const memory = readPrimaryMemory(cniDir);
   if (memory === undefined || !existsSync(confDir)) return;
   if (readPrimaryFolder(confDir, DEFAULT_TYPE).candidates.length > 0) return;
   const path = join(confDir, memory.file);
   const renamed = RENAMED_SUFFIXES.map((suffix) => path + suffix).find((one) => existsSync(one));
+  const elsewhere = join(memory.folder, memory.file);
   if (renamed !== undefined) await steps.take(`renamed ${renamed} back to ${path}`, () => renameSync(renamed, path));
+  else if (elsewhere !== path && existsSync(elsewhere)) {
+    await steps.take(`copied ${elsewhere} to ${path}`, () => writeWholeFile(path, readFileSync(elsewhere), 0o600));
+  }
 }
 
 /** From here on no new pod comes to us. The word to the daemons comes first: they would write the file again. */
@@ -127,11 +134,37 @@ async function giveBack(options: UninstallOptions, record: InstallRecord, steps:
   await restorePrimary(confDir, cniDir, steps);
 }
 
-async function detachTheDead({ cniDir, log, path }: UninstallOptions): Promise<void> {
-  const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: { PATH: path } });
+/** Paths by container of what the runtime keeps of our network for its DEL, which comes to the primary instead. */
+function cachedResults({ cniDir, runtimeCache }: UninstallOptions): Map<string, string> {
+  const journal = new Journal(cniDir);
+  const paths = new Map<string, string>();
+  for (const containerId of journal.list()) {
+    try {
+      const record = journal.find(containerId);
+      if (record === undefined || record instanceof ForeignRecord) continue;
+      paths.set(containerId, join(runtimeCache, `${record.name}-${containerId}-${record.ifName}`));
+    } catch {
+      // damaged: it is told with those that are still attached
+    }
+  }
+  return paths;
+}
+
+/** @returns of how many containers nothing is left */
+async function detachTheDead(options: UninstallOptions): Promise<number> {
+  const { cniDir, log } = options;
+  const results = cachedResults(options);
+  const before = new Journal(cniDir).list();
+  const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: { PATH: options.path } });
   const openSource = createSources({ log, userAgent: `multus-native/${VERSION} (uninstall)` });
   const context = { openSource, announcer: SILENT, log, signal: NEVER_ABORTED };
   await reconcile({ cniDir, runner, ...context }, new RetryTimes());
+  const left = new Set(new Journal(cniDir).list());
+  const gone = before.filter((containerId) => !left.has(containerId));
+  for (const path of gone.map((containerId) => results.get(containerId))) {
+    if (path !== undefined) rmSync(path, { force: true });
+  }
+  return gone.length;
 }
 
 function removeIfEmpty(folder: string): void {
@@ -170,10 +203,8 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   const steps = new Steps(dryRun);
   const record = readInstallRecord(cniDir) ?? { version: VERSION, files: [] };
   await giveBack(options, record, steps);
-  const before = attachedPods(cniDir).length;
-  if (!dryRun && before > 0) await detachTheDead(options);
-  const gone = before - attachedPods(cniDir).length;
-  if (gone > 0) steps.done.push(`detached ${gone} containers whose pods are gone`);
+  const gone = dryRun ? 0 : await detachTheDead(options);
+  if (gone > 0) steps.done.push(`detached what was left of pods that are gone: ${gone}`);
   const finish = async (): Promise<Uninstalled> => {
     const waitsFor = await findWaiting(options);
     if (waitsFor.length === 0) await removeAll(options, record, steps);

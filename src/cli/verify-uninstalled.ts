@@ -44,7 +44,7 @@ export async function verifyUninstalled(folders: NodeFolders): Promise<string[]>
     ...networkProblems(folders),
     ...ownConfigs(confDir, binDir, record).map((path) => `${path} is there: the runtime may run us by it`),
     ...attachedPods(cniDir).map((one) => `${one}, is still attached`),
-    ...programs.map(({ path }) => `${path} is still there`),
+    ...(programs.length === 0 ? [] : [`${programs.map(({ path }) => path).join(', ')} are still there`]),
     ...((await isDaemonThere(socketDir)) ? [`multusd answers in ${socketDir}`] : []),
   ];
 }

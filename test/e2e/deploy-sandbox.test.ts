@@ -1,7 +1,8 @@
+import { statSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FakeKubelet } from '../fakes/fake-kubelet.ts';
-import { DIST, referencePlugins } from '../lab/lab.ts';
+import { referencePlugins } from '../lab/lab.ts';
 import { until } from '../lab/process.ts';
 import { type Manifest, only, render } from './lab/render.ts';
 import { SandboxNode } from './lab/sandbox-node.ts';
@@ -10,6 +11,8 @@ const RESOURCE = 'k8s.v1.cni.cncf.io/resourceName';
 const MANIFESTS = '/var/lib/cni/multus/manifests';
 const NODE_CONFIG = '/etc/cni/net.d/00-multus.conf';
 const PRIMARY = '/etc/cni/net.d/10-primary.conflist';
+/** What plugin "device" was told. */
+const DEVICE_LOG = '/run/device-ADD.json';
 const CHECKPOINT = '/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint';
 
 /** Plugins that are the node's: they run as children of the shim, outside of the daemon's container. */
@@ -59,14 +62,10 @@ const pod = (name: string, networks: unknown) => ({
 const argsOf = (name: string): string =>
   `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${name};K8S_POD_UID=uid-${name}`;
 
-/** Networks, plugins and the shim of a node; the primary's bridge and those of the networks are in its namespace. */
+/** Networks and plugins of a node; the primary's bridge and those of the networks are in its namespace. */
 async function furnish(node: SandboxNode): Promise<void> {
   const plugins = referencePlugins();
-  await node.must(
-    'sh',
-    '-c',
-    `mkdir -p /opt/cni/bin /var/lib/kubelet/pod-resources && cp ${DIST}/multus /opt/cni/bin/`,
-  );
+  await node.must('sh', '-c', 'mkdir -p /opt/cni/bin /var/lib/kubelet/pod-resources');
   await node.must('sh', '-c', `cd ${plugins} && cp bridge host-local loopback macvlan static tuning /opt/cni/bin/`);
   for (const [name, body] of Object.entries(PLUGINS)) node.write(`/opt/cni/bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
   node.write(PRIMARY, {
@@ -145,7 +144,8 @@ async function factsOf(node: SandboxNode): Promise<Record<string, boolean>> {
       .map(({ ifname }) => ifname)
       .sort()
       .join();
-  const device = () => JSON.parse(node.read('/run/device-ADD.json'));
+  /** What the plugin was told; nothing when it has not run. */
+  const device = () => (node.exists(DEVICE_LOG) ? JSON.parse(node.read(DEVICE_LOG)).runtimeConfig : {});
   const facts: Record<string, boolean> = {};
   facts['the runtime finds 00-multus.conf'] = await until(
     '00-multus.conf is there',
@@ -172,16 +172,12 @@ async function factsOf(node: SandboxNode): Promise<Record<string, boolean>> {
     'by-file',
     async () => (await linksOf('by-file')) === 'eth0,net1',
   );
-  facts['the checkpoint tells the device'] = await attached(
-    node,
-    'device',
-    () => device().runtimeConfig.deviceID === 'd2',
-  );
+  facts['the checkpoint tells the device'] = await attached(node, 'device', () => device().deviceID === 'd2');
   const kubelet = await FakeKubelet.start(node.path('/var/lib/kubelet'));
   kubelet.pods = [{ namespace: 'default', name: 'device', containers: [{ devices: [['lab/dev', ['d1']]] }] }];
   facts['the kubelet tells the device'] = await attached(node, 'device', () => {
-    const { deviceID, CNIDeviceInfoFile } = device().runtimeConfig;
-    facts['the plugin has the device information'] = node.exists(CNIDeviceInfoFile);
+    const { deviceID, CNIDeviceInfoFile } = device();
+    facts['the plugin has the device information'] = node.exists(CNIDeviceInfoFile ?? '/nonexistent');
     return deviceID === 'd1';
   });
   await kubelet.stop();
@@ -201,6 +197,15 @@ async function podOf(folder: string): Promise<{ pod: Manifest; files: Record<str
   };
 }
 
+/** Run the pod's init container to its end. */
+async function install(node: SandboxNode, pod: Manifest, files: Record<string, string>): Promise<void> {
+  const container = await node.startContainer(pod, 'install', files);
+  await container.ended;
+  for (const name of ['multus', 'multus-standalone', 'multus-cli']) {
+    if (!node.exists(`/opt/cni/bin/${name}`)) throw new Error(`${name} is not installed: ${container.log()}`);
+  }
+}
+
 /** Facts of a node whose daemon runs in a pod like that, changed. */
 async function factsWith(change: (daemon: Manifest, pod: Manifest) => void): Promise<Record<string, boolean>> {
   const { pod, files } = await podOf('base');
@@ -208,6 +213,7 @@ async function factsWith(change: (daemon: Manifest, pod: Manifest) => void): Pro
   const node = await SandboxNode.start();
   try {
     await furnish(node);
+    await install(node, pod, files);
     const container = await node.startContainer(pod, 'multusd', files);
     const isReady = await node.untilProbe(pod, container, 'startupProbe').then(
       () => true,
@@ -287,6 +293,30 @@ test('the pod is not privileged, sees no other process of the node, and no folde
   const paths = pod.volumes.flatMap((one: Manifest) => one.hostPath?.path ?? []);
   for (const path of paths)
     assert.ok(!['/', '/etc', '/run', '/var', '/var/lib', '/var/lib/kubelet'].includes(path), path);
+});
+
+test('deploy/thin: without any capability it keeps the node configured, and pods get their networks', async () => {
+  const { pod, files } = await podOf('thin');
+  assert.equal(pod.containers[0].securityContext.capabilities, { drop: ['ALL'] });
+  const node = await SandboxNode.start();
+  try {
+    await furnish(node);
+    await install(node, pod, files);
+    node.write('/run/account/token', 'the-token');
+    node.write('/run/account/ca.crt', 'the-authority');
+    const container = await node.startContainer(pod, 'follow', files, '/run/account');
+    await until(`00-multus.conf is there`, () => node.exists(NODE_CONFIG) || !container.isRunning());
+    assert.ok(container.isRunning(), container.log());
+    const { kubeconfig } = JSON.parse(node.read(NODE_CONFIG));
+    assert.match(node.read(kubeconfig), '"token": "the-token"');
+    assert.is(statSync(node.path(kubeconfig)).mode & 0o777, 0o600);
+    // Its source of pods is the folder of manifests here: there is no API server at that address.
+    node.write(NODE_CONFIG, { ...JSON.parse(node.read(NODE_CONFIG)), kubeconfig: undefined });
+    assert.ok(await attached(node, 'three', async () => (await node.links('three')).length === 4));
+    await container.kill();
+  } finally {
+    await node.close();
+  }
 });
 
 for (const [what, takeAway] of given) {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { must, run } from '../lab/process.ts';
 import { type Authority, makeAuthority } from './lab/certificates.ts';
 import { type FakeApi, startFakeApi } from './lab/fake-api.ts';
 import { type FaultProxy, startFaultProxy } from './lab/fault-proxy.ts';
@@ -124,6 +125,30 @@ test('cutAfter lets so many bytes through', async () => {
   } finally {
     await cutting.close();
     plain.close();
+  }
+});
+
+test('a proxy in another network namespace has the address that the server has here', async () => {
+  const name = `mn${process.env['MULTUS_TEST_RUN'] ?? ''}-faults`;
+  await must('ip', 'netns', 'add', name);
+  try {
+    await must('ip', '-n', name, 'link', 'set', 'lo', 'up');
+    const words = [
+      '-e',
+      `fetch('${api.url}').then((a) => a.text()).then(console.log, (e) => console.log(e.cause.code))`,
+    ];
+    const options = { env: { ...process.env, NODE_EXTRA_CA_CERTS: authority.caFile } };
+    const fetched = async () => (await run('ip', ['netns', 'exec', name, process.execPath, ...words], options)).stdout;
+    const there = await startFaultProxy(api.url, `/run/netns/${name}`);
+    api.answer = { status: 200, body: 'reached' };
+    assert.is(await fetched(), 'reached\n');
+    await there.set('refuse');
+    assert.is(await fetched(), 'ECONNREFUSED\n');
+    await there.set('pass');
+    assert.is(await fetched(), 'reached\n');
+    await there.close();
+  } finally {
+    await must('ip', 'netns', 'delete', name);
   }
 });
 

@@ -19,16 +19,16 @@ function skipFile(): void {
   test.skip('needs root');
 }
 
-async function withLimit(work: Promise<void>): Promise<void> {
+async function withLimit(work: Promise<void>, limitMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the test did not end within ${TEST_LIMIT_MS} ms`)), TEST_LIMIT_MS);
+    timer = setTimeout(() => reject(new Error(`the test did not end within ${limitMs} ms`)), limitMs);
   });
   await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** A test with a lab that nobody else uses; it is closed whatever the test does. */
-export function inLab(name: string, body: (lab: Lab) => Promise<void>): void {
+export function inLab(name: string, body: (lab: Lab) => Promise<void>, limitMs = TEST_LIMIT_MS): void {
   if (!isRoot) {
     skipFile();
     return;
@@ -36,7 +36,7 @@ export function inLab(name: string, body: (lab: Lab) => Promise<void>): void {
   test(name, async () => {
     const lab = await Lab.create();
     try {
-      await withLimit(body(lab));
+      await withLimit(body(lab), limitMs);
     } catch (error) {
       if (lab.daemonLog !== '') console.error(`--- log of multusd in "${name}"\n${lab.daemonLog}---`);
       throw error;

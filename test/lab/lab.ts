@@ -35,6 +35,9 @@ export function referencePlugins(): string {
   return found;
 }
 
+/** In the state directory, and of no pod: the lock, the cluster's definitions. */
+const NODE_FILES = ['.lock', '.definitions.json', '.primary.json'];
+
 export const isRoot = process.getuid?.() === 0;
 
 /** A link as `ip -j -d addr` prints it, its useful part. */
@@ -328,11 +331,11 @@ export class Lab {
     );
   }
 
-  /** Files of the state directory: journal entries, temporary files, container locks. */
+  /** Files of the state directory that belong to containers: journal entries, temporary files. */
   stateFiles(): string[] {
     if (!existsSync(this.stateDir)) return [];
     return readdirSync(this.stateDir, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name !== '.lock')
+      .filter((entry) => entry.isFile() && !NODE_FILES.includes(entry.name))
       .map((entry) => join(basename(entry.parentPath ?? ''), entry.name));
   }
 

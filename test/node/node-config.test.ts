@@ -164,6 +164,33 @@ inLab('after a boot, pods get all networks of the node before the daemon is up',
   assert.is((await lab.cni('DEL', { config: read(lab) })).code, 0);
 });
 
+// Field notes J3: Cilium's agent renames every configuration that is not its own, whenever one comes.
+inLab('a file that Cilium puts away comes back, and the log says what to set', async (lab) => {
+  await lab.addNetns('pod1');
+  await startGenerating(lab);
+  put(primaryPath(lab), primary(lab));
+  await inPlace(lab);
+  renameSync(generated(lab), `${generated(lab)}.cilium_bak`);
+  await inPlace(lab);
+  await logged(lab, 'set cni.exclusive=false');
+  await attachAndDetach(lab);
+});
+
+// podman's file, or one of ours under another name, would be what the node's pods get.
+inLab("other programs' files are passed over, also when they are first or alone", async (lab) => {
+  await lab.addNetns('pod1');
+  const others = { '01-copy.conf': lab.config, '87-podman.conflist': { ...primary(lab), name: 'podman' } };
+  mkdirSync(netDir(lab));
+  for (const [name, config] of Object.entries(others)) put(join(netDir(lab), name), config);
+  await startGenerating(lab);
+  await logged(lab, '01-copy.conf: it is one of us under another name; 87-podman.conflist: it is podman');
+  assert.not.ok(existsSync(generated(lab)));
+  put(primaryPath(lab), primary(lab));
+  await inPlace(lab);
+  assert.is(JSON.parse(read(lab)).clusterNetwork, primaryPath(lab));
+  await attachAndDetach(lab);
+});
+
 // Multus's exit code for it: whoever deploys sees at once that no file will come.
 inLab('settings that contradict each other end the start with code 2', async (lab) => {
   const message = await startGenerating(lab, { forceCNIVersion: true }).then(
@@ -189,6 +216,27 @@ inLab("a file of one's own is copied, and the daemon keeps answering", async (la
   await until('the change is copied', () => 'capabilities' in JSON.parse(readFileSync(copy, 'utf8')));
   assert.is(await add(), 0);
   assert.is((await lab.cni('DEL', { config: readFileSync(copy) })).code, 0);
+});
+
+// Two daemons that correct each other would give pods now this configuration, now that one.
+inLab('the daemon that takes over is the only one to write the file', async (lab) => {
+  mkdirSync(netDir(lab));
+  put(primaryPath(lab), primary(lab));
+  await startGenerating(lab);
+  await inPlace(lab);
+  const old = lab.daemonPid;
+  await startGenerating(lab, { overrideNetworkName: true });
+  const next = lab.daemonPid;
+  const isRenamed = (): boolean => JSON.parse(read(lab)).name === 'node';
+  await until('the new one has written it', isRenamed);
+  put(generated(lab), '{}');
+  await until('it is put back', () =>
+    lab.daemonMessages(next).includes('somebody changed or removed the node configuration'),
+  );
+  await until('by the new one', isRenamed);
+  await lab.endPredecessors();
+  assert.ok(isRenamed());
+  assert.not.ok(lab.daemonMessages(old).includes('somebody changed or removed the node configuration'));
 });
 
 test.run();

@@ -112,24 +112,28 @@ inLab('no request is lost while a daemon takes over from another, five times', a
   await assertClean(lab, ...churn.places);
 });
 
-inLab('200 pods start and stop while the daemon is replaced 5 times and killed 5 times: none fails', async (lab) => {
-  await lab.startDaemon();
-  const churn = new Churn(lab, 200);
-  const running = churn.run();
-  for (let event = 1; event <= 10; event++) {
-    await churn.reached(event * 18);
-    if (event % 2 === 0) {
-      await lab.endDaemon('SIGKILL');
-      await lab.startDaemon();
-    } else {
-      await lab.startDaemon();
-      await lab.endPredecessors();
+inLab(
+  '200 pods start and stop while the daemon is replaced 5 times and killed 5 times: none fails',
+  async (lab) => {
+    await lab.startDaemon();
+    const churn = new Churn(lab, 200);
+    const running = churn.run();
+    for (let event = 1; event <= 10; event++) {
+      await churn.reached(event * 18);
+      if (event % 2 === 0) {
+        await lab.endDaemon('SIGKILL');
+        await lab.startDaemon();
+      } else {
+        await lab.startDaemon();
+        await lab.endPredecessors();
+      }
     }
-  }
-  await running;
-  assert.equal(churn.failures, []);
-  await assertClean(lab, ...churn.places);
-});
+    await running;
+    assert.equal(churn.failures, []);
+    await assertClean(lab, ...churn.places);
+  },
+  200_000,
+);
 
 inLab('the daemon that is replaced finishes what it has begun, and stands by until it is ended', async (lab) => {
   await lab.startDaemon();

@@ -55,7 +55,7 @@ type Title = readonly string[];
 
 function titlesOf(source: string): Title[] {
   const literal = /'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`/.source;
-  const call = /\b(?:test|kernelTest|inLab|eachDoor|eachDoorWith)\((?:\s*\[[^\n]*\],)?\s*/.source;
+  const call = /\b(?:test|kernelTest|inLab|eachDoor|eachDoorWith|onNode)\((?:\s*\[[^\n]*\],)?\s*/.source;
   return [...source.matchAll(new RegExp(`${call}(?:${literal})`, 'g'))].map(([, single, double, template]) => {
     const parts = template === undefined ? [single ?? double ?? ''] : template.split(/\$\{[^}]*\}?/);
     return parts.map((part) => part.replace(/\\(.)/g, '$1'));

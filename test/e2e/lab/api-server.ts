@@ -18,36 +18,6 @@ type ApiObject = any;
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 const CRD_FILE = new URL('../../../deploy/base/crd.yaml', import.meta.url);
 
-/** Where the tree has no manifests: the least that Multus's definition amounts to. */
-const LEAST_CRD = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'network-attachment-definitions.k8s.cni.cncf.io' },
-  spec: {
-    group: 'k8s.cni.cncf.io',
-    scope: 'Namespaced',
-    names: {
-      plural: 'network-attachment-definitions',
-      singular: 'network-attachment-definition',
-      kind: 'NetworkAttachmentDefinition',
-      shortNames: ['net-attach-def'],
-    },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        schema: {
-          openAPIV3Schema: {
-            type: 'object',
-            properties: { spec: { type: 'object', properties: { config: { type: 'string' } } } },
-          },
-        },
-      },
-    ],
-  },
-};
-
 export interface PodOptions {
   /** Default: default. */
   namespace?: string;
@@ -309,8 +279,7 @@ export async function startApiServer(): Promise<ApiServer> {
       kind: 'Namespace',
       metadata: { name },
     }));
-    const definition = existsSync(CRD_FILE) ? parse(readFileSync(CRD_FILE, 'utf8')) : LEAST_CRD;
-    await api.apply(...namespaces, definition);
+    await api.apply(...namespaces, parse(readFileSync(CRD_FILE, 'utf8')));
   } catch (error) {
     await api.close();
     throw error;

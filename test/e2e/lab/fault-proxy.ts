@@ -1,6 +1,7 @@
 /** The network between a client and an API server, in all its moods: a TCP proxy that TLS passes through. */
+import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, type Server, type Socket } from 'node:net';
 import { freePort } from './server-process.ts';
 
 export type Fault =
@@ -14,11 +15,33 @@ export type Fault =
   /** A connection ends once so many bytes of answers have passed, counted from its beginning. */
   | { cutAfter: number };
 
+/**
+ * A socket belongs to the namespace in which it was made: a process makes it there and hands it over. It closes its own,
+ * or it would accept every other connection.
+ */
+const LISTEN = `
+const server = require('node:net').createServer();
+const done = () => { server.close(); process.disconnect(); };
+server.listen(Number(process.argv[1]), '127.0.0.1', () => process.send('listening', server, done));
+`;
+
+async function listen(port: number, netns: string): Promise<Server> {
+  const words = [`--net=${netns}`, process.execPath, '-e', LISTEN, String(port)];
+  const child = spawn('nsenter', words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const ended = once(child, 'exit');
+  const handed = once(child, 'message').then(([, server]) => server as Server);
+  const server = await Promise.race([handed, ended.then(() => undefined)]);
+  if (server === undefined) throw new Error(`cannot listen on 127.0.0.1:${port} of ${netns}`);
+  await ended;
+  return server;
+}
+
 export class FaultProxy {
   /** Of the same scheme as the target's. */
   readonly url: string;
   readonly #target: URL;
   readonly #port: number;
+  readonly #netns: string;
   #server: Server | undefined;
   #fault: Fault = 'pass';
   readonly #faults = new EventEmitter().setMaxListeners(0);
@@ -26,9 +49,10 @@ export class FaultProxy {
   /** Connections accepted so far. */
   accepted = 0;
 
-  constructor(target: string, port: number) {
+  constructor(target: string, port: number, netns: string) {
     this.#target = new URL(target);
     this.#port = port;
+    this.#netns = netns;
     this.url = `${this.#target.protocol}//127.0.0.1:${port}`;
   }
 
@@ -56,8 +80,8 @@ export class FaultProxy {
 
   async #listen(): Promise<void> {
     if (this.#server !== undefined) return;
-    this.#server = createServer((client) => this.#join(client)).listen(this.#port, '127.0.0.1');
-    await once(this.#server, 'listening');
+    this.#server = await listen(this.#port, this.#netns);
+    this.#server.on('connection', (client) => this.#join(client));
   }
 
   #unlisten(): void {
@@ -112,9 +136,14 @@ export class FaultProxy {
   }
 }
 
-/** @param target 'https://127.0.0.1:6443' */
-export async function startFaultProxy(target: string): Promise<FaultProxy> {
-  const proxy = new FaultProxy(target, await freePort());
+/**
+ * @param target 'https://127.0.0.1:6443'
+ * @param netns where it listens, on 127.0.0.1 at the target's port: what has an address there has the same one here, and
+ *   certificates and kubeconfigs stay right. Without it in the test's own namespace, at another port.
+ */
+export async function startFaultProxy(target: string, netns?: string): Promise<FaultProxy> {
+  const port = netns === undefined ? await freePort() : Number(new URL(target).port);
+  const proxy = new FaultProxy(target, port, netns ?? '/proc/self/ns/net');
   await proxy.set('pass');
   return proxy;
 }

@@ -1,5 +1,5 @@
 /** A node put together: containerd, our programs beside the reference plugins, a daemon or none, a cluster or a folder. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DIST } from '../../lab/lab.ts';
 import { until } from '../../lab/process.ts';
@@ -26,17 +26,14 @@ export interface NodeOptions {
   daemonOptions?: string[];
 }
 
-/** What a node needs beside the plugins, as README says. */
-const INSTALLED = ['multus', 'multus-standalone', 'multus-cli', 'multus_native.node', 'package.json'];
-
 /** The defaults of our programs, in the machine. */
 const SOCKET = '/run/multus/multus.sock';
 const STATE = '/var/lib/cni/multus';
 const LEASES = '/var/lib/cni/networks';
 const LIBCNI_CACHE = '/var/lib/cni/results';
 
-/** What stays in the state directory without any pod: the lock, what was last read of the cluster. */
-const isOwnFile = (name: string): boolean => name === '.lock' || name === '.definitions.json';
+/** What stays in the state directory without any pod: the lock, the primary, what was installed or read of the cluster. */
+const isOwnFile = (path: string): boolean => path.startsWith('.') && !path.startsWith('.outbox/');
 
 /** Name under which `00-multus.conf` is made, by Multus's default. */
 export const MULTUS_NETWORK = 'multus-cni-network';
@@ -72,11 +69,10 @@ export class LabNode {
       const relay = options.api && (await Relay.open(machine, Number(new URL(options.api.url).port)));
       const node = new LabNode(options, runtime, relay);
       await makeUplink(machine);
-      for (const name of INSTALLED) copyFileSync(join(DIST, name), join(runtime.cniBinDir, name));
       writeFileSync(join(runtime.cniConfDir, '10-primary.conflist'), JSON.stringify(PRIMARY));
       if (options.api === undefined) mkdirSync(node.manifestsDir);
+      await node.install();
       if (options.mode === 'thick') await node.startDaemon();
-      else await runtime.configure('00-multus.conf', node.configuration());
       await runtime.hasConfig(MULTUS_NETWORK);
       return node;
     } catch (error) {
@@ -96,28 +92,43 @@ export class LabNode {
     return { binDir: this.runtime.cniBinDir, ...source, ...keys };
   }
 
-  /** `00-multus.conf` of a node without a daemon. */
-  private configuration(): Record<string, unknown> {
-    return {
-      cniVersion: PRIMARY.cniVersion,
-      name: MULTUS_NETWORK,
-      type: 'multus',
-      capabilities: { 'io.kubernetes.cri.pod-annotations': true },
-      clusterNetwork: join(this.runtime.cniConfDir, '10-primary.conflist'),
-      ...this.keys,
-    };
+  /** Write the daemon's file, which `multus install --thin` goes by, too. @returns its path */
+  private writeConfig(): string {
+    const { cniConfDir } = this.runtime;
+    const folders = { cniConfigDir: cniConfDir, multusAutoconfigDir: cniConfDir };
+    const file = this.at('daemon-config.json');
+    writeFileSync(file, JSON.stringify({ multusConfigFile: 'auto', ...folders, ...this.keys }));
+    return file;
+  }
+
+  /** `multus` of the command line, inside. */
+  async cli(...words: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.runtime.machine.run(process.execPath, [
+      join(DIST, 'multus-cli'),
+      ...words,
+    ]);
+    if (code !== 0) throw new Error(`multus ${words.join(' ')} failed with ${code}: ${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /** As README says. */
+  async install(): Promise<void> {
+    const { cniBinDir, cniConfDir } = this.runtime;
+    const thin = ['--thin', '--conf-dir', cniConfDir, '--config', this.writeConfig()];
+    await this.cli('install', '--bin-dir', cniBinDir, ...(this.mode === 'thin' ? thin : []));
   }
 
   /** Start multusd and wait until it listens. */
   async startDaemon(...options: string[]): Promise<void> {
-    const { cniConfDir, machine } = this.runtime;
-    const file = this.at('daemon-config.json');
-    const folders = { cniConfigDir: cniConfDir, multusAutoconfigDir: cniConfDir };
-    writeFileSync(file, JSON.stringify({ multusConfigFile: 'auto', ...folders, ...this.keys }));
-    const words = ['--config', file, '--log-level', 'debug', ...(this.options.daemonOptions ?? []), ...options];
+    const { machine } = this.runtime;
+    const words = [...(this.options.daemonOptions ?? []), ...options];
     const before = this.daemonLog.length;
     const log = this.at('multusd.log');
-    const daemon = await machine.spawn(process.execPath, [join(DIST, 'multusd.cjs'), ...words], log);
+    const daemon = await machine.spawn(
+      process.execPath,
+      [join(DIST, 'multusd.cjs'), '--config', this.writeConfig(), '--log-level', 'debug', ...words],
+      log,
+    );
     this.daemon = daemon;
     await until('multusd listens', () => {
       if (!daemon.isRunning()) throw new Error(`multusd ended: ${this.daemonLog.slice(before)}`);

@@ -25,8 +25,12 @@ export interface OciOptions {
   fields: Record<string, string>;
   /** Where the kubelet has put volumes that are no folder of the node, by volume name. */
   volumes: Record<string, string>;
+  /** The account's `token` and `ca.crt`; '' = there is no API server. */
+  accountFolder: string;
   cgroupsPath: string;
 }
+
+const ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** Every container has them (containerd, pkg/oci, defaults of Linux). */
 const STANDARD_MOUNTS = [
@@ -77,7 +81,8 @@ function mountOf(mount: Manifest, pod: Manifest, volumes: Record<string, string>
   };
 }
 
-export function ociConfig({ rootfs, pod, container: name, fields, volumes, cgroupsPath }: OciOptions): Manifest {
+export function ociConfig(options: OciOptions): Manifest {
+  const { rootfs, pod, container: name, fields, volumes, accountFolder, cgroupsPath } = options;
   const container = [...(pod.initContainers ?? []), ...pod.containers].find((one: Manifest) => one.name === name);
   const { capabilities, allowPrivilegeEscalation, readOnlyRootFilesystem } = container.securityContext;
   if (capabilities.drop?.[0] !== 'ALL') throw new Error(`${name}: not that kind of a container`);
@@ -88,6 +93,8 @@ export function ociConfig({ rootfs, pod, container: name, fields, volumes, cgrou
     return `${one.name}=${value}`;
   });
   const { memory, cpu } = container.resources.limits ?? {};
+  const account = { destination: ACCOUNT_DIR, type: 'bind', source: accountFolder, options: ['rbind', 'ro'] };
+  const service = accountFolder === '' ? [] : ['KUBERNETES_SERVICE_HOST=10.96.0.1', 'KUBERNETES_SERVICE_PORT=443'];
   // A folder before those in it, in whatever order the manifest has them.
   const mounts = container.volumeMounts
     .toSorted((a: Manifest, b: Manifest) => a.mountPath.length - b.mountPath.length)
@@ -97,13 +104,13 @@ export function ociConfig({ rootfs, pod, container: name, fields, volumes, cgrou
     process: {
       user: { uid: 0, gid: 0 },
       args: [...container.command, ...(container.args ?? [])],
-      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env],
+      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env, ...service],
       cwd: '/',
       capabilities: { bounding: added, effective: added, permitted: added },
       noNewPrivileges: allowPrivilegeEscalation === false,
     },
     root: { path: rootfs, readonly: readOnlyRootFilesystem === true },
-    mounts: [...STANDARD_MOUNTS, ...mounts],
+    mounts: [...STANDARD_MOUNTS, ...mounts, ...(accountFolder === '' ? [] : [account])],
     linux: {
       cgroupsPath,
       namespaces: ['pid', 'ipc', 'uts', 'mount', ...(pod.hostNetwork ? [] : ['network'])].map((type) => ({ type })),

@@ -23,7 +23,7 @@ export class Relay {
   }
 
   /** @param port in the test's network, and of the machine */
-  static async open(machine: Machine, port: number): Promise<Relay> {
+  static async open(machine: Pick<Machine, 'netns'>, port: number): Promise<Relay> {
     const words = [`--net=${machine.netns}`, process.execPath, '-e', LISTEN, String(port)];
     const child = spawn('nsenter', words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const ended = once(child, 'exit').then(([code]) => {

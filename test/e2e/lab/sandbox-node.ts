@@ -88,8 +88,17 @@ export class SandboxNode {
     return { config };
   }
 
-  /** Start a container of a pod. @param files of its ConfigMap */
-  async startContainer(pod: Manifest, container: string, files: Record<string, string>): Promise<RunningContainer> {
+  /**
+   * Start a container of a pod.
+   * @param files of its ConfigMap
+   * @param accountFolder on the node: its account's `token` and `ca.crt`
+   */
+  async startContainer(
+    pod: Manifest,
+    container: string,
+    files: Record<string, string>,
+    accountFolder = '',
+  ): Promise<RunningContainer> {
     this.started++;
     const id = `${container}-${this.started}`;
     const bundle = join(this.machine.folder, id);
@@ -99,6 +108,7 @@ export class SandboxNode {
       container,
       fields: { 'spec.nodeName': 'node-a' },
       volumes: this.prepareVolumes(pod, files),
+      accountFolder,
       cgroupsPath: `/${this.machine.id}/${id}`,
     });
     mkdirSync(bundle);

@@ -22,7 +22,13 @@ const folders = () => ({
   socketDir: folder.at('run'),
 });
 const run = (more: Partial<UninstallOptions> = {}) =>
-  uninstall({ ...folders(), log: new FakeLog(), path: process.env['PATH'], ...more });
+  uninstall({
+    ...folders(),
+    log: new FakeLog(),
+    path: process.env['PATH'],
+    runtimeCache: folder.at('results'),
+    ...more,
+  });
 
 const conf = (type: string, name = 'node'): string => JSON.stringify({ cniVersion: '1.0.0', name, type });
 const configs = (): string[] => readdirSync(folder.at('net.d')).sort();
@@ -130,6 +136,21 @@ test('puts the primary back where it was renamed, only when the node would have 
   }
 });
 
+// The runtime reads another folder than the one that the primary lies in: without ours it would have nothing.
+test('copies a primary from a folder of its own when the runtime would have no configuration', async () => {
+  await setUp();
+  folder.remove('net.d/10-ptp.conf');
+  folder.write('primary/20-own.conf', conf('ptp', 'own'));
+  await writePrimaryMemory(folder.at('state'), {
+    folder: folder.at('primary'),
+    file: '20-own.conf',
+    name: 'own',
+    types: ['ptp'],
+  });
+  await run();
+  assert.is(readFileSync(folder.at('net.d/20-own.conf'), 'utf8'), conf('ptp', 'own'));
+});
+
 test('--verify finds everything that keeps a node from being given back, and nothing else', async () => {
   const problems = () => verifyUninstalled(folders());
   const starting = (text: string, found: string[]): boolean => found.some((one) => one.startsWith(text));
@@ -141,7 +162,7 @@ test('--verify finds everything that keeps a node from being given back, and not
     `the first configuration in ${folder.at('net.d')} is not the node's network: 00-multus.conf`,
     `${folder.at('net.d/00-multus.conf')} is there`,
     'pod prod/web, container c0ffee, is still attached',
-    `${folder.at('bin/multus')} is still there`,
+    `${folder.at('bin/multus-standalone')}, ${folder.at('bin/multus')}, `,
   ]) {
     assert.ok(starting(text, before), `${text}\n${before.join('\n')}`);
   }
