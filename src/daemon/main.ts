@@ -20,7 +20,7 @@ import { startHotplug } from './hotplug/start-hotplug.ts';
 import { RequestLogs } from './request-logs.ts';
 import { Requests } from './requests.ts';
 import { DaemonServer } from './server.ts';
-import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, settingsOf } from './settings.ts';
+import { DEFAULT_MAX_OPERATIONS, type Options, settingsOf } from './settings.ts';
 
 /** Requests that wait beyond those that run. */
 const QUEUE_LENGTH = 1000;
@@ -49,13 +49,10 @@ async function run(options: Options): Promise<void> {
   const config = readDaemonConfig(options.config);
   const settings = settingsOf(options, config, { ...process.env, hostname: hostname() });
   const { cluster } = settings;
-  const belonging = cluster === undefined ? {} : OF_A_CLUSTER;
   const { socketDir, overlay } = settings;
   const { cniDir } = parseNodeKeys(settings.nodeKeys);
   const nodeConfig =
-    config === undefined
-      ? undefined
-      : nodeConfigOrigin({ ...config, source: config.source.with(belonging) }, { cniDir });
+    config === undefined ? undefined : nodeConfigOrigin(config, { cniDir, kubernetes: cluster !== undefined });
   const logs = new RequestLogs(settings.log, settings.logLevel);
   const log = logs.own;
   // Plugins that run as our children get no more of our environment than this.
