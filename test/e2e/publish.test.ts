@@ -149,7 +149,7 @@ onNode('a pod is told what it got, in its annotation and in Multus’s events; w
   await until('the pod is told', async () => (await toldOf('thick')) !== undefined);
   assert.equal(await toldOf('thick'), TOLD);
   assert.is((await annotationsOf('thick'))['theirs'], 'stays');
-  assert.equal(owed(node.lab), []);
+  await until('nothing is owed', () => owed(node.lab).length === 0);
   await until('there are two events', async () => (await eventsOf('thick')).length === 2);
   const events = (await eventsOf('thick')).map(({ type, reason, message }) => `${type} ${reason} ${message}`).sort();
   assert.match(events[0] ?? '', /^Normal AddedInterface Add eth0 \[10\.210\.0\.\d+\/24\] from lab-default$/);
