@@ -26,8 +26,9 @@ interface Part {
   isNeeded: (from: string) => boolean;
 }
 
-/** A script needs its addon beside it; a single executable has it inside. */
-function isScript(path: string): boolean {
+/** A script needs what it loads beside it; a single executable has it inside. */
+function isBesideScript(from: string): boolean {
+  const path = join(from, 'multus-standalone');
   return existsSync(path) && readFileSync(path).subarray(0, 2).toString() === '#!';
 }
 
@@ -37,7 +38,9 @@ function isScript(path: string): boolean {
  */
 const PARTS: Part[] = [
   { name: 'package.json', mode: 0o644, isNeeded: () => false },
-  { name: 'multus_native.node', mode: 0o644, isNeeded: (from) => isScript(join(from, 'multus-standalone')) },
+  { name: 'multus_native.node', mode: 0o644, isNeeded: isBesideScript },
+  // For nodes on which programs ask an API server themselves.
+  { name: 'multus-credentials.cjs', mode: 0o644, isNeeded: isBesideScript },
   { name: 'multus-standalone', mode: 0o755, isNeeded: () => true },
   { name: 'multus-cli', mode: 0o755, isNeeded: () => false },
   { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: () => true },

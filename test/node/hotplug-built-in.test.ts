@@ -248,6 +248,47 @@ inLab('a daemon started after a crash in mid-attach comes to the same end', asyn
   await assertClean(lab, 'pod1');
 });
 
+// A roll-out of the daemon would lose the edit, or make the network twice.
+inLab('a daemon that takes over finishes what the one before had begun', async (lab) => {
+  const fakes = new Fakes(lab);
+  const gate = join(lab.directory, 'gate');
+  await start(lab);
+  fakeNetworks(lab, fakes, { slow: { ...LINK, ADD: `if [ ! -e ${gate} ]; then\n${HANGING.ADD}\nfi\n${LINK.ADD}` } });
+  const call = await runningPod(lab);
+  annotate(lab, 'slow');
+  await until('it runs', () => fakes.has('ADD slow'));
+  writeFileSync(gate, '');
+  const before = Number(lab.daemonPid);
+  await start(lab);
+  await becomes(lab, 'eth0 default/slow@net1');
+  assert.equal(fakes.history(), ['ADD slow', 'DEL slow', 'ADD slow']);
+  annotate(lab, '');
+  await becomes(lab, 'eth0');
+  assert.is(fakes.history().length, 4, 'one daemon follows the pod, not two');
+  process.kill(before); // it stands by
+  await until('it has ended', () => !existsSync(`/proc/${before}`));
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
+// Pods that start would wait for networks that hang in pods that run.
+inLab('what hangs in running pods holds up no ADD and no DEL, were there but one place for each', async (lab) => {
+  const fakes = new Fakes(lab);
+  await start(lab, { connectionLimit: 1 });
+  fakeNetworks(lab, fakes, { slow: HANGING });
+  const call = await runningPod(lab);
+  annotate(lab, 'slow');
+  await until('it runs', () => fakes.has('ADD slow'));
+  await lab.addNetns('pod2');
+  lab.manifest('pod2.yaml', lab.podManifest('pod2', ''));
+  const other = { args: lab.podArgs('pod2'), container: 'c2', pod: 'pod2' };
+  assertResult(await lab.cni('ADD', other), '1.0.0');
+  assertSilent(await lab.cni('DEL', other));
+  assert.equal(fakes.history(), ['ADD slow']);
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1', 'pod2');
+});
+
 // Nobody would come back to an edit that came while the runtime's ADD was under way.
 inLab('an edit during the ADD counts once that has ended', async (lab) => {
   const fakes = new Fakes(lab);
