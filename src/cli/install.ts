@@ -40,7 +40,7 @@ const PARTS: Part[] = [
   { name: 'package.json', mode: 0o644, isNeeded: () => false },
   { name: 'multus_native.node', mode: 0o644, isNeeded: isBesideScript },
   // For nodes on which programs ask an API server themselves.
-  { name: 'kube-config.cjs', mode: 0o644, isNeeded: isBesideScript },
+  { name: 'multus-credentials.cjs', mode: 0o644, isNeeded: isBesideScript },
   { name: 'multus-standalone', mode: 0o755, isNeeded: () => true },
   { name: 'multus-cli', mode: 0o755, isNeeded: () => false },
   { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: () => true },

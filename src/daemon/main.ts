@@ -28,6 +28,9 @@ const QUEUE_LENGTH = 1000;
 /** How long operations may take to end after SIGTERM; then their shims go on without us. */
 const STOP_LIMIT_MS = 10_000;
 
+/** How long telling the cluster of the last operations may hold up the end. */
+const TELL_LIMIT_MS = 2000;
+
 const LOG_LEVELS = 'debug, verbose, info, warn, error, panic, silent';
 
 function positive(text: string): number {
@@ -90,6 +93,12 @@ async function run(options: Options): Promise<void> {
     ending.abort(new Error('the daemon stops'));
     await Promise.all([reconciling, keeping, following, publishing, hotplug?.stop()]);
   };
+  const finish = async (): Promise<void> => {
+    await Promise.all([server.stop(), endTasks()]);
+    // Events of what has just ended are nowhere but here.
+    const limit = AbortSignal.timeout(TELL_LIMIT_MS);
+    for (const cniDir of requests.stateDirectories.keys()) await requests.publisher.flush(cniDir, limit);
+  };
   let isStopping = false;
   const stop = (reason: object, exitCode = 0): void => {
     if (isStopping) return;
@@ -100,7 +109,7 @@ async function run(options: Options): Promise<void> {
       log.warn({ active: requests.active }, 'stopped before all operations ended; their shims go on');
       process.exit(exitCode);
     }, STOP_LIMIT_MS);
-    void Promise.all([server.stop(), endTasks()]).then(() => {
+    void finish().then(() => {
       clearTimeout(limit);
       log.info({}, 'stopped');
       process.exit(exitCode);
@@ -110,7 +119,7 @@ async function run(options: Options): Promise<void> {
   // take the socket back from our successor.
   const standBy = async (): Promise<void> => {
     log.warn({ active: requests.active }, 'another daemon has taken over: answering who has asked, then standing by');
-    void server.stop().then(() => log.info({}, 'standing by'));
+    void finish().then(() => log.info({}, 'standing by'));
     await deserted(server.path);
     stop({ reason: 'the daemon that took over is gone; whoever keeps us shall start us again' }, 1);
   };

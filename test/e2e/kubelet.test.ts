@@ -1,4 +1,4 @@
-// timeout: 300s
+// timeout: 600s
 /** Pods as users make them: by the API server and a real kubelet, through containerd, to our shim and daemon. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

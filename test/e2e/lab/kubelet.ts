@@ -2,7 +2,7 @@
  * A real kubelet on a lab's node, of a lab's API server. It believes to have a machine of its own: what it would change
  * of the kernel's settings, and what it keeps below /var/log, is in a mount namespace that goes with it.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { until } from '../../lab/process.ts';
 import { goTool } from '../../tools/go/build.mjs';
@@ -20,6 +20,8 @@ const KERNEL_SETTINGS = {
   'kernel/keys/root_maxkeys': 1_000_000,
   'kernel/keys/root_maxbytes': 25_000_000,
 };
+
+const CGROUPS = '/sys/fs/cgroup';
 
 /** A node's own address: a kubelet has no use for 127.0.0.1. */
 const NODE_IP = '192.0.2.1';
@@ -49,6 +51,7 @@ export class Kubelet {
     await machine.run('ip', ['address', 'add', `${NODE_IP}/24`, 'dev', 'lo']);
     const certificate = await api.authority.client(`system:node:${node.name}`, 'system:nodes');
     writeFileSync(kubelet.at('config.json'), JSON.stringify(kubelet.configuration(api)));
+    for (const hierarchy of readdirSync(CGROUPS)) mkdirSync(join(CGROUPS, hierarchy, machine.id), { recursive: true });
     const program = await goTool('kubelet');
     const words = [
       ...[program, '--config', kubelet.at('config.json'), '--kubeconfig', api.kubeconfigOf(certificate)],
@@ -80,11 +83,13 @@ export class Kubelet {
     return existsSync(this.at('log')) ? readFileSync(this.at('log'), 'utf8') : '';
   }
 
-  /** End it, and remove the sandboxes that it has stopped: it would do so within minutes. Pods that run go on. */
+  /** End it when no pod runs any more, and remove what it keeps for later: stopped sandboxes, cgroups for all pods. */
   async stop(): Promise<void> {
     await this.process?.kill();
     const { runtime } = this.node;
     for (const { id, isReady } of await runtime.list()) if (!isReady) await runtime.remove(id);
+    const ofPods = runtime.machine.cgroups().filter((path) => path.includes('/kubepods'));
+    for (const path of ofPods) rmdirSync(path);
   }
 
   private at(name: string): string {
@@ -105,7 +110,6 @@ export class Kubelet {
       // Cgroups below the machine's own; this kernel has version 1 in part, which the kubelet would no more begin with.
       cgroupDriver: 'cgroupfs',
       cgroupRoot: `/${machine.id}`,
-      cgroupsPerQOS: false,
       enforceNodeAllocatable: [],
       failCgroupV1: false,
       failSwapOn: false,

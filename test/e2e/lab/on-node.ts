@@ -31,7 +31,7 @@ export function onNode(
       await body(node);
     } catch (error) {
       const [runtime, daemon] = [node.runtime.log, node.daemonLog].map((log) => log.slice(-LOG_TAIL));
-      console.error(`--- containerd\n${runtime}--- multusd\n${daemon}---`);
+      console.error(`--- containerd ${node.runtime.version}\n${runtime}--- multusd\n${daemon}---`);
       await node.close(true);
       throw error;
     }
