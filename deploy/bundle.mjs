@@ -7,9 +7,12 @@ import { build } from 'esbuild';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
 
+/** A part of the programs, named as ours in a folder of plugins. */
+const CREDENTIALS = 'multus-credentials.cjs';
+
 const PROGRAMS = [
   // Large, and of no use to a request that asks no API server: loaded when the first one is asked.
-  { entry: 'src/cluster/kubernetes/kube-config.ts', output: 'kube-config.cjs', executable: false },
+  { entry: 'src/cluster/kubernetes/kube-config.ts', output: CREDENTIALS, executable: false },
   { entry: 'src/daemon/main.ts', output: 'multusd.cjs', executable: false },
   { entry: 'src/standalone/main.ts', output: 'multus-standalone', executable: true },
   { entry: 'src/cli/main.ts', output: 'multus-cli', executable: true },
@@ -25,7 +28,7 @@ const LOADED_LATER = {
   name: 'loaded-later',
   setup({ onResolve }) {
     onResolve({ filter: /\/kube-config\.ts$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './kube-config.cjs', external: true } : undefined,
+      kind === 'dynamic-import' ? { path: `./${CREDENTIALS}`, external: true } : undefined,
     );
   },
 };
@@ -40,6 +43,7 @@ async function bundle({ entry, output, executable }) {
     platform: 'node',
     target: 'node20',
     format: 'cjs',
+    supported: { 'dynamic-import': false }, // require(): single executables have nothing else
     // Identifiers stay: stack traces in a node's log must be readable.
     minifySyntax: true,
     minifyWhitespace: true,

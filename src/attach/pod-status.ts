@@ -69,12 +69,12 @@ function isTold(record: JournalRecord): boolean {
 }
 
 /** The status is owed from here on, whatever happens to this process. */
-async function owe(operation: Operation, { containerId }: JournalRecord): Promise<void> {
+async function owe(operation: Operation, record: JournalRecord): Promise<void> {
   const { announcer, config, budget, deadline, log } = operation;
-  if (config.statusUpdate === 'async') return announcer.oweStatus(config.cniDir, containerId);
+  if (config.statusUpdate === 'async') return announcer.oweStatus(config.cniDir, record);
   const ms = Math.max(0, Math.min(WAIT_MS, Math.floor(deadline - performance.now()) - ANSWER_MS));
   const wait = AbortSignal.any([budget, AbortSignal.timeout(ms)]);
-  await announcer.oweStatus(config.cniDir, containerId, wait);
+  await announcer.oweStatus(config.cniDir, record, wait);
   if (wait.aborted) log.warn({ ms }, 'the network status is not published in time; it is told later');
 }
 

@@ -20,13 +20,16 @@ import { startHotplug } from './hotplug/start-hotplug.ts';
 import { RequestLogs } from './request-logs.ts';
 import { Requests } from './requests.ts';
 import { DaemonServer } from './server.ts';
-import { DEFAULT_MAX_OPERATIONS, OF_A_CLUSTER, type Options, settingsOf } from './settings.ts';
+import { DEFAULT_MAX_OPERATIONS, type Options, settingsOf } from './settings.ts';
 
 /** Requests that wait beyond those that run. */
 const QUEUE_LENGTH = 1000;
 
 /** How long operations may take to end after SIGTERM; then their shims go on without us. */
 const STOP_LIMIT_MS = 10_000;
+
+/** How long telling the cluster of the last operations may hold up the end. */
+const TELL_LIMIT_MS = 2000;
 
 const LOG_LEVELS = 'debug, verbose, info, warn, error, panic, silent';
 
@@ -46,13 +49,10 @@ async function run(options: Options): Promise<void> {
   const config = readDaemonConfig(options.config);
   const settings = settingsOf(options, config, { ...process.env, hostname: hostname() });
   const { cluster } = settings;
-  const belonging = cluster === undefined ? {} : OF_A_CLUSTER;
   const { socketDir, overlay } = settings;
   const { cniDir } = parseNodeKeys(settings.nodeKeys);
   const nodeConfig =
-    config === undefined
-      ? undefined
-      : nodeConfigOrigin({ ...config, source: config.source.with(belonging) }, { cniDir });
+    config === undefined ? undefined : nodeConfigOrigin(config, { cniDir, kubernetes: cluster !== undefined });
   const logs = new RequestLogs(settings.log, settings.logLevel);
   const log = logs.own;
   // Plugins that run as our children get no more of our environment than this.
@@ -93,6 +93,12 @@ async function run(options: Options): Promise<void> {
     ending.abort(new Error('the daemon stops'));
     await Promise.all([reconciling, keeping, following, publishing, hotplug?.stop()]);
   };
+  const finish = async (): Promise<void> => {
+    await Promise.all([server.stop(), endTasks()]);
+    // Events of what has just ended are nowhere but here.
+    const limit = AbortSignal.timeout(TELL_LIMIT_MS);
+    for (const cniDir of requests.stateDirectories.keys()) await requests.publisher.flush(cniDir, limit);
+  };
   let isStopping = false;
   const stop = (reason: object, exitCode = 0): void => {
     if (isStopping) return;
@@ -103,7 +109,7 @@ async function run(options: Options): Promise<void> {
       log.warn({ active: requests.active }, 'stopped before all operations ended; their shims go on');
       process.exit(exitCode);
     }, STOP_LIMIT_MS);
-    void Promise.all([server.stop(), endTasks()]).then(() => {
+    void finish().then(() => {
       clearTimeout(limit);
       log.info({}, 'stopped');
       process.exit(exitCode);
@@ -113,7 +119,7 @@ async function run(options: Options): Promise<void> {
   // take the socket back from our successor.
   const standBy = async (): Promise<void> => {
     log.warn({ active: requests.active }, 'another daemon has taken over: answering who has asked, then standing by');
-    void server.stop().then(() => log.info({}, 'standing by'));
+    void finish().then(() => log.info({}, 'standing by'));
     await deserted(server.path);
     stop({ reason: 'the daemon that took over is gone; whoever keeps us shall start us again' }, 1);
   };

@@ -4,12 +4,22 @@
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Answer } from '../attach/engine.ts';
 import type { Log } from '../attach/operation.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
+import { convertResult, parseResult } from '../cni/result.ts';
+import { NEWEST_VERSION } from '../cni/versions.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { followFolders } from '../node-config/follow-folders.ts';
 import { EXEC_PROTOCOL } from '../wire/frames.ts';
-import { formatWireResult, MAX_BODY, OPERATION_HEADER, PIDNS_HEADER, parseWireRequest } from '../wire/http.ts';
+import {
+  formatWireResult,
+  MAX_BODY,
+  OPERATION_HEADER,
+  PIDNS_HEADER,
+  parseWireRequest,
+  type WireRequest,
+} from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
 import { HANDOVER_PATH, isServed, reachPredecessor, type Succession, succeed } from './hand-over.ts';
 import { Listener } from './listener.ts';
@@ -44,6 +54,14 @@ function header(request: IncomingMessage, name: string): string {
 
 function reply(response: ServerResponse, code: number, body = '', type = 'text/plain'): void {
   response.writeHead(code, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
+}
+
+/**
+ * The result of an ADD for callers that are no shim of ours: Multus's shim reads a result of 1.x, whatever the runtime
+ * asked for, and converts it. Of one of 0.2.0 it would leave nothing.
+ */
+function resultForOthers(result: string): string {
+  return convertResult(parseResult(result, 'result'), NEWEST_VERSION);
 }
 
 /** A request's body. @throws RangeError beyond MAX_BODY */
@@ -215,15 +233,21 @@ export class DaemonServer {
         runner: (searchPath) => this.localRunner(searchPath),
         signal: gone.signal,
       };
-      const answer =
-        pathname === '/delegate'
-          ? await this.requests.answerHotplug(body, caller)
-          : await this.requests.answer(parseWireRequest(body), caller);
+      const answer = await (pathname === '/delegate'
+        ? this.requests.answerHotplug(body, caller)
+        : this.answerPlainly(parseWireRequest(body), caller, header(request, 'upgrade') !== ''));
       if (answer.exitCode === 0) reply(response, 200, formatWireResult(answer.stdout), 'application/json');
       else reply(response, 400, answer.stdout, 'application/json');
     } catch (error) {
       reply(response, 400, (error as Error).message);
     }
+  }
+
+  /** @param isOurs a shim of ours, of another version: it hands on what it gets */
+  private async answerPlainly(wire: WireRequest, caller: Caller, isOurs: boolean): Promise<Answer> {
+    const answer = await this.requests.answer(wire, caller);
+    if (isOurs || answer.exitCode !== 0 || wire.env['CNI_COMMAND'] !== 'ADD') return answer;
+    return { ...answer, stdout: resultForOthers(answer.stdout) };
   }
 
   private upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {

@@ -1,6 +1,7 @@
 // timeout: 300s
 /** The daemon's source against a real API server: what a pod gets while the server is up, away, hanging and back. */
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -15,7 +16,7 @@ import { type ApiServer, startApiServer } from './lab/api-server.ts';
 
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
 const NODE = 'node1';
-const soon = (): AbortSignal => AbortSignal.timeout(2000);
+const soon = (): AbortSignal => AbortSignal.timeout(10_000);
 
 let api: ApiServer;
 let folder: string;
@@ -31,7 +32,7 @@ test.after(async () => {
 });
 
 /** Tries soon again, so that a test need not wait for the pauses of a node. */
-const TIMES = { firstMs: 50, longestMs: 500, silenceMs: 5000, pageMs: 2000, watchSeconds: 60 };
+const TIMES = { firstMs: 50, longestMs: 500, silenceMs: 5000, pageMs: 10_000, watchSeconds: 60 };
 
 let states = 0;
 let users = 0;
@@ -63,10 +64,14 @@ function follow({
 }
 
 async function synced(running: Running): Promise<Running> {
-  await until('the source has seen the cluster', () => {
-    const { pods, definitions } = running.source.state;
-    return pods.isSynced && definitions.isSynced;
-  });
+  await until(
+    'the source has seen the cluster',
+    () => {
+      const { pods, definitions } = running.source.state;
+      return pods.isSynced && definitions.isSynced;
+    },
+    60_000,
+  );
   return running;
 }
 
@@ -326,9 +331,9 @@ test('with a hanging API server a look-up ends with its signal, what is known is
       const lookups = await Promise.all(
         Array.from({ length: 20 }, () => source.pod('default', 'x', { uid: 'u', signal: AbortSignal.timeout(300) })),
       );
-      for (const lookup of lookups) assert.is(lookup.outcome, 'unknown');
-      assert.match(JSON.stringify(lookups[0]), 'does not answer in time');
-      assert.ok(performance.now() - started < 2500, 'nobody waits longer than asked');
+      for (const lookup of lookups)
+        assert.match(JSON.stringify(lookup), 'does not answer in time', JSON.stringify(lookup));
+      assert.ok(performance.now() - started < 5000, 'nobody waits longer than asked');
       await until('the silent watch is given up', () => log.of('cannot follow the cluster').length > 0);
     } finally {
       api.resume();
@@ -340,6 +345,69 @@ test('with a hanging API server a look-up ends with its signal, what is known is
       async () => (await source.definition('default', 'after', soon())).outcome === 'found',
     );
   });
+});
+
+/** A way to the API server that can be cut, while others reach it. */
+async function cuttable(): Promise<{ url: string; cut: (is: boolean) => void; close: () => Promise<void> }> {
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const server = createServer((inside) => {
+    if (isCut) {
+      inside.destroy();
+      return;
+    }
+    const outside = connect(Number(new URL(api.url).port), '127.0.0.1');
+    for (const [one, other] of [
+      [inside, outside],
+      [outside, inside],
+    ] as const) {
+      sockets.add(one);
+      one.pipe(other);
+      one.on('error', () => other.destroy()).on('close', () => other.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = (is: boolean): void => {
+    isCut = is;
+    if (is) for (const socket of sockets) socket.destroy();
+  };
+  const close = async () => {
+    cut(true);
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, cut, close };
+}
+
+// What was deleted while nobody watched is told by no event: a pod would get a network that is no longer.
+test('a server that has forgotten where the copy was (410) is listed anew, with what was deleted meanwhile', async () => {
+  const way = await cuttable();
+  const kubeconfig = api.kubeconfigOf(await api.authority.client('cuttable', 'system:masters'), way.url);
+  await api.apply(definition('before'));
+  await withSource({ kubeconfig }, async (running) => {
+    const { source, userAgent } = await synced(running);
+    await api.createPod({ name: 'goes' });
+    await until('the pod is there', () => [...source.watch.pods()].some(({ name }) => name === 'goes'));
+    const seen: string[] = [];
+    source.watch.subscribe((pod, key) => seen.push(`${key} ${pod === undefined ? 'gone' : 'here'}`));
+    way.cut(true);
+    await until('it is cut off', () => source.state.pods.problem !== '' && source.state.definitions.problem !== '');
+    await api.delete('/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions/before');
+    await api.apply(definition('during'));
+    await api.delete(podPath('goes'));
+    await api.createPod({ name: 'comes' });
+    await api.stop(); // what it remembers of changes begins with its start
+    await api.start();
+    const since = Date.now();
+    way.cut(false);
+    await until('it is complete', () => seen.length === 2);
+    assert.equal(seen.sort(), ['default/comes here', 'default/goes gone']);
+    await until('what is gone is gone', async () => {
+      return (await source.definition('default', 'before', soon())).outcome === 'absent';
+    });
+    assert.is((await source.definition('default', 'during', soon())).outcome, 'found');
+    const asked = await api.requests({ userAgent: new RegExp(`${userAgent}$`), since });
+    assert.is(asked.filter(({ verb }) => verb === 'list').length, 2, 'each once');
+  }).finally(way.close);
 });
 
 /** An account that may do what the rules say. */

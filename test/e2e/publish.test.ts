@@ -1,13 +1,13 @@
 // timeout: 300s
 /** What pods are told of their networks through a real API server, while it is up, away, unwilling and back. */
-import { existsSync, readdirSync } from 'node:fs';
+import { constants, existsSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { delegateBody, postDelegate } from '../lab/controller.ts';
 import { inLab } from '../lab/doors.ts';
-import type { CniReply, Lab } from '../lab/lab.ts';
-import { until } from '../lab/process.ts';
+import { type CniReply, type Lab, referencePlugins } from '../lab/lab.ts';
+import { must, until } from '../lab/process.ts';
 import { type ApiServer, startApiServer } from './lab/api-server.ts';
 import { Tunnel } from './lab/tunnel.ts';
 
@@ -149,11 +149,34 @@ onNode('a pod is told what it got, in its annotation and in Multus’s events; w
   await until('the pod is told', async () => (await toldOf('thick')) !== undefined);
   assert.equal(await toldOf('thick'), TOLD);
   assert.is((await annotationsOf('thick'))['theirs'], 'stays');
-  assert.equal(owed(node.lab), []);
+  await until('nothing is owed', () => owed(node.lab).length === 0);
   await until('there are two events', async () => (await eventsOf('thick')).length === 2);
   const events = (await eventsOf('thick')).map(({ type, reason, message }) => `${type} ${reason} ${message}`).sort();
   assert.match(events[0] ?? '', /^Normal AddedInterface Add eth0 \[10\.210\.0\.\d+\/24\] from lab-default$/);
   assert.match(events[1] ?? '', /^Normal AddedInterface Add net1 \[10\.220\.0\.\d+\/24\] from default\/lan$/);
+});
+
+// Events are kept nowhere but in the daemon that has worked on the pod.
+onNode('a pod whose ADD ends in a daemon that has been replaced is told all the same', async (node) => {
+  const { lab } = node;
+  await node.startDaemon();
+  const old = lab.daemonPid;
+  const gate = join(lab.directory, 'gate');
+  await must('mkfifo', gate);
+  const wait = `[ $CNI_COMMAND != ADD ] || read released < ${gate}`;
+  lab.plugin('slow', `#!/bin/sh\n${wait}\nexec ${referencePlugins()}/ptp\n`);
+  lab.config['delegates'] = [{ ...lab.ptp('lab-default', '10.210.0.0/24'), type: 'slow' }];
+  const uid = await node.makePod('handed');
+  const adding = node.cni('ADD', 'handed', uid);
+  await until('the daemon works on it', () => lab.stateFiles().length > 0);
+  await node.startDaemon();
+  await until('it is replaced', () => lab.daemonMessages(old).some((one) => one.startsWith('another daemon')));
+  writeSync(openSync(gate, constants.O_RDWR), '\n');
+  assertAdded(await adding);
+  await until('the old daemon stands by', () => lab.daemonMessages(old).includes('standing by'));
+  assert.is((await eventsOf('handed')).length, 2);
+  assert.equal(await toldOf('handed'), TOLD);
+  await lab.endPredecessors();
 });
 
 // There is nobody on such a node to do it later.

@@ -40,8 +40,8 @@ export function referencePlugins(): string {
   return found;
 }
 
-/** In the state directory, and of no pod: the lock, the cluster's definitions. */
-const NODE_FILES = ['.lock', '.definitions.json', '.primary.json'];
+/** In the state directory, and of no pod: the lock, the cluster's definitions and the draft of them. */
+const NODE_FILES = ['.lock', '.definitions.json', '..definitions.json.tmp', '.primary.json'];
 
 export const isRoot = process.getuid?.() === 0;
 

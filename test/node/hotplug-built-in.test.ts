@@ -1,6 +1,6 @@
 // timeout: 300s
 // The daemon follows the annotations of pods that run ("hotplug": true), here those of a folder of manifests.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -248,6 +248,47 @@ inLab('a daemon started after a crash in mid-attach comes to the same end', asyn
   await assertClean(lab, 'pod1');
 });
 
+// A roll-out of the daemon would lose the edit, or make the network twice.
+inLab('a daemon that takes over finishes what the one before had begun', async (lab) => {
+  const fakes = new Fakes(lab);
+  const gate = join(lab.directory, 'gate');
+  await start(lab);
+  fakeNetworks(lab, fakes, { slow: { ...LINK, ADD: `if [ ! -e ${gate} ]; then\n${HANGING.ADD}\nfi\n${LINK.ADD}` } });
+  const call = await runningPod(lab);
+  annotate(lab, 'slow');
+  await until('it runs', () => fakes.has('ADD slow'));
+  writeFileSync(gate, '');
+  const before = Number(lab.daemonPid);
+  await start(lab);
+  await becomes(lab, 'eth0 default/slow@net1');
+  assert.equal(fakes.history(), ['ADD slow', 'DEL slow', 'ADD slow']);
+  annotate(lab, '');
+  await becomes(lab, 'eth0');
+  assert.is(fakes.history().length, 4, 'one daemon follows the pod, not two');
+  process.kill(before); // it stands by
+  await until('it has ended', () => !existsSync(`/proc/${before}`));
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
+// Pods that start would wait for networks that hang in pods that run.
+inLab('what hangs in running pods holds up no ADD and no DEL, were there but one place for each', async (lab) => {
+  const fakes = new Fakes(lab);
+  await start(lab, { connectionLimit: 1 });
+  fakeNetworks(lab, fakes, { slow: HANGING });
+  const call = await runningPod(lab);
+  annotate(lab, 'slow');
+  await until('it runs', () => fakes.has('ADD slow'));
+  await lab.addNetns('pod2');
+  lab.manifest('pod2.yaml', lab.podManifest('pod2', ''));
+  const other = { args: lab.podArgs('pod2'), container: 'c2', pod: 'pod2' };
+  assertResult(await lab.cni('ADD', other), '1.0.0');
+  assertSilent(await lab.cni('DEL', other));
+  assert.equal(fakes.history(), ['ADD slow']);
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1', 'pod2');
+});
+
 // Nobody would come back to an edit that came while the runtime's ADD was under way.
 inLab('an edit during the ADD counts once that has ended', async (lab) => {
   const fakes = new Fakes(lab);
@@ -279,6 +320,32 @@ inLab('the default network and those that the node gives to every pod stay', asy
   await becomes(lab, 'eth0 default/extra@net1');
   await until('that is told', () => logLines(lab, '"DefaultNetworkKept"') === 1);
   assert.not.ok(fakes.has('ADD other'));
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
+// On a TKE node every pod would be told that its annotation cannot be used, and lose its networks with the next edit.
+inLab('networks by the annotation of the TKE fork stay; others come beside them', async (lab) => {
+  const TKE = 'tke.cloud.tencent.com/networks';
+  const fakes = new Fakes(lab);
+  const confDir = join(lab.directory, 'tke');
+  mkdirSync(confDir);
+  for (const name of ['one', 'two'])
+    writeFileSync(join(confDir, `${name}.conf`), JSON.stringify(fakes.plugin(name, LINK)));
+  delete lab.config['delegates'];
+  Object.assign(lab.config, { confDir, defaultDelegates: 'one', annotationPolicy: 'merge' });
+  await start(lab, { annotationPolicy: 'merge' });
+  fakeNetworks(lab, fakes, { extra: LINK });
+  await lab.addNetns('pod1');
+  annotate(lab, '', { [TKE]: 'one,two' });
+  const call = { args: lab.podArgs('pod1') };
+  assertResult(await lab.cni('ADD', call), '1.0.0');
+  annotate(lab, 'extra', { [TKE]: 'one,two' });
+  await until('it is there', async () => (await names(lab)) === 'eth0 eth1 net2');
+  annotate(lab, '', { [TKE]: 'one' });
+  await until('it is gone', async () => (await names(lab)) === 'eth0 eth1');
+  assert.is(logLines(lab, '"NetworksRejected"'), 0);
+  assert.equal(fakes.history(), ['ADD one', 'ADD two', 'ADD extra', 'DEL extra']);
   assertSilent(await lab.cni('DEL', call));
   await assertClean(lab, 'pod1');
 });

@@ -36,9 +36,16 @@ export class Outbox {
 
   /** Owe a container's pod its status, anew if it is owed already. @throws CniError 105 */
   put(containerId: string): void {
+    const mark = randomBytes(8).toString('hex');
+    const write = (): void => writeFileSync(this.path(containerId), mark, { mode: 0o600 });
     this.act('write', containerId, () => {
-      makeFolder(this.folder, 0o700);
-      writeFileSync(this.path(containerId), randomBytes(8).toString('hex'), { mode: 0o600 });
+      try {
+        write();
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+        makeFolder(this.folder, 0o700);
+        write();
+      }
     });
   }
 

@@ -8,7 +8,7 @@ import type { PodEvent } from '../../cluster/source.ts';
 import type { OpenSource, SourceSettings } from '../../cluster/sources.ts';
 import { toCniError } from '../../cni/errors.ts';
 import type { Log } from '../operation.ts';
-import type { Announcer } from './announcer.ts';
+import type { Announcer, StatusOwner } from './announcer.ts';
 import { EventQueue } from './event-queue.ts';
 import { Outbox } from './outbox.ts';
 import { StatusDelivery } from './status-delivery.ts';
@@ -43,16 +43,16 @@ export class Publisher implements Announcer {
     this.events = new EventQueue({ openSource, log, wake });
   }
 
-  async oweStatus(cniDir: string, containerId: string, wait?: AbortSignal): Promise<void> {
+  async oweStatus(cniDir: string, container: StatusOwner, wait?: AbortSignal): Promise<void> {
     try {
-      new Outbox(cniDir).put(containerId);
+      new Outbox(cniDir).put(container.containerId);
     } catch (error) {
       // It can be told all the same, as long as this process lives.
       this.log.error({ error: toCniError(error).message }, 'cannot keep that a network status is owed');
     }
-    this.statuses.add(cniDir, containerId);
+    this.statuses.add(cniDir, container);
     if (wait === undefined) return;
-    await Promise.race([this.statuses.tryNow(cniDir, containerId, wait), aborted(wait)]);
+    await Promise.race([this.statuses.tryNow(cniDir, container.containerId, wait), aborted(wait)]);
   }
 
   dropStatus(cniDir: string, containerId: string): void {
@@ -83,6 +83,7 @@ export class Publisher implements Announcer {
       }
       const pause = Math.min(this.statuses.begin(signal), this.events.begin(signal), scanAt - performance.now());
       await this.pause(Math.max(0, pause));
+      await new Promise((resolve) => setImmediate(resolve)); // who put something in is answered first
     }
     await Promise.all([this.statuses.idle(), this.events.idle()]);
   }

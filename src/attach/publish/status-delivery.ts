@@ -9,6 +9,7 @@ import type { OpenSource } from '../../cluster/sources.ts';
 import type { JournalRecord } from '../journal-record.ts';
 import type { Log } from '../operation.ts';
 import { podOf } from '../pod-status.ts';
+import type { StatusOwner } from './announcer.ts';
 import { pauseMs } from './back-off.ts';
 import { Outbox, type Owed } from './outbox.ts';
 import { Rarely } from './rarely.ts';
@@ -33,13 +34,9 @@ export interface DeliveryOptions {
   tell?: typeof tellStatus;
 }
 
-interface Waiting {
+/** Pod and time are '' when the record could not be read. */
+interface Waiting extends StatusOwner {
   cniDir: string;
-  containerId: string;
-  /** `namespace/name`; '' when the record could not be read. */
-  pod: string;
-  /** Of the container's record, ISO 8601. */
-  createdAt: string;
   failures: number;
   triedAt: number;
   dueAt: number;
@@ -86,19 +83,20 @@ export class StatusDelivery {
   }
 
   /** A container's pod is owed its status, as of now. */
-  add(cniDir: string, containerId: string): void {
+  add(cniDir: string, { containerId, pod, createdAt }: StatusOwner): void {
     const key = keyOf(cniDir, containerId);
-    const { pod = '', createdAt = '' } = this.recordOf(cniDir, containerId) ?? {};
     const known = this.waiting.get(key) ?? { cniDir, containerId, failures: 0, triedAt: Number.NEGATIVE_INFINITY };
     this.waiting.set(key, { ...known, pod, createdAt, dueAt: this.now() });
     this.wake();
   }
 
-  /** What an outbox holds and is not known yet. @param most that is taken of it */
+  /** What an outbox holds and is not known yet. @param most that is taken of it, other ones each time */
   scan(cniDir: string, most = Number.POSITIVE_INFINITY): void {
     try {
       const unknown = new Outbox(cniDir).list().filter((id) => !this.waiting.has(keyOf(cniDir, id)));
-      for (const containerId of unknown.slice(0, most)) this.add(cniDir, containerId);
+      const first = unknown.length > most ? Math.floor(this.random() * unknown.length) : 0;
+      const inTurn = [...unknown.slice(first), ...unknown.slice(0, first)];
+      for (const containerId of inTurn.slice(0, most)) this.add(cniDir, this.ownerOf(cniDir, containerId));
     } catch (error) {
       this.complain({ cniDir }, error as Error);
     }
@@ -140,11 +138,12 @@ export class StatusDelivery {
     return this.underWay.size >= PARALLEL;
   }
 
-  private recordOf(cniDir: string, containerId: string) {
+  private ownerOf(cniDir: string, containerId: string): StatusOwner {
+    const unknown = { containerId, pod: '', createdAt: '' };
     try {
-      return runningRecord(cniDir, containerId);
+      return runningRecord(cniDir, containerId) ?? unknown;
     } catch {
-      return undefined; // told when it is tried
+      return unknown; // why is told when it is tried
     }
   }
 
@@ -186,7 +185,7 @@ export class StatusDelivery {
         this.log.warn({ ...fields, error: error.message }, 'the network status is not wanted any more');
         this.settle(one, owed);
       } else if (!signal.aborted) {
-        this.failed(one, error as Error);
+        this.failed(one, error as Error, owed);
       }
     }
   }
@@ -200,20 +199,22 @@ export class StatusDelivery {
       if (owed === undefined) outbox.remove(containerId);
       else outbox.settle(owed);
       if (this.waiting.get(key) === one) this.waiting.delete(key);
-      if (outbox.find(containerId) !== undefined) this.add(cniDir, containerId);
+      if (outbox.find(containerId) !== undefined) this.add(cniDir, one);
     } catch (error) {
       this.failed(one, error as Error);
     }
   }
 
-  private failed(one: Waiting, error: Error): void {
+  private failed(one: Waiting, error: Error, owed?: Owed): void {
     one.failures += 1;
     const asked = error instanceof DeliveryError ? error.retryAfterMs : 0;
     const pause = pauseMs(one.failures, asked, this.random());
     one.dueAt = this.now() + pause;
     this.isTroubled = true;
     const { containerId: container, pod, failures } = one;
-    this.complain({ container, pod, failures, waiting: this.waiting.size, again: `${Math.round(pause)} ms` }, error);
+    const since = owed === undefined ? {} : { since: new Date(owed.since).toISOString() };
+    const again = `${Math.round(pause)} ms`;
+    this.complain({ container, pod, ...since, failures, waiting: this.waiting.size, again }, error);
   }
 
   private complain({ pod, ...fields }: { pod?: string } & Record<string, unknown>, error: Error): void {

@@ -50,17 +50,17 @@ export class Delivery {
    * @throws DeliveryError
    */
   async publishStatus(status: PodStatus, known: PodRecord | undefined, signal: AbortSignal): Promise<void> {
-    const { namespace, name, uid, annotations } = status;
+    const { namespace, name, uid } = status;
     const what = `cannot tell the network status of pod ${namespace}/${name}`;
     try {
       const own = known !== undefined && isPodOf(known, uid) ? known.uid : uid;
       await this.patchStatus(status, own, signal).catch(async (error: unknown) => {
         // The pod may be static, and we have not seen its mirror.
-        if (!(deliveryError(what, error).isFinal && own === uid && uid !== '')) throw error;
-        if (error instanceof ApiError && error.status === 404) throw error;
+        const isThere = deliveryError(what, error).isFinal && !(error instanceof ApiError && error.status === 404);
+        if (!isThere || own !== uid || uid === '') throw error;
         const pod = await this.podNow(namespace, name, signal);
         if (pod.uid === uid || !isPodOf(pod, uid)) throw error;
-        await this.patchStatus({ ...status, annotations }, pod.uid, signal);
+        await this.patchStatus(status, pod.uid, signal);
       });
     } catch (error) {
       throw deliveryError(what, error);

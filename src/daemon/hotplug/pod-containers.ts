@@ -1,6 +1,6 @@
 /** Which container of the journal is the one in which a pod runs now, and may its networks be changed? */
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { requireSettled } from '../../attach/hotplug/hotplug-record.ts';
 import { Journal } from '../../attach/journal.ts';
 import { hasRuntimeAdd, type JournalRecord } from '../../attach/journal-record.ts';
@@ -63,9 +63,19 @@ function reasonToWait(record: JournalRecord, uid: string): string | undefined {
   }
 }
 
+/** A file of the journal, of whichever program. */
+interface Listed extends Seen {
+  cniDir: string;
+  containerId: string;
+}
+
+/** The clock of files stands still for some milliseconds: what was changed just now may have been changed once more. */
+const STILL_MS = 100;
+
 export class PodContainers {
   private readonly directories: () => Iterable<string>;
   private readonly seen = new Map<string, Seen>();
+  private readonly listed = new Map<string, { stamp: string; list: Listed[] }>();
 
   /** @param directories state directories that are looked after */
   constructor(directories: () => Iterable<string>) {
@@ -79,9 +89,8 @@ export class PodContainers {
    * @returns why it is left alone, where that is so
    */
   find(pod: string, uid: string): PodContainer | string {
-    const [newest] = this.all()
-      .filter((one) => one.pod === pod)
-      .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+    const all = [...this.directories()].flatMap((cniDir) => this.list(cniDir));
+    const [newest] = all.filter((one) => one.pod === pod).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     const record = newest && readRecord(newest.cniDir, newest.containerId);
     if (newest === undefined || record === undefined) {
       return 'the journal has no container of it: it was not attached yet, or by another program';
@@ -90,23 +99,23 @@ export class PodContainers {
     return reason === undefined ? { record, cniDir: newest.cniDir } : `container ${record.containerId}: ${reason}`;
   }
 
-  /** A file that is as it was is not read again: pods change often, and the journal has hundreds of files. */
-  private all(): (Seen & { cniDir: string; containerId: string })[] {
-    const there = new Set<string>();
-    const found = [...this.directories()].flatMap((cniDir) =>
-      namesIn(cniDir).map((containerId) => {
-        const path = join(cniDir, containerId);
-        there.add(path);
-        return { ...this.look(path, cniDir, containerId), cniDir, containerId };
-      }),
-    );
-    for (const path of this.seen.keys()) {
-      if (!there.has(path)) this.seen.delete(path);
-    }
-    return found;
+  /** Each file of the journal is written anew under its name, which changes the folder: there are hundreds of them. */
+  private list(cniDir: string): Listed[] {
+    const stat = statSync(cniDir, { bigint: true, throwIfNoEntry: false });
+    const stamp = `${stat?.ino} ${stat?.mtimeNs}`;
+    const before = this.listed.get(cniDir);
+    if (before?.stamp === stamp) return before.list;
+    const list = namesIn(cniDir).map((containerId) => ({ ...this.look(cniDir, containerId), cniDir, containerId }));
+    const names = new Set(list.map(({ containerId }) => join(cniDir, containerId)));
+    for (const path of this.seen.keys()) if (dirname(path) === cniDir && !names.has(path)) this.seen.delete(path);
+    const isStill = stat !== undefined && Date.now() - Number(stat.mtimeMs) > STILL_MS;
+    if (isStill) this.listed.set(cniDir, { stamp, list });
+    return list;
   }
 
-  private look(path: string, cniDir: string, containerId: string): Seen {
+  /** A file that is as it was is not read again. */
+  private look(cniDir: string, containerId: string): Seen {
+    const path = join(cniDir, containerId);
     const stamp = stampOf(path);
     const known = this.seen.get(path);
     if (known?.stamp === stamp) return known;

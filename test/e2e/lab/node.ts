@@ -85,19 +85,23 @@ export class LabNode {
     return join(this.runtime.machine.folder, name);
   }
 
-  /** Keys that thick and thin have in common. */
-  private get keys(): Record<string, unknown> {
-    const { api, kubeconfig = api?.adminKubeconfig, keys } = this.options;
-    const source = api === undefined ? { manifestsDir: this.manifestsDir } : { kubeconfig, kubernetes: true };
-    return { binDir: this.runtime.cniBinDir, ...source, ...keys };
+  private get kubeconfig(): string | undefined {
+    return this.options.kubeconfig ?? this.options.api?.adminKubeconfig;
+  }
+
+  /** Where pods and definitions come from: what a daemon knows of its cluster is its own, and on no other program's way. */
+  private get sourceKeys(): Record<string, unknown> {
+    if (this.options.api === undefined) return { manifestsDir: this.manifestsDir };
+    return this.mode === 'thin' ? { kubeconfig: this.kubeconfig, kubernetes: true } : {};
   }
 
   /** Write the daemon's file, which `multus install --thin` goes by, too. @returns its path */
   private writeConfig(): string {
     const { cniConfDir } = this.runtime;
     const folders = { cniConfigDir: cniConfDir, multusAutoconfigDir: cniConfDir };
+    const own = { binDir: this.runtime.cniBinDir, ...this.sourceKeys, ...this.options.keys };
     const file = this.at('daemon-config.json');
-    writeFileSync(file, JSON.stringify({ multusConfigFile: 'auto', ...folders, ...this.keys }));
+    writeFileSync(file, JSON.stringify({ multusConfigFile: 'auto', ...folders, ...own }));
     return file;
   }
 
@@ -121,7 +125,8 @@ export class LabNode {
   /** Start multusd and wait until it listens. */
   async startDaemon(...options: string[]): Promise<void> {
     const { machine } = this.runtime;
-    const words = [...(this.options.daemonOptions ?? []), ...options];
+    const cluster = this.kubeconfig === undefined ? [] : ['--kubeconfig', this.kubeconfig, '--node-name', this.name];
+    const words = [...cluster, ...(this.options.daemonOptions ?? []), ...options];
     const before = this.daemonLog.length;
     const log = this.at('multusd.log');
     const daemon = await machine.spawn(
@@ -158,6 +163,11 @@ export class LabNode {
   /** Records of containers that are attached, or are being detached. */
   records(): string[] {
     return filesBelow(this.stateDir).filter((path) => !path.includes('/') && !isOwnFile(path));
+  }
+
+  /** Is there on disk what the daemon last read of its cluster? */
+  hasSnapshot(): boolean {
+    return existsSync(join(this.stateDir, '.definitions.json'));
   }
 
   /** What is there of pods. Empty when all sandboxes are removed, or something was left behind. */
@@ -201,7 +211,8 @@ export class LabNode {
   }
 }
 
-function filesBelow(folder: string): string[] {
+/** Paths of the files in a folder, relative to it; none when it is not there. */
+export function filesBelow(folder: string): string[] {
   if (folder === '' || !existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -14,15 +14,24 @@ export const KINDS: { containerd: Major; mode: Mode }[] = [
 /** How much of a log is shown with a failure. */
 const LOG_TAIL = 4000;
 
-/** A test with a node that nobody else uses; what pods leave behind fails it. */
-export function onNode(name: string, options: NodeOptions, body: (node: LabNode) => Promise<void>): void {
-  test(`${name} (containerd ${options.containerd}.x, ${options.mode})`, async () => {
-    const node = await LabNode.start(options);
+/**
+ * A test with a node that nobody else uses; what pods leave behind fails it.
+ * @param kind a part of the node's options, and of the test's name
+ * @param further options that are there when the test runs
+ */
+export function onNode(
+  name: string,
+  kind: NodeOptions,
+  body: (node: LabNode) => Promise<void>,
+  further: () => Partial<NodeOptions> = () => ({}),
+): void {
+  test(`${name} (containerd ${kind.containerd}.x, ${kind.mode})`, async () => {
+    const node = await LabNode.start({ ...kind, ...further() });
     try {
       await body(node);
     } catch (error) {
       const [runtime, daemon] = [node.runtime.log, node.daemonLog].map((log) => log.slice(-LOG_TAIL));
-      console.error(`--- containerd\n${runtime}--- multusd\n${daemon}---`);
+      console.error(`--- containerd ${node.runtime.version}\n${runtime}--- multusd\n${daemon}---`);
       await node.close(true);
       throw error;
     }

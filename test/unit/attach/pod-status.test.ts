@@ -68,7 +68,7 @@ class Promises {
   wait: AbortSignal | undefined;
   readonly announcer: Announcer = {
     ...SILENT,
-    oweStatus: async (cniDir, containerId, wait) => {
+    oweStatus: async (cniDir, { containerId }, wait) => {
       this.made.push(['owe', cniDir, containerId]);
       this.wait = wait;
     },

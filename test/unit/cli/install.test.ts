@@ -20,7 +20,14 @@ import { folderFor } from '../folder.ts';
 
 const folder = folderFor(test);
 
-const PARTS = ['multus', 'multus-cli', 'multus-standalone', 'multus_native.node', 'package.json'];
+const PARTS = [
+  'multus',
+  'multus-cli',
+  'multus-credentials.cjs',
+  'multus-standalone',
+  'multus_native.node',
+  'package.json',
+];
 const NAMES = [...PARTS, 'multus-shim', 'passthru'].sort();
 
 function writeParts(text = ''): void {
@@ -43,7 +50,7 @@ const actions = async (options: Partial<InstallOptions> = {}): Promise<string[]>
 
 // A shim without the program beside it fails every pod as soon as the daemon is away.
 test('a folder that lacks a program is refused by its path, and nothing is installed', async () => {
-  for (const name of ['multus', 'multus-standalone', 'multus_native.node']) {
+  for (const name of ['multus', 'multus-credentials.cjs', 'multus-standalone', 'multus_native.node']) {
     writeParts();
     rmSync(folder.at('from', name));
     assert.is(
@@ -76,7 +83,7 @@ test('puts every program in its place, with exact modes whatever the umask, and 
   const modes = NAMES.map((name) => (statSync(folder.at('bin', name)).mode & 0o7777).toString(8));
   assert.equal(
     modes,
-    NAMES.map((name) => (/node$|json$/.test(name) ? '644' : '755')),
+    NAMES.map((name) => (/(node|json|cjs)$/.test(name) ? '644' : '755')),
   );
   assert.equal(readFileSync(folder.at('bin/multus-shim')), readFileSync(folder.at('from/multus')));
   const { files = [] } = readInstallRecord(folder.at('state')) ?? {};

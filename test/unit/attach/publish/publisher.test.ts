@@ -7,10 +7,13 @@ import { sourceSettings } from '../../../../src/cluster/sources.ts';
 import { FakeLog } from '../../../fakes/fake-log.ts';
 import { fakeSource } from '../../../fakes/fake-source.ts';
 import { folderFor } from '../../folder.ts';
+import { aRecord } from '../records.ts';
 
 const folder = folderFor(test);
 
 const EVENT: PodEvent = { namespace: 'prod', name: 'web', uid: '', type: 'Normal', reason: 'X', message: 'x' };
+
+const ownerOf = (containerId: string) => aRecord({ containerId });
 
 function publisherOf(source: Partial<ClusterSource>) {
   const log = new FakeLog();
@@ -19,18 +22,16 @@ function publisherOf(source: Partial<ClusterSource>) {
 
 // The daemon would hang at its end, or spin.
 test('runs until it is to stop, and tells what comes meanwhile', async () => {
-  const told = new Promise<string>((resolve) => {
+  const stop = new AbortController();
+  let running: Promise<void> | undefined;
+  const told = await new Promise<string>((resolve) => {
     const { publisher } = publisherOf({ recordEvent: async ({ message }) => resolve(message) });
-    const stop = new AbortController();
-    const running = publisher.run(() => [folder.path], stop.signal);
+    running = publisher.run(() => [folder.path], stop.signal);
     publisher.event(sourceSettings(undefined), EVENT);
-    void Promise.resolve().then(async () => {
-      await new Promise((next) => setImmediate(next));
-      stop.abort();
-      await running;
-    });
   });
-  assert.is(await told, 'x');
+  assert.is(told, 'x');
+  stop.abort();
+  await running;
 });
 
 // Containers that went while nobody looked would be owed something for ever.
@@ -63,20 +64,20 @@ test('a flush takes no more than a few of what others left', async () => {
 
 test('a promise that cannot be kept on disk is told, and one that is dropped is forgotten', async () => {
   const { publisher, log } = publisherOf({});
-  await publisher.oweStatus(folder.path, 'c1');
+  await publisher.oweStatus(folder.path, ownerOf('c1'));
   assert.equal(new Outbox(folder.path).list(), ['c1']);
   publisher.dropStatus(folder.path, 'c1');
   assert.equal(new Outbox(folder.path).list(), []);
-  await publisher.oweStatus(folder.write('file', ''), 'c1');
+  await publisher.oweStatus(folder.write('file', ''), ownerOf('c1'));
   assert.is(log.of('cannot keep that a network status is owed').length, 1);
 });
 
 // An ADD that waits would never be answered.
 test('who waits for a status waits until it was tried, or until it has had enough', async () => {
   const { publisher } = publisherOf({});
-  await publisher.oweStatus(folder.path, 'gone', new AbortController().signal);
+  await publisher.oweStatus(folder.path, ownerOf('gone'), new AbortController().signal);
   assert.equal(new Outbox(folder.path).list(), []);
-  await publisher.oweStatus(folder.path, 'gone', AbortSignal.abort());
+  await publisher.oweStatus(folder.path, ownerOf('gone'), AbortSignal.abort());
 });
 
 test.run();

@@ -20,13 +20,14 @@ class Bench {
   readonly delivery: StatusDelivery;
   private readonly ends = new Map<string, (error?: Error) => void>();
 
-  constructor() {
+  /** @param random what every number that is chosen at random is */
+  constructor(random = 1) {
     this.delivery = new StatusDelivery({
       openSource: () => undefined,
       log: this.log,
       wake: () => undefined,
       now: () => this.now,
-      random: () => 1,
+      random: () => random,
       tell: ({ containerId }: JournalRecord) =>
         new Promise((resolve, reject) => {
           this.begun.push(containerId);
@@ -163,7 +164,7 @@ test('a status that changes while it is told is told again', async () => {
   bench.delivery.scan(folder.path);
   bench.begin();
   new Outbox(folder.path).put('c1');
-  bench.delivery.add(folder.path, 'c1');
+  bench.delivery.add(folder.path, aRecord({ containerId: 'c1', pod: 'prod/c1' }));
   bench.begin();
   assert.equal(bench.begun, ['c1'], 'one at a time');
   await bench.end('c1');
@@ -207,6 +208,19 @@ test('once one is told, those that wait are tried within ten seconds', async () 
   assert.is(bench.begin(), 9000);
 });
 
+// Where there is no daemon, three that can never be told would keep all others from it.
+test('who takes only a few of what is owed takes other ones each time', async () => {
+  await owe(['c1', 'c2', 'c3', 'c4']);
+  const taken = new Set<string>();
+  for (const share of [0, 0.25, 0.5, 0.99]) {
+    const bench = new Bench(share);
+    bench.delivery.scan(folder.path, 1);
+    bench.begin();
+    for (const id of bench.begun) taken.add(id);
+  }
+  assert.is(taken.size, 4);
+});
+
 // The log would be full of one piece of news.
 test('an outage is told once, and its end', async () => {
   await owe(['c1', 'c2', 'c3']);
@@ -216,6 +230,9 @@ test('an outage is told once, and its end', async () => {
   for (const id of ['c1', 'c2', 'c3']) await bench.end(id, new DeliveryError(`Cannot tell pod prod/${id}: refused`));
   const levels = bench.log.entries.map(({ level }) => level);
   assert.equal(levels, ['warn', 'debug', 'debug']);
+  const [first] = bench.log.of('cannot publish the network status yet') as { since: string; waiting: number }[];
+  assert.is(first?.waiting, 3);
+  assert.ok(Math.abs(Date.parse(first?.since ?? '') - Date.now()) < 60_000, 'since when it is owed');
   bench.now += 10_000;
   bench.begin();
   await bench.end('c1');
@@ -239,7 +256,7 @@ test('an outbox that cannot be read is told, and ends nothing', async () => {
   const bench = new Bench();
   folder.write('.outbox', 'a file');
   bench.delivery.scan(folder.path);
-  bench.delivery.add(folder.path, 'c1');
+  bench.delivery.add(folder.path, aRecord({ containerId: 'c1', pod: 'prod/c1' }));
   bench.begin();
   await bench.delivery.idle();
   assert.is(bench.log.of('cannot publish the network status yet').length > 0, true);
