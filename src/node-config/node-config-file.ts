@@ -19,7 +19,10 @@ import type { NodeConfigOrigin, NodeConfigText } from './node-config-text.ts';
 import { CILIUM_SUFFIX, loadIfUsable } from './primary-candidates.ts';
 import { CILIUM_REMEDY, GRACE_MS } from './primary-choice.ts';
 
-/** Between two writes of the same text: two programs that undo each other's work must not spin. */
+/**
+ * Between two times that it is put back: two programs that undo each other's work must not spin. The first time it is put
+ * back at once: Multus removes it as it ends, and pods that start until then would silently get the primary network only.
+ */
 const RESTORE_PAUSE_MS = 5000;
 
 /** What containerd and CRI-O read in their folder. */
@@ -31,7 +34,7 @@ export class NodeConfigFile {
   private readonly log: Log;
   /** The text that the file was last seen with or given. */
   private text: string | undefined;
-  private writtenAt = Number.NEGATIVE_INFINITY;
+  private restoredAt = Number.NEGATIVE_INFINITY;
   private writes = 0;
   private absentSince: number | undefined;
   private said = '';
@@ -63,7 +66,7 @@ export class NodeConfigFile {
   private async put({ text, from, remarks }: Extract<NodeConfigText, { text: string }>, now: number): Promise<void> {
     const isOnDisk = this.read() === text;
     const isKnown = this.text === text;
-    if (!isOnDisk && isKnown && now - this.writtenAt < RESTORE_PAUSE_MS) return;
+    if (!isOnDisk && isKnown && now - this.restoredAt < RESTORE_PAUSE_MS) return;
     if (!isOnDisk) {
       const renamed = this.renamedReason();
       if (isKnown || renamed !== undefined) {
@@ -71,7 +74,7 @@ export class NodeConfigFile {
         this.log.warn(fields, 'somebody changed or removed the node configuration');
       }
       await writeWholeFile(this.path, text, 0o600);
-      this.writtenAt = now;
+      if (isKnown) this.restoredAt = now;
       this.writes += 1;
     }
     this.text = text;

@@ -211,7 +211,8 @@ export class LabNode {
   }
 }
 
-function filesBelow(folder: string): string[] {
+/** Paths of the files in a folder, relative to it; none when it is not there. */
+export function filesBelow(folder: string): string[] {
   if (folder === '' || !existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

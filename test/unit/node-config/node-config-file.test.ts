@@ -194,16 +194,19 @@ test('puts back what somebody else changed or removed, but does not spin with a 
   await file.look(0);
   const good = readFileSync(ours(), 'utf8');
   rmSync(ours());
-  await file.look(1000);
-  assert.not.ok(existsSync(ours()), 'it was written a second ago');
-  await file.look(5000);
+  await file.look(1);
+  assert.is(readFileSync(ours(), 'utf8'), good, 'at once');
+  rmSync(ours());
+  await file.look(1001);
+  assert.not.ok(existsSync(ours()), 'it was put back a second ago');
+  await file.look(5001);
   assert.is(readFileSync(ours(), 'utf8'), good);
   folder.write('00-multus.conf', '{}');
   await file.look(9000);
   assert.is(readFileSync(ours(), 'utf8'), '{}');
-  await file.look(10_000);
+  await file.look(10_001);
   assert.is(readFileSync(ours(), 'utf8'), good);
-  assert.is(log.of('somebody changed or removed the node configuration').length, 2);
+  assert.is(log.of('somebody changed or removed the node configuration').length, 3);
 });
 
 // Field notes J3: the node loses its networks without a line in any log.

@@ -1,0 +1,181 @@
+// timeout: 300s
+/** A node moves from a running Multus 4.3, thick or thin, to us and back: its pods run on, and end without a trace. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Lab } from '../lab/lab.ts';
+import { until } from '../lab/process.ts';
+import { type ApiServer, startApiServer } from './lab/api-server.ts';
+import { type Kind, MultusNode, multusAccount, type NodePod } from './lab/multus-node.ts';
+import { DEFINITIONS, definition } from './lab/networks.ts';
+
+let api: ApiServer;
+let token = '';
+
+/** A bridge that is a gateway keeps its MAC while pods come and go: the plugin's CHECK compares it. */
+const gateway = (bridge: string, subnet: string): object => ({
+  type: 'bridge',
+  bridge,
+  isGateway: true,
+  ipam: { type: 'host-local', ranges: [[{ subnet }]] },
+});
+const LAN = definition('lan', gateway('lan0', '10.211.0.0/24'));
+const CHAIN = definition('chain', {
+  plugins: [gateway('chain0', '10.214.0.0/24'), { type: 'tuning', mtu: 1400, capabilities: { mac: true } }],
+});
+
+/** bridge, macvlan with a name of its own, a list with a capability. */
+const networks = (mac: string): object[] => [
+  { name: 'lan' },
+  { name: 'fast', interface: 'fast0' },
+  { name: 'chain', mac },
+];
+const LINKS = ['eth0', 'fast0', 'net1', 'net3'];
+
+test.before(async () => {
+  api = await startApiServer();
+  token = await multusAccount(api);
+  await api.apply(...DEFINITIONS, LAN, CHAIN);
+});
+
+test.after(() => api.close());
+
+/** A test with a node that nobody else uses. */
+function onMultusNode(name: string, body: (node: MultusNode) => Promise<void>): void {
+  test(name, async () => {
+    const node = await MultusNode.start(api, token);
+    try {
+      await body(node);
+    } catch (error) {
+      console.error(node.logs);
+      throw error;
+    } finally {
+      await node.close();
+    }
+  });
+}
+
+let pods = 0;
+
+/** A pod whose networks came by what the node's configuration names now. */
+async function attach(node: MultusNode): Promise<NodePod> {
+  const mac = `02:00:00:00:02:${String(++pods).padStart(2, '0')}`;
+  const pod = await node.makePod(`pod${pods}`, networks(mac));
+  const { code, stdout, stderr } = await node.cni('ADD', pod);
+  assert.is(code, 0, stdout + stderr);
+  const links = await node.links(pod);
+  assert.equal(links.map(({ ifname }) => ifname).sort(), LINKS);
+  assert.is(links.find(({ ifname }) => ifname === 'net3')?.address, mac);
+  return pod;
+}
+
+async function detach(node: MultusNode, pod: NodePod): Promise<void> {
+  const { code, stdout, stderr } = await node.cni('DEL', pod);
+  assert.is(code, 0, stdout + stderr);
+}
+
+const addressOn = async (node: MultusNode, pod: NodePod, ifName: string): Promise<string> => {
+  const link = (await node.links(pod)).find(({ ifname }) => ifname === ifName);
+  return (Lab.addresses(link)[0] ?? '').replace(/\/.*/, '');
+};
+
+/** The networks of two pods carry packets. */
+async function assertConnected(node: MultusNode, from: NodePod, to: NodePod): Promise<void> {
+  for (const ifName of LINKS) {
+    const { code, stdout } = await node.inPod(
+      from,
+      'ping',
+      '-c1',
+      '-W5',
+      '-I',
+      ifName,
+      await addressOn(node, to, ifName),
+    );
+    assert.is(code, 0, `${from.name} → ${to.name} over ${ifName}: ${stdout}`);
+  }
+}
+
+/** From, to. */
+const MOVES: [Kind, Kind][] = [
+  ['thick', 'thick'],
+  ['thin', 'thick'],
+  ['thin', 'thin'],
+];
+
+/** Ours in its place, as docs/migration.md says it. */
+async function moveToOurs(node: MultusNode, to: Kind): Promise<void> {
+  await node.startOurs(to);
+  await node.endMultus();
+  // Multus takes the file along as it ends, and its daemon the socket.
+  const isBack = (): boolean => node.hasOurConfig() && (to === 'thin' || node.hasSocket());
+  await until('our configuration and our socket are back', isBack, 3000);
+}
+
+for (const [from, to] of MOVES) {
+  // A node could not be moved without being drained first.
+  onMultusNode(`from Multus ${from} to ours ${to}: pods run on, and are checked and deleted by ours`, async (node) => {
+    await node.startMultus(from);
+    const old = [await attach(node), await attach(node), await attach(node)] as const;
+    await moveToOurs(node, to);
+    await assertConnected(node, old[0], old[1]);
+    const young = await attach(node);
+    await assertConnected(node, young, old[2]);
+    const checked = await node.cni('CHECK', old[0]);
+    assert.is(checked.code, 0, checked.stdout);
+    for (const pod of [...old, young]) await detach(node, pod);
+    assert.equal(await node.leftovers(...old, young), []);
+  });
+
+  // The way out must be as safe as the way in.
+  onMultusNode(`back from ours ${to} to Multus ${from}: pods run on, and are deleted by Multus`, async (node) => {
+    await node.startOurs(to);
+    const old = [await attach(node), await attach(node), await attach(node)] as const;
+    await node.startMultus(from);
+    await node.endOurs();
+    await node.uninstall();
+    assert.not.ok(node.hasOurConfig(), 'the runtime goes by what Multus wrote');
+    await assertConnected(node, old[0], old[1]);
+    const young = await attach(node);
+    await assertConnected(node, young, old[2]);
+    for (const pod of [...old, young]) await detach(node, pod);
+    assert.equal(await node.leftovers(...old, young), []);
+  });
+}
+
+/** Pods come and go until `isOver`: as the kubelet does, a DEL that fails is tried again. */
+async function comeAndGo(node: MultusNode, isOver: () => boolean, onDone: () => void): Promise<void> {
+  while (!isOver()) {
+    const pod = await attach(node);
+    await until(`${pod.name} is deleted`, async () => (await node.cni('DEL', pod)).code === 0);
+    assert.equal(await node.links(pod), []);
+    await node.removePod(pod);
+    onDone();
+  }
+}
+
+for (const kind of ['thick', 'thin'] as const) {
+  const name = `from Multus ${kind} while pods come and go: no ADD fails, no DEL is lost, nothing is left`;
+  // A runtime that gets an error tries again; one that gets a success for nothing leaves addresses and links for ever.
+  onMultusNode(name, async (node) => {
+    await node.startMultus(kind);
+    let end = Number.POSITIVE_INFINITY;
+    let count = 0;
+    const isOver = (): boolean => count >= end;
+    const done = (): void => {
+      count++;
+    };
+    const busy = Promise.all([comeAndGo(node, isOver, done), comeAndGo(node, isOver, done)]);
+    busy.catch(() => undefined); // it is awaited later
+    try {
+      await until('pods come and go', () => count > 1, 30_000);
+      await moveToOurs(node, 'thick');
+    } finally {
+      end = count + 4;
+    }
+    await busy;
+    await until('nothing is left', async () => (await node.leftovers()).length === 0).catch(async () =>
+      assert.equal(await node.leftovers(), []),
+    );
+  });
+}
+
+test.run();
