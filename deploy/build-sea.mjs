@@ -21,6 +21,8 @@ const dist = join(deploy, '..', 'dist');
 
 /** Name in the executable → bundle. */
 const PROGRAMS = { 'multus-standalone': 'multus-standalone', 'multus-cli': 'multus-cli', multusd: 'multusd.cjs' };
+/** What they load later, under the name by which they ask for it. */
+const PARTS = { 'multus-credentials.cjs': 'multus-credentials.cjs' };
 const EXECUTABLE = 'multus-standalone';
 /** Where Node looks whether there is something in it (doc/api/single-executable-applications.md). */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
@@ -30,7 +32,7 @@ function wrapped(bundle) {
   const text = readFileSync(join(dist, bundle), 'utf8')
     .replace(/^#!.*\n/, '')
     .replace(/\n\/\/# sourceMappingURL=.*\n$/, '\n');
-  return `(function (require, __filename) {const module = {exports: {}}, exports = module.exports;${text}\n})`;
+  return `(function (require, __filename) {const module = {exports: {}}, exports = module.exports;${text}\nreturn module.exports;})`;
 }
 
 /** Functions that this run has compiled are in the code: the program does something ordinary, and ends. */
@@ -83,7 +85,7 @@ async function buildExecutable(target) {
   const scratch = mkdtempSync(join(tmpdir(), 'multus-sea-'));
   try {
     const assets = {};
-    for (const [name, bundle] of Object.entries(PROGRAMS)) {
+    for (const [name, bundle] of Object.entries({ ...PROGRAMS, ...PARTS })) {
       writeFileSync(join(scratch, name), wrapped(bundle));
       compile(scratch, name);
       for (const asset of [name, `${name}.code`]) assets[asset] = join(scratch, asset);

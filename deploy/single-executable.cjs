@@ -10,7 +10,16 @@ function programMeant() {
   return process.env.CNI_COMMAND ? 'multus-standalone' : 'multus-cli';
 }
 
-const name = programMeant();
-const filename = join(dirname(process.execPath), name); // the addon lies beside it
-const script = new Script(getAsset(name, 'utf8'), { filename, cachedData: Buffer.from(getRawAsset(`${name}.code`)) });
-script.runInThisContext()(require, filename);
+function load(name) {
+  const filename = join(dirname(process.execPath), name); // the addon lies beside it
+  const cachedData = Buffer.from(getRawAsset(`${name}.code`));
+  const script = new Script(getAsset(name, 'utf8'), { filename, cachedData });
+  return script.runInThisContext()(requireFromProgram, filename);
+}
+
+/** A program finds here what is part of it, and else what Node has. */
+function requireFromProgram(id) {
+  return id.startsWith('./') ? load(id.slice(2)) : require(id);
+}
+
+load(programMeant());

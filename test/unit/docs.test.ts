@@ -151,8 +151,11 @@ const REQUEST_KEYS = [
   ...namesIn(KEY_READS, 'src', 'pod', 'log-settings.ts'),
   ...namesIn(KEY_READS, 'src', 'attach', 'overlay-file.ts'),
 ];
-/** `enabled` is inside `perNodeCertificate`. */
-const DAEMON_KEYS = namesIn(KEY_READS, 'src', 'pod', 'daemon-config.ts').filter((key) => key !== 'enabled');
+/** Inside `perNodeCertificate`. */
+const CERTIFICATE_KEYS = ['enabled', 'bootstrapKubeconfig', 'certDir', 'certDuration'];
+const DAEMON_KEYS = namesIn(KEY_READS, 'src', 'pod', 'daemon-config.ts').filter(
+  (key) => !CERTIFICATE_KEYS.includes(key),
+);
 
 const README_KEYS = 'Configuration';
 const README_DAEMON_KEYS = "The daemon's configuration";
