@@ -21,9 +21,9 @@ const dist = join(deploy, '..', 'dist');
 
 /** Name in the executable → bundle. */
 const PROGRAMS = { 'multus-standalone': 'multus-standalone', 'multus-cli': 'multus-cli', multusd: 'multusd.cjs' };
-/** What they load later, under the name by which they ask for it. */
-const PARTS = { 'multus-credentials.cjs': 'multus-credentials.cjs' };
 const EXECUTABLE = 'multus-standalone';
+/** What it loads from files, and the shim. */
+const BESIDE = ['multus', 'multus_native.node', 'multus-credentials.cjs'];
 /** Where Node looks whether there is something in it (doc/api/single-executable-applications.md). */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
@@ -32,7 +32,7 @@ function wrapped(bundle) {
   const text = readFileSync(join(dist, bundle), 'utf8')
     .replace(/^#!.*\n/, '')
     .replace(/\n\/\/# sourceMappingURL=.*\n$/, '\n');
-  return `(function (require, __filename) {const module = {exports: {}}, exports = module.exports;${text}\nreturn module.exports;})`;
+  return `(function (require, __filename) {const module = {exports: {}}, exports = module.exports;${text}\n})`;
 }
 
 /** Functions that this run has compiled are in the code: the program does something ordinary, and ends. */
@@ -42,7 +42,7 @@ const { readFileSync, writeFileSync } = require('node:fs');
 const script = new (require('node:vm').Script)(readFileSync(text, 'utf8'), { filename: name });
 process.argv = [process.execPath, name, ...argv];
 process.once('exit', () => writeFileSync(code, script.createCachedData()));
-script.runInThisContext()(require, name);
+script.runInThisContext()(require('node:module').createRequire(name), name);
 `;
 
 /** A DEL of a container that nobody knows reaches most of what every request does; nothing runs, nothing is left. */
@@ -85,7 +85,7 @@ async function buildExecutable(target) {
   const scratch = mkdtempSync(join(tmpdir(), 'multus-sea-'));
   try {
     const assets = {};
-    for (const [name, bundle] of Object.entries({ ...PROGRAMS, ...PARTS })) {
+    for (const [name, bundle] of Object.entries(PROGRAMS)) {
       writeFileSync(join(scratch, name), wrapped(bundle));
       compile(scratch, name);
       for (const asset of [name, `${name}.code`]) assets[asset] = join(scratch, asset);
@@ -111,7 +111,7 @@ async function main(folder) {
   mkdirSync(folder, { recursive: true });
   await buildExecutable(join(folder, EXECUTABLE));
   for (const name of Object.keys(PROGRAMS)) if (name !== EXECUTABLE) symlinkSync(EXECUTABLE, join(folder, name));
-  for (const name of ['multus', 'multus_native.node']) copyFileSync(join(dist, name), join(folder, name));
+  for (const name of BESIDE) copyFileSync(join(dist, name), join(folder, name));
 }
 
 const folder = process.argv[2];

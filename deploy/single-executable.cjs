@@ -1,5 +1,6 @@
 // What the single executable runs first: which of its programs is meant, and that program with the code that V8 compiled
 // of it when it was built. Its assets are NAME, a text, and NAME.code.
+const { createRequire } = require('node:module');
 const { basename, dirname, join } = require('node:path');
 const { getAsset, getRawAsset } = require('node:sea');
 const { Script } = require('node:vm');
@@ -10,16 +11,8 @@ function programMeant() {
   return process.env.CNI_COMMAND ? 'multus-standalone' : 'multus-cli';
 }
 
-function load(name) {
-  const filename = join(dirname(process.execPath), name); // the addon lies beside it
-  const cachedData = Buffer.from(getRawAsset(`${name}.code`));
-  const script = new Script(getAsset(name, 'utf8'), { filename, cachedData });
-  return script.runInThisContext()(requireFromProgram, filename);
-}
-
-/** A program finds here what is part of it, and else what Node has. */
-function requireFromProgram(id) {
-  return id.startsWith('./') ? load(id.slice(2)) : require(id);
-}
-
-load(programMeant());
+const name = programMeant();
+const filename = join(dirname(process.execPath), name);
+const script = new Script(getAsset(name, 'utf8'), { filename, cachedData: Buffer.from(getRawAsset(`${name}.code`)) });
+// The executable's own require() knows Node's modules only, and there are parts that lie beside it.
+script.runInThisContext()(createRequire(filename), filename);
