@@ -198,20 +198,28 @@ export class MultusNode {
     this.multus = undefined;
   }
 
+  private get installOptions(): string[] {
+    return ['--bin-dir', this.binDir, '--conf-dir', this.confDir];
+  }
+
+  /** `multus install`: our programs in their places. */
+  async install(): Promise<void> {
+    await this.must(join(DIST, 'multus'), 'install', ...this.installOptions);
+  }
+
   /** Install ours and start what of it runs, as the containers of deploy/ do. */
   async startOurs(kind: Kind): Promise<void> {
-    const install = ['install', '--bin-dir', this.binDir, '--conf-dir', this.confDir];
     const file = this.at('daemon-config.json');
     const folders = { cniConfigDir: this.confDir, multusAutoconfigDir: this.confDir };
     const credentials = { kubeconfig: this.api.adminKubeconfig, kubernetes: true };
     const keys = { multusConfigFile: 'auto', ...folders, ...credentials, binDir: this.binDir };
     writeFileSync(file, JSON.stringify(keys));
-    await this.must(join(DIST, 'multus'), ...install);
+    await this.install();
     const log = this.at('multus-native.log');
     const words =
       kind === 'thick'
         ? ['multusd.cjs', '--config', file, '--log-level', 'debug', '--node-name', NODE, '--reconcile-interval', '1']
-        : ['multus-cli', ...install, '--thin', '--watch', '--config', file];
+        : ['multus-cli', 'install', ...this.installOptions, '--thin', '--watch', '--config', file];
     const started = await this.machine.spawn(process.execPath, [join(DIST, words[0] ?? ''), ...words.slice(1)], log);
     this.ours = started;
     await until('ours has written 00-multus.conf', () => {
@@ -228,8 +236,7 @@ export class MultusNode {
 
   /** `multus uninstall`: what is still needed by pods stays. */
   async uninstall(): Promise<Finished> {
-    const folders = ['--bin-dir', this.binDir, '--conf-dir', this.confDir];
-    return this.machine.run(join(DIST, 'multus'), ['uninstall', ...folders]);
+    return this.machine.run(join(DIST, 'multus'), ['uninstall', ...this.installOptions]);
   }
 
   hasSocket(): boolean {
