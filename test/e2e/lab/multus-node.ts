@@ -278,27 +278,29 @@ export class MultusNode {
 
   /**
    * What a runtime does for a pod: the plugins of the first file of its configuration, one after the other, in reverse for
-   * DEL. @returns the reply of the one that failed, or of the last
+   * DEL.
+   * @returns the reply of the one that failed, or of the last, and the name of the file
    */
-  async cni(command: 'ADD' | 'DEL' | 'CHECK', pod: NodePod, prevResult?: unknown): Promise<CniReply> {
-    const config = JSON.parse(this.firstConfig().text);
+  async cni(
+    command: 'ADD' | 'DEL' | 'CHECK',
+    pod: NodePod,
+    prevResult?: unknown,
+  ): Promise<CniReply & { configName: string }> {
+    const { name: configName, text } = this.firstConfig();
+    const config = JSON.parse(text);
     const { cniVersion, name } = config;
     const plugins: Record<string, unknown>[] = [...(config.plugins ?? [config])];
     if (command === 'DEL') plugins.reverse();
     let reply: CniReply | undefined;
     let previous = prevResult;
     for (const plugin of plugins) {
-      reply = await this.runPlugin(command, pod, {
-        ...plugin,
-        cniVersion,
-        name,
-        ...(previous ? { prevResult: previous } : {}),
-      });
-      if (reply.code !== 0) return reply;
+      const chained = previous === undefined ? {} : { prevResult: previous };
+      reply = await this.runPlugin(command, pod, { ...plugin, cniVersion, name, ...chained });
+      if (reply.code !== 0) break;
       if (command === 'ADD') previous = reply.json;
     }
-    if (reply === undefined) throw new Error('the configuration has no plugin');
-    return reply;
+    if (reply === undefined) throw new Error(`${configName} has no plugin`);
+    return { ...reply, configName };
   }
 
   private async runPlugin(command: string, pod: NodePod, config: Record<string, unknown>): Promise<CniReply> {
