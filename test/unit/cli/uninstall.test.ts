@@ -120,6 +120,17 @@ test('leaves what Multus installed over ours: its programs, and the configuratio
   assert.equal(configs(), ['00-multus.conf', '10-ptp.conf']);
 });
 
+// Multus's thin plugin writes 00-multus.conflist: the runtime would go on reading ours, which comes before it.
+test("removes our configuration also when Multus's program is behind it already", async () => {
+  await setUp();
+  const capabilities = { 'io.kubernetes.cri.pod-annotations': true };
+  folder.write('net.d/00-multus.conf', JSON.stringify({ ...JSON.parse(conf('multus')), capabilities }));
+  folder.write('bin/multus', "Multus's own");
+  folder.write('net.d/00-multus.conflist', '{"cniVersion":"1.0.0","name":"x","plugins":[{"type":"multus"}]}');
+  await run();
+  assert.equal(configs(), ['00-multus.conflist', '10-ptp.conf']);
+});
+
 test('puts the primary back where it was renamed, only when the node would have no network otherwise', async () => {
   for (const suffix of ['.cilium_bak', '.old']) {
     await setUp();
