@@ -1,14 +1,12 @@
-// Makes the root folder of the image from dist/: node deploy/image/rootfs.mjs FOLDER
-// Node, the libraries that it is linked with, the programs, and nothing else: no shell, no package manager.
+// Makes the root folder of the image: node deploy/image/rootfs.mjs PROGRAMS FOLDER
+// The programs (of deploy/build-sea.mjs), the libraries that they are linked with, and nothing else: no shell, no package
+// manager, no Node beside the one in the executable.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const dist = join(resolve(dirname(fileURLToPath(import.meta.url)), '..', '..'), 'dist');
 
 /** Where the programs are in the image. The manifests name it. */
-const PROGRAMS = 'opt/multus-native';
+const PLACE = 'opt/multus-native';
 
 /** Paths of the shared libraries of a program, the loader included: "libm.so.6 => /lib/... (0x...)", "/lib64/ld-... (0x...)". */
 function librariesOf(program) {
@@ -25,9 +23,9 @@ function copyInto(root, path) {
   cpSync(realpathSync(path), target);
 }
 
-function makeRootfs(root) {
+function makeRootfs(programs, root) {
   rmSync(root, { recursive: true, force: true });
-  for (const folder of ['etc', 'proc', 'run', 'sys', 'dev', 'tmp', 'usr/bin', 'var', PROGRAMS]) {
+  for (const folder of ['etc', 'proc', 'run', 'sys', 'dev', 'tmp', 'var']) {
     mkdirSync(join(root, folder), { recursive: true });
   }
   // Runtimes name a pod's namespace /var/run/netns/...: the same as /run/netns/..., as on every distribution.
@@ -36,17 +34,14 @@ function makeRootfs(root) {
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\n');
   writeFileSync(join(root, 'etc/nsswitch.conf'), 'hosts: files dns\n');
 
-  cpSync(process.execPath, join(root, 'usr/bin/node'));
-  for (const name of readdirSync(dist)) {
-    if (!name.endsWith('.map')) cpSync(join(dist, name), join(root, PROGRAMS, name));
-  }
-  const linked = [process.execPath, join(dist, 'multus_native.node')];
+  cpSync(programs, join(root, PLACE), { recursive: true, verbatimSymlinks: true });
+  const linked = ['multus-standalone', 'multus_native.node'].map((name) => join(programs, name));
   for (const library of new Set(linked.flatMap(librariesOf))) copyInto(root, library);
 }
 
-const target = process.argv[2];
-if (target === undefined || process.argv.length > 3) {
-  console.error(`usage: node ${basename(process.argv[1])} FOLDER`);
+const [programs, target] = process.argv.slice(2);
+if (target === undefined || process.argv.length > 4) {
+  console.error(`usage: node ${basename(process.argv[1])} PROGRAMS FOLDER`);
   process.exit(2);
 }
-makeRootfs(resolve(target));
+makeRootfs(resolve(programs), resolve(target));

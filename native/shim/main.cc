@@ -37,9 +37,11 @@ int RunForPeople(int argc, char** argv) {
   // Run every few seconds within the daemon's limits: no second Node for that.
   if (argc > 1 && strcmp(argv[1], "probe") == 0) return Probe(argc, argv);
   if (argc > 1) {
-    const std::string cli = BesideUs("multus-cli");
-    execv(cli.c_str(), argv);
-    if (errno != ENOENT) {
+    // On hosts without Node the one executable is both.
+    for (const char* name : {"multus-cli", "multus-standalone"}) {
+      const std::string cli = BesideUs(name);
+      execv(cli.c_str(), argv);
+      if (errno == ENOENT) continue;
       const std::string message = "multus: cannot execute " + cli + ": " + strerror(errno) + "\n";
       (void)!write(STDERR_FILENO, message.data(), message.size());
       return 1;

@@ -1,31 +1,45 @@
 /** One file of ours on the node: put there whole, not touched when it is there already. */
 import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, readFileSync } from 'node:fs';
+import { chmodSync, closeSync, createReadStream, lstatSync, openSync, readSync } from 'node:fs';
 import { writeWholeFile } from '../node/whole-file.ts';
 
 /** `unchanged`: not even its inode changed, so that a runtime may be running it. */
 export type Action = 'installed' | 'replaced' | 'mode set' | 'unchanged';
 
 export interface FileToInstall {
-  content: Buffer;
+  /** What it is made of. A single executable is longer than an init container may have memory: it is never read whole. */
+  source: string;
   /** Where it belongs: absolute. */
   path: string;
   mode: number;
 }
 
-export function sha256(content: Buffer): string {
-  return createHash('sha256').update(content).digest('hex');
+const CHUNK_BYTES = 2 ** 20;
+
+/** @throws system errors of open and read */
+export function sha256Of(path: string): string {
+  const hash = createHash('sha256');
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  const file = openSync(path, 'r');
+  try {
+    for (let length = readSync(file, chunk); length > 0; length = readSync(file, chunk)) {
+      hash.update(chunk.subarray(0, length));
+    }
+  } finally {
+    closeSync(file);
+  }
+  return hash.digest('hex');
 }
 
 /** Of a regular file; undefined when there is none. @throws system errors of open and read */
 export function sha256OfFile(path: string): string | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true ? sha256(readFileSync(path)) : undefined;
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true ? sha256Of(path) : undefined;
 }
 
-function actionFor({ content, path, mode }: FileToInstall): Action {
+function actionFor({ source, path, mode }: FileToInstall): Action {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined) return 'installed';
-  if (sha256OfFile(path) !== sha256(content)) return 'replaced';
+  if (sha256OfFile(path) !== sha256Of(source)) return 'replaced';
   return (there.mode & 0o7777) === mode ? 'unchanged' : 'mode set';
 }
 
@@ -38,7 +52,7 @@ export async function installFile(file: FileToInstall, isTrial: boolean): Promis
   const action = actionFor(file);
   if (isTrial || action === 'unchanged') return action;
   if (action === 'mode set') chmodSync(file.path, file.mode);
-  else await writeWholeFile(file.path, file.content, file.mode);
+  else await writeWholeFile(file.path, createReadStream(file.source), file.mode);
   if (actionFor(file) !== 'unchanged') {
     throw new Error(`Cannot install ${file.path}: it is not what was written; somebody else changes it, or the disk`);
   }

@@ -1,10 +1,10 @@
 /** `multus install`: the programs that a runtime runs, put where it finds them, and written down for `multus uninstall`. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { makeFolder } from '../node/make-folder.ts';
 import { type InstalledFile, readInstallRecord, writeInstallRecord } from '../node-config/install-record.ts';
 import { VERSION } from '../wire/version.ts';
-import { type Action, type FileToInstall, installFile, sha256 } from './install-file.ts';
+import { type Action, type FileToInstall, installFile, sha256Of } from './install-file.ts';
 import { formatTable } from './table.ts';
 
 export interface InstallOptions {
@@ -23,13 +23,7 @@ interface Part {
   mode: number;
   /** Further names on the node. */
   also?: string[];
-  isNeeded: (from: string) => boolean;
-}
-
-/** A script needs what it loads beside it; a single executable has it inside. */
-function isBesideScript(from: string): boolean {
-  const path = join(from, 'multus-standalone');
-  return existsSync(path) && readFileSync(path).subarray(0, 2).toString() === '#!';
+  isNeeded: boolean;
 }
 
 /**
@@ -37,13 +31,13 @@ function isBesideScript(from: string): boolean {
  * `multus-shim` and `passthru` are names that Multus's configurations and definitions have.
  */
 const PARTS: Part[] = [
-  { name: 'package.json', mode: 0o644, isNeeded: () => false },
-  { name: 'multus_native.node', mode: 0o644, isNeeded: isBesideScript },
+  { name: 'package.json', mode: 0o644, isNeeded: false },
+  { name: 'multus_native.node', mode: 0o644, isNeeded: true },
   // For nodes on which programs ask an API server themselves.
-  { name: 'multus-credentials.cjs', mode: 0o644, isNeeded: isBesideScript },
-  { name: 'multus-standalone', mode: 0o755, isNeeded: () => true },
-  { name: 'multus-cli', mode: 0o755, isNeeded: () => false },
-  { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: () => true },
+  { name: 'multus-credentials.cjs', mode: 0o644, isNeeded: true },
+  { name: 'multus-standalone', mode: 0o755, isNeeded: true },
+  { name: 'multus-cli', mode: 0o755, isNeeded: false },
+  { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: true },
 ];
 
 interface Done {
@@ -55,12 +49,14 @@ interface Done {
 
 function filesOf(part: Part, { from, binDir }: InstallOptions): FileToInstall[] {
   const source = join(from, part.name);
-  if (!existsSync(source)) {
-    if (!part.isNeeded(from)) return [];
+  const there = lstatSync(source, { throwIfNoEntry: false });
+  // A link in a folder for hosts without Node: that program is another's, which the shim knows to be it.
+  if (there?.isSymbolicLink()) return [];
+  if (there === undefined) {
+    if (!part.isNeeded) return [];
     throw new Error(`Cannot install: ${source} is not there; name the folder of the programs with --from`);
   }
-  const content = readFileSync(source);
-  return [part.name, ...(part.also ?? [])].map((name) => ({ content, path: join(binDir, name), mode: part.mode }));
+  return [part.name, ...(part.also ?? [])].map((name) => ({ source, path: join(binDir, name), mode: part.mode }));
 }
 
 /** What was put elsewhere before stays written down: it is still to be removed some day. */
@@ -103,7 +99,7 @@ export async function install(options: InstallOptions): Promise<string> {
   const done: Done[] = [];
   for (const file of files) {
     const action = await installFile(file, isTrial);
-    done.push({ path: file.path, action, bytes: file.content.length, sha256: sha256(file.content) });
+    done.push({ path: file.path, action, bytes: statSync(file.source).size, sha256: sha256Of(file.source) });
   }
   if (!isTrial) await writeDown(options, done);
   const notes = existsSync(binDir) ? notesOn(binDir, done) : [];

@@ -1,12 +1,20 @@
-import { statSync } from 'node:fs';
+// timeout: 600s
+/**
+ * The DaemonSet's own capabilities, mounts and limits, under runc: a daemon that lacks one of them fails pods of a node
+ * in production, and one that has more than it needs is a way into the node.
+ */
+import { copyFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FakeKubelet } from '../fakes/fake-kubelet.ts';
-import { referencePlugins } from '../lab/lab.ts';
+import { DIST, referencePlugins } from '../lab/lab.ts';
+import { postTo } from '../lab/post.ts';
 import { until } from '../lab/process.ts';
-import { type Manifest, only, render } from './lab/render.ts';
+import { DEPLOY, type Manifest, only, render } from './lab/render.ts';
 import { SandboxNode } from './lab/sandbox-node.ts';
 
+const HOTPLUG = join(DEPLOY, 'components', 'hotplug');
 const RESOURCE = 'k8s.v1.cni.cncf.io/resourceName';
 const MANIFESTS = '/var/lib/cni/multus/manifests';
 const NODE_CONFIG = '/etc/cni/net.d/00-multus.conf';
@@ -187,7 +195,7 @@ async function factsOf(node: SandboxNode): Promise<Record<string, boolean>> {
 }
 
 /** The pod of deploy/base with its configuration, and the manifests of the test as the source of pods. */
-async function podOf(folder: string): Promise<{ pod: Manifest; files: Record<string, string> }> {
+async function podOf(folder: string | object): Promise<{ pod: Manifest; files: Record<string, string> }> {
   const objects = await render(folder);
   const { data } = only(objects, 'ConfigMap');
   const config = { ...JSON.parse(data['daemon-config.json']), manifestsDir: MANIFESTS };
@@ -201,9 +209,54 @@ async function podOf(folder: string): Promise<{ pod: Manifest; files: Record<str
 async function install(node: SandboxNode, pod: Manifest, files: Record<string, string>): Promise<void> {
   const container = await node.startContainer(pod, 'install', files);
   await container.ended;
-  for (const name of ['multus', 'multus-standalone', 'multus-cli']) {
-    if (!node.exists(`/opt/cni/bin/${name}`)) throw new Error(`${name} is not installed: ${container.log()}`);
+  for (const name of ['multus', 'multus-standalone', 'multus_native.node']) {
+    if (!node.exists(`/opt/cni/bin/${name}`))
+      throw new Error(`${name} is not installed: ${container.log() || 'killed?'}`);
   }
+}
+
+/** Plug a network into a running pod and out again, as a controller asks it: what happens. Without links: plugged in. */
+async function plugged(change: (daemon: Manifest) => void): Promise<string> {
+  const { pod, files } = await podOf({ resources: [join(DEPLOY, 'base')], components: [HOTPLUG] });
+  change(pod.containers[0]);
+  const node = await SandboxNode.start();
+  try {
+    await furnish(node);
+    copyFileSync(join(DIST, 'multus'), node.path('/opt/cni/bin/multus'));
+    const container = await node.startContainer(pod, 'multusd', files);
+    await node.untilProbe(pod, container, 'startupProbe');
+    await until('00-multus.conf is there', () => node.exists(NODE_CONFIG));
+    let answers = '';
+    const seen = await attached(node, 'by-file', async () => {
+      for (const command of ['ADD', 'DEL']) answers += await delegate(node, command);
+      return !node.exists('/var/lib/cni/networks/hot/10.215.0.2');
+    });
+    await container.kill();
+    return `${answers}${seen ? '' : ', something is left'}`;
+  } finally {
+    await node.close();
+  }
+}
+
+/** POST /delegate. @returns what came of it */
+async function delegate(node: SandboxNode, command: string): Promise<string> {
+  const env = {
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: 'by-file',
+    CNI_NETNS: '/var/run/netns/by-file',
+    CNI_IFNAME: 'hot0',
+    CNI_ARGS: argsOf('by-file'),
+  };
+  const config = Buffer.from(JSON.stringify(bridge('hot', '10.215.0.0/24'))).toString('base64');
+  const { status, body } = await postTo(
+    node.path('/run/multus/multus.sock'),
+    '/delegate',
+    JSON.stringify({ env, config }),
+  );
+  if (status !== 200) return `${command}: ${body}`;
+  const has = (await node.links('by-file')).some(({ ifname }) => ifname === 'hot0');
+  const isReserved = node.exists('/var/lib/cni/networks/hot/10.215.0.2');
+  return `${command}${has ? ' link' : ''}${isReserved ? ' address' : ''} `;
 }
 
 /** Facts of a node whose daemon runs in a pod like that, changed. */
@@ -213,7 +266,7 @@ async function factsWith(change: (daemon: Manifest, pod: Manifest) => void): Pro
   const node = await SandboxNode.start();
   try {
     await furnish(node);
-    await install(node, pod, files);
+    copyFileSync(join(DIST, 'multus'), node.path('/opt/cni/bin/multus')); // only the shim: nobody else shall answer
     const container = await node.startContainer(pod, 'multusd', files);
     const isReady = await node.untilProbe(pod, container, 'startupProbe').then(
       () => true,
@@ -318,6 +371,22 @@ test('deploy/thin: without any capability it keeps the node configured, and pods
     await node.close();
   }
 });
+
+test('deploy/components/hotplug: with what it gives, a running pod gets a network and loses it', async () => {
+  assert.is(await plugged(() => undefined), 'ADD link address DEL ');
+});
+
+for (const [mount, reason] of [
+  ['cni-bin', /not found in \/opt\/cni\/bin/],
+  ['ipam', /read-only file system/],
+] as const) {
+  test(`deploy/components/hotplug: without the mount ${mount} a running pod gets no network`, async () => {
+    const answer = await plugged((daemon) => {
+      daemon.volumeMounts = daemon.volumeMounts.filter((one: Manifest) => one.name !== mount);
+    });
+    assert.match(answer, reason);
+  });
+}
 
 for (const [what, takeAway] of given) {
   test(`without the ${what}: ${REASONS[what]} fails`, async () => {

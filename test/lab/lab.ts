@@ -22,8 +22,13 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Finished, must, parseJson, run, until } from './process.ts';
 
-/** Where the bundles, the shim and the addon lie after `npm run build`. */
-export const DIST = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist');
+/** Where the bundles, the shim and the addon lie after `npm run build`; or other programs that the tests shall hold for. */
+export const DIST = process.env['MULTUS_DIST'] ?? join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist');
+
+/** A folder for hosts without Node has an executable (deploy/build-sea.mjs). */
+const DAEMON = existsSync(join(DIST, 'multusd'))
+  ? [join(DIST, 'multusd')]
+  : [process.execPath, join(DIST, 'multusd.cjs')];
 
 /** Folders in which distributions put the reference plugins. */
 const PLUGIN_DIRECTORIES = [process.env['CNI_BIN_DIR'] ?? '', '/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
@@ -264,11 +269,10 @@ export class Lab {
     const log = openSync(path, 'a');
     const args = ['--socket-dir', this.socketDir, '--cni-dir', this.stateDir, '--log-level', 'debug', ...options];
     if (this.daemon !== undefined) this.predecessors.push(this.daemon);
-    this.daemon = spawn(
-      'nsenter',
-      [`--net=${this.netns('host')}`, process.execPath, join(DIST, 'multusd.cjs'), ...args],
-      { stdio: ['ignore', log, log], detached: this.outlives },
-    );
+    this.daemon = spawn('nsenter', [`--net=${this.netns('host')}`, ...DAEMON, ...args], {
+      stdio: ['ignore', log, log],
+      detached: this.outlives,
+    });
     closeSync(log);
     if (this.outlives) this.daemon.unref();
     const child = this.daemon;

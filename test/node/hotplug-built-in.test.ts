@@ -1,6 +1,6 @@
 // timeout: 300s
 // The daemon follows the annotations of pods that run ("hotplug": true), here those of a folder of manifests.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -320,6 +320,32 @@ inLab('the default network and those that the node gives to every pod stay', asy
   await becomes(lab, 'eth0 default/extra@net1');
   await until('that is told', () => logLines(lab, '"DefaultNetworkKept"') === 1);
   assert.not.ok(fakes.has('ADD other'));
+  assertSilent(await lab.cni('DEL', call));
+  await assertClean(lab, 'pod1');
+});
+
+// On a TKE node every pod would be told that its annotation cannot be used, and lose its networks with the next edit.
+inLab('networks by the annotation of the TKE fork stay; others come beside them', async (lab) => {
+  const TKE = 'tke.cloud.tencent.com/networks';
+  const fakes = new Fakes(lab);
+  const confDir = join(lab.directory, 'tke');
+  mkdirSync(confDir);
+  for (const name of ['one', 'two'])
+    writeFileSync(join(confDir, `${name}.conf`), JSON.stringify(fakes.plugin(name, LINK)));
+  delete lab.config['delegates'];
+  Object.assign(lab.config, { confDir, defaultDelegates: 'one', annotationPolicy: 'merge' });
+  await start(lab, { annotationPolicy: 'merge' });
+  fakeNetworks(lab, fakes, { extra: LINK });
+  await lab.addNetns('pod1');
+  annotate(lab, '', { [TKE]: 'one,two' });
+  const call = { args: lab.podArgs('pod1') };
+  assertResult(await lab.cni('ADD', call), '1.0.0');
+  annotate(lab, 'extra', { [TKE]: 'one,two' });
+  await until('it is there', async () => (await names(lab)) === 'eth0 eth1 net2');
+  annotate(lab, '', { [TKE]: 'one' });
+  await until('it is gone', async () => (await names(lab)) === 'eth0 eth1');
+  assert.is(logLines(lab, '"NetworksRejected"'), 0);
+  assert.equal(fakes.history(), ['ADD one', 'ADD two', 'ADD extra', 'DEL extra']);
   assertSilent(await lab.cni('DEL', call));
   await assertClean(lab, 'pod1');
 });

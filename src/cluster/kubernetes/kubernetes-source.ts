@@ -20,11 +20,14 @@ import type {
 } from '../source.ts';
 import { type Connection, type ConnectionSettings, connect } from './connection.ts';
 import { ListWatch, type ListWatchTimes } from './list-watch.ts';
+import { NodeCertificate } from './node-certificate.ts';
 import { ALL_DEFINITIONS, NO_DEFINITION_KIND, podsOfNode } from './objects.ts';
 
 export interface KubernetesSettings extends ConnectionSettings {
   /** State directory: the definitions are kept there, too. */
   cniDir: string;
+  /** A certificate of the node's own is kept here. */
+  certificate?: { certDir: string; seconds: number };
   times?: ListWatchTimes;
 }
 
@@ -53,6 +56,7 @@ export class KubernetesSource implements ClusterSource {
   private readonly definitions: ListWatch<DefinitionRecord>;
   private readonly lastKnown: LastKnown;
   private readonly keeper: SnapshotKeeper;
+  private readonly certificate: NodeCertificate | undefined;
   private readonly listeners = new Set<PodListener>();
 
   constructor(settings: KubernetesSettings) {
@@ -76,6 +80,9 @@ export class KubernetesSource implements ClusterSource {
       onChange: () => this.keeper.touch(),
       onListed: () => this.keeper.touch(),
     });
+    const { certificate } = settings;
+    this.certificate =
+      certificate === undefined ? undefined : new NodeCertificate(client, { ...certificate, node, log });
     this.lastKnown = new LastKnown(cniDir, log);
     this.keeper = new SnapshotKeeper(cniDir, () => this.definitions.values(), log);
     this.watch = {
@@ -89,7 +96,7 @@ export class KubernetesSource implements ClusterSource {
 
   /** Follow the cluster until `signal` aborts; what is to be on disk is there then. Never throws. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.pods.run(signal), this.definitions.run(signal)]);
+    await Promise.all([this.pods.run(signal), this.definitions.run(signal), this.certificate?.run(signal)]);
     await this.keeper.stop();
   }
 

@@ -3,14 +3,14 @@
  * read anew before each step: an edit counts from the next one on, and a step that nobody wants any more is ended.
  */
 import { type HotplugRequest, type OwnChange, ownRequest } from '../../attach/hotplug/hotplug-request.ts';
-import type { JournalAttachment, JournalRecord } from '../../attach/journal-record.ts';
+import type { JournalRecord } from '../../attach/journal-record.ts';
 import type { Log } from '../../attach/operation.ts';
 import { editRefused } from '../../attach/publish/events.ts';
 import type { PodEvent, WatchedPod } from '../../cluster/source.ts';
 import { CniCode, CniError, toCniError } from '../../cni/errors.ts';
-import { askedText } from '../../pod/asked.ts';
 import type { MultusConfig } from '../../pod/multus-config.ts';
-import { type NetworkChanges, networkChanges, type PresentNetwork } from '../../pod/network-changes.ts';
+import { networkChanges } from '../../pod/network-changes.ts';
+import { TKE_STATUS_ANNOTATION } from '../../pod/plan.ts';
 import { type PodNetworks, podNetworks } from '../../pod/pod-networks.ts';
 import {
   DEFAULT_NETWORK_ANNOTATION,
@@ -19,6 +19,7 @@ import {
   TKE_ANNOTATION,
 } from '../../pod/selection.ts';
 import type { PodContainers } from './pod-containers.ts';
+import { isAsked, keyOf, presentNetworks, stepsOf } from './steps.ts';
 
 export interface FollowerOptions {
   containers: PodContainers;
@@ -50,44 +51,6 @@ function isOver({ phase, hostNetwork, isDeleting }: Pick<WatchedPod, 'phase' | '
   return isDeleting || hostNetwork || phase === 'Succeeded' || phase === 'Failed';
 }
 
-const STATES: Record<JournalAttachment['state'], PresentNetwork['state']> = {
-  planned: 'coming',
-  attaching: 'coming',
-  attached: 'attached',
-  detaching: 'leaving',
-};
-
-function presentNetworks({ attachments }: JournalRecord): PresentNetwork[] {
-  return attachments
-    .filter(({ auxiliary }) => !auxiliary)
-    .map(({ network, ifName, asked = '', state }) => ({ network, ifName, asked, state: STATES[state] }));
-}
-
-/** Everything that goes, then everything that comes. */
-function stepsOf({ detach, attach }: NetworkChanges): OwnChange[] {
-  return [
-    ...detach.map((ifName) => ({ command: 'DEL', ifName }) as const),
-    ...attach.map((selection) => ({ command: 'ADD', selection }) as const),
-  ];
-}
-
-function keyOf(step: OwnChange): string {
-  if (step.command === 'DEL') return `DEL ${step.ifName}`;
-  const { namespace, name, ifName } = step.selection;
-  return `ADD ${namespace}/${name} ${ifName} ${askedText(step.selection)}`;
-}
-
-/** Does an entry ask for what is being attached? */
-function isAsked(coming: NetworkSelection, wanted: readonly NetworkSelection[]): boolean {
-  return wanted.some(
-    (one) =>
-      one.namespace === coming.namespace &&
-      one.name === coming.name &&
-      (one.ifName === '' || one.ifName === coming.ifName) &&
-      askedText(one) === askedText(coming),
-  );
-}
-
 export class PodFollower {
   private readonly key: string;
   private readonly options: FollowerOptions;
@@ -96,6 +59,8 @@ export class PodFollower {
   private followed: string | undefined;
   /** What is being attached. */
   private coming: { selection: NetworkSelection; ending: AbortController } | undefined;
+  /** How the pod's container was attached: the node's own configuration does not say it. */
+  private dialect: MultusConfig['dialect'] = 'npwg';
   /** What was told of each thing that is wrong: a try that fails like the one before is no news. */
   private readonly told = new Map<string, string>();
 
@@ -147,6 +112,7 @@ export class PodFollower {
       this.options.log.debug({ pod: this.key, reason: found }, 'the networks of the pod are left alone');
       return 'left';
     }
+    this.dialect = found.record.statusAnnotations.includes(TKE_STATUS_ANNOTATION) ? 'tke' : 'npwg';
     try {
       const wanted = this.wanted(pod);
       this.tellKeptDefault(wanted, found.record);
@@ -161,7 +127,8 @@ export class PodFollower {
 
   /** @throws CniError 6 or 7 */
   private wanted({ namespace, name, uid, annotations }: WatchedPod): PodNetworks {
-    return podNetworks(annotations, { namespace, name, uid }, this.options.config);
+    const { dialect, options } = this;
+    return podNetworks(annotations, { namespace, name, uid }, { ...options.config, dialect });
   }
 
   /** A running pod cannot get another default network: its containers have addresses of this one. */

@@ -1,7 +1,7 @@
 /** The network between a client and an API server, in all its moods: a TCP proxy that TLS passes through. */
-import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { connect, type Server, type Socket } from 'node:net';
+import { listenIn } from './listen-in.ts';
 import { freePort } from './server-process.ts';
 
 export type Fault =
@@ -14,27 +14,6 @@ export type Fault =
   | { delayMs: number }
   /** A connection ends once so many bytes of answers have passed, counted from its beginning. */
   | { cutAfter: number };
-
-/**
- * A socket belongs to the namespace in which it was made: a process makes it there and hands it over. It closes its own,
- * or it would accept every other connection.
- */
-const LISTEN = `
-const server = require('node:net').createServer();
-const done = () => { server.close(); process.disconnect(); };
-server.listen(Number(process.argv[1]), '127.0.0.1', () => process.send('listening', server, done));
-`;
-
-async function listen(port: number, netns: string): Promise<Server> {
-  const words = [`--net=${netns}`, process.execPath, '-e', LISTEN, String(port)];
-  const child = spawn('nsenter', words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const ended = once(child, 'exit');
-  const handed = once(child, 'message').then(([, server]) => server as Server);
-  const server = await Promise.race([handed, ended.then(() => undefined)]);
-  if (server === undefined) throw new Error(`cannot listen on 127.0.0.1:${port} of ${netns}`);
-  await ended;
-  return server;
-}
 
 export class FaultProxy {
   /** Of the same scheme as the target's. */
@@ -80,7 +59,7 @@ export class FaultProxy {
 
   async #listen(): Promise<void> {
     if (this.#server !== undefined) return;
-    this.#server = await listen(this.#port, this.#netns);
+    this.#server = await listenIn(this.#netns, this.#port);
     this.#server.on('connection', (client) => this.#join(client));
   }
 

@@ -1,15 +1,7 @@
 /** A port of the test's own network, reachable in a machine: on 127.0.0.1 there too, so that certificates stay right. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { connect, type Server, type Socket } from 'node:net';
+import { listenIn } from './listen-in.ts';
 import type { Machine } from './machine.ts';
-
-/** A socket belongs to the namespace in which it was made: one process makes it there, hands it over, and ends. */
-const LISTEN = `
-const server = require('node:net').createServer();
-process.on('disconnect', () => process.exit());
-server.listen(Number(process.argv[1]), '127.0.0.1', () => process.send('listening', server));
-`;
 
 export class Relay {
   /** Milliseconds that what the client sends waits for: a slow network. */
@@ -24,14 +16,7 @@ export class Relay {
 
   /** @param port in the test's network, and of the machine */
   static async open(machine: Pick<Machine, 'netns'>, port: number): Promise<Relay> {
-    const words = [`--net=${machine.netns}`, process.execPath, '-e', LISTEN, String(port)];
-    const child = spawn('nsenter', words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const ended = once(child, 'exit').then(([code]) => {
-      throw new Error(`Cannot listen on port ${port} of the machine: the process ended with ${code}`);
-    });
-    const [, server] = (await Promise.race([once(child, 'message'), ended])) as [string, Server];
-    child.disconnect();
-    await ended.catch(() => undefined);
+    const server = await listenIn(machine.netns, port);
     server.unref();
     return new Relay(server, port);
   }

@@ -4,24 +4,22 @@
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type CniCall, type CniReply, type IpLink, referencePlugins } from '../../lab/lab.ts';
-import { type Finished, must, parseJson, until } from '../../lab/process.ts';
+import { type Finished, parseJson, until } from '../../lab/process.ts';
 import { debianPackages } from './debian-packages.ts';
+import { image } from './image.ts';
 import { Machine, type Started } from './machine.ts';
 import { ociConfig } from './pod-to-oci.ts';
 import type { Manifest } from './render.ts';
 
-const ROOTFS_SCRIPT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'deploy', 'image', 'rootfs.mjs');
-
 /** Folders that the machine shares with the one outside, made its own. */
 const OVERLAID = ['/etc', '/opt', '/var/lib'];
 
+/** On disk: in a tmpfs every file would count as memory of the container that writes it. Argument: a folder. */
 const OVERLAY = `
 set -e
-mkdir -p /run/overlay
 for folder in ${OVERLAID.join(' ')}; do
-  draft=/run/overlay$folder
+  draft=$1$folder
   mkdir -p $draft/upper $draft/work
   mount -t overlay -o lowerdir=$folder,upperdir=$draft/upper,workdir=$draft/work overlay $folder
 done
@@ -40,18 +38,18 @@ export class SandboxNode {
   readonly rootfs: string;
   private started = 0;
 
-  private constructor(machine: Machine, runc: string) {
+  private constructor(machine: Machine, runc: string, rootfs: string) {
     this.machine = machine;
     this.runc = runc;
-    this.rootfs = join(machine.folder, 'rootfs');
+    this.rootfs = rootfs;
   }
 
   /** Close it in the end. */
   static async start(): Promise<SandboxNode> {
     const [runc] = await debianPackages('bookworm', 'runc');
-    const node = new SandboxNode(await Machine.start(), join(runc?.folder ?? '', 'usr/sbin/runc'));
-    await node.must('sh', '-c', OVERLAY);
-    await must(process.execPath, ROOTFS_SCRIPT, node.rootfs);
+    const { rootfs } = await image();
+    const node = new SandboxNode(await Machine.start(), join(runc?.folder ?? '', 'usr/sbin/runc'), rootfs);
+    await node.must('sh', '-c', OVERLAY, 'sh', join(node.machine.folder, 'node'));
     return node;
   }
 

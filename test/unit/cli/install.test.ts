@@ -62,11 +62,13 @@ test('a folder that lacks a program is refused by its path, and nothing is insta
   }
 });
 
-test('a standalone program that is a single executable needs nothing beside it', async () => {
-  folder.write('from/multus', '\x7fELF');
-  folder.write('from/multus-standalone', '\x7fELF');
+// A hundred megabytes more, for a name that the shim does not need.
+test('a command for people that is a link to the single executable is not put there a second time', async () => {
+  const parts = ['multus', 'multus-credentials.cjs', 'multus-standalone', 'multus_native.node'];
+  for (const name of parts) folder.write(`from/${name}`, '\x7fELF');
+  symlinkSync('multus-standalone', folder.at('from/multus-cli'));
   await run();
-  assert.equal(readdirSync(folder.at('bin')).sort(), ['multus', 'multus-shim', 'multus-standalone', 'passthru']);
+  assert.equal(readdirSync(folder.at('bin')).sort(), [...parts, 'multus-shim', 'passthru'].sort());
 });
 
 test('puts every program in its place, with exact modes whatever the umask, and writes down what it was', async () => {
