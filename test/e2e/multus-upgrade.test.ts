@@ -198,29 +198,31 @@ async function comeAndGo(node: MultusNode, isOver: () => boolean, onDone: () => 
 }
 
 for (const kind of ['thick', 'thin'] as const) {
-  const name = `from Multus ${kind} while pods come and go: no ADD fails, no DEL is lost, nothing is left`;
   // A runtime that gets an error tries again; one that gets a success for nothing leaves addresses and links for ever.
-  onMultusNode(name, async (node) => {
-    await node.startMultus(kind);
-    let end = Number.POSITIVE_INFINITY;
-    let count = 0;
-    const isOver = (): boolean => count >= end;
-    const done = (): void => {
-      count++;
-    };
-    const busy = Promise.all([comeAndGo(node, isOver, done), comeAndGo(node, isOver, done)]);
-    busy.catch(() => undefined); // it is awaited later
-    try {
-      await until('pods come and go', () => count > 1, 30_000);
-      await moveToOurs(node, 'thick');
-    } finally {
-      end = count + 4;
-    }
-    await busy;
-    await until('nothing is left', async () => (await node.leftovers()).length === 0).catch(async () =>
-      assert.equal(await node.leftovers(), []),
-    );
-  });
+  onMultusNode(
+    `from Multus ${kind} while pods come and go: no ADD fails, no DEL is lost, nothing is left`,
+    async (node) => {
+      await node.startMultus(kind);
+      let end = Number.POSITIVE_INFINITY;
+      let count = 0;
+      const isOver = (): boolean => count >= end;
+      const done = (): void => {
+        count++;
+      };
+      const busy = Promise.all([comeAndGo(node, isOver, done), comeAndGo(node, isOver, done)]);
+      busy.catch(() => undefined); // it is awaited later
+      try {
+        await until('pods come and go', () => count > 1, 30_000);
+        await moveToOurs(node, 'thick');
+      } finally {
+        end = count + 4;
+      }
+      await busy;
+      await until('nothing is left', async () => (await node.leftovers()).length === 0).catch(async () =>
+        assert.equal(await node.leftovers(), []),
+      );
+    },
+  );
 }
 
 test.run();
