@@ -22,6 +22,8 @@ const dist = join(deploy, '..', 'dist');
 /** Name in the executable → bundle. */
 const PROGRAMS = { 'multus-standalone': 'multus-standalone', 'multus-cli': 'multus-cli', multusd: 'multusd.cjs' };
 const EXECUTABLE = 'multus-standalone';
+/** What it loads from files, and the shim. */
+const BESIDE = ['multus', 'multus_native.node', 'multus-credentials.cjs'];
 /** Where Node looks whether there is something in it (doc/api/single-executable-applications.md). */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
@@ -40,7 +42,7 @@ const { readFileSync, writeFileSync } = require('node:fs');
 const script = new (require('node:vm').Script)(readFileSync(text, 'utf8'), { filename: name });
 process.argv = [process.execPath, name, ...argv];
 process.once('exit', () => writeFileSync(code, script.createCachedData()));
-script.runInThisContext()(require, name);
+script.runInThisContext()(require('node:module').createRequire(name), name);
 `;
 
 /** A DEL of a container that nobody knows reaches most of what every request does; nothing runs, nothing is left. */
@@ -109,7 +111,7 @@ async function main(folder) {
   mkdirSync(folder, { recursive: true });
   await buildExecutable(join(folder, EXECUTABLE));
   for (const name of Object.keys(PROGRAMS)) if (name !== EXECUTABLE) symlinkSync(EXECUTABLE, join(folder, name));
-  for (const name of ['multus', 'multus_native.node']) copyFileSync(join(dist, name), join(folder, name));
+  for (const name of BESIDE) copyFileSync(join(dist, name), join(folder, name));
 }
 
 const folder = process.argv[2];

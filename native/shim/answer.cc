@@ -23,13 +23,30 @@ Answer CniError(std::string_view cni_version, int code, std::string_view message
   return {.exit_code = 1, .bytes = std::move(json)};
 }
 
+namespace {
+
+// Multus's daemon answers in 1.1.0 whatever was asked for: its shim converts. To readers of 1.x and
+// of 0.3.0 to 0.4.0 the forms differ by members that may be missing, but they refuse a version that
+// they do not know.
+std::string InVersion(std::string_view result, std::string_view cni_version) {
+  const auto written = FindJsonValue(result, "cniVersion");
+  if (!written.has_value() || cni_version < "0.3.0") return std::string(result);
+  const auto begin = static_cast<size_t>(written->data() - result.data());
+  std::string converted(result.substr(0, begin));
+  AppendJsonString(&converted, cni_version);
+  converted += result.substr(begin + written->size());
+  return converted;
+}
+
+}  // namespace
+
 Answer AnswerFromReply(int status, std::string_view body, std::string_view cni_version) {
   while (!body.empty() && (body.back() == '\n' || body.back() == '\r')) body.remove_suffix(1);
   if (status >= 200 && status < 300) {
     if (body.empty()) return {};
     const auto result = FindJsonValue(body, "Result");
     if (result == "null") return {};
-    if (result.has_value()) return {.exit_code = 0, .bytes = std::string(*result)};
+    if (result.has_value()) return {.exit_code = 0, .bytes = InVersion(*result, cni_version)};
     return CniError(cni_version, kInternalError, "The daemon's reply has no result", body);
   }
   const bool is_cni_error =

@@ -1,5 +1,5 @@
 /** `multus install`: the programs that a runtime runs, put where it finds them, and written down for `multus uninstall`. */
-import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { makeFolder } from '../node/make-folder.ts';
 import { type InstalledFile, readInstallRecord, writeInstallRecord } from '../node-config/install-record.ts';
@@ -23,13 +23,7 @@ interface Part {
   mode: number;
   /** Further names on the node. */
   also?: string[];
-  isNeeded: (from: string) => boolean;
-}
-
-/** A script needs its parts beside it; a single executable has all but the addon inside. */
-function isBesideScript(from: string): boolean {
-  const path = join(from, 'multus-standalone');
-  return existsSync(path) && readFileSync(path).subarray(0, 2).toString() === '#!';
+  isNeeded: boolean;
 }
 
 /**
@@ -37,13 +31,13 @@ function isBesideScript(from: string): boolean {
  * `multus-shim` and `passthru` are names that Multus's configurations and definitions have.
  */
 const PARTS: Part[] = [
-  { name: 'package.json', mode: 0o644, isNeeded: () => false },
-  { name: 'multus_native.node', mode: 0o644, isNeeded: () => true },
+  { name: 'package.json', mode: 0o644, isNeeded: false },
+  { name: 'multus_native.node', mode: 0o644, isNeeded: true },
   // For nodes on which programs ask an API server themselves.
-  { name: 'multus-credentials.cjs', mode: 0o644, isNeeded: isBesideScript },
-  { name: 'multus-standalone', mode: 0o755, isNeeded: () => true },
-  { name: 'multus-cli', mode: 0o755, isNeeded: () => false },
-  { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: () => true },
+  { name: 'multus-credentials.cjs', mode: 0o644, isNeeded: true },
+  { name: 'multus-standalone', mode: 0o755, isNeeded: true },
+  { name: 'multus-cli', mode: 0o755, isNeeded: false },
+  { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: true },
 ];
 
 interface Done {
@@ -59,7 +53,7 @@ function filesOf(part: Part, { from, binDir }: InstallOptions): FileToInstall[] 
   // A link in a folder for hosts without Node: that program is another's, which the shim knows to be it.
   if (there?.isSymbolicLink()) return [];
   if (there === undefined) {
-    if (!part.isNeeded(from)) return [];
+    if (!part.isNeeded) return [];
     throw new Error(`Cannot install: ${source} is not there; name the folder of the programs with --from`);
   }
   return [part.name, ...(part.also ?? [])].map((name) => ({ source, path: join(binDir, name), mode: part.mode }));

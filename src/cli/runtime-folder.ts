@@ -2,9 +2,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { loadConfFile } from '../cluster/conf-files.ts';
-import type { NetworkConfig } from '../cni/config.ts';
+import type { NetworkConfig, PluginConfig } from '../cni/config.ts';
 import type { InstallRecord } from '../node-config/install-record.ts';
 import { CILIUM_SUFFIX } from '../node-config/primary-candidates.ts';
+import { POD_ANNOTATIONS_CAPABILITY } from '../pod/multus-config.ts';
 import { WRAPPERS } from '../pod/node-config.ts';
 import { sha256OfFile } from './install-file.ts';
 
@@ -19,9 +20,9 @@ export function runtimeFiles(folder: string): string[] {
   return names.map(({ name }) => join(folder, name)).sort();
 }
 
-function typesIn(path: string): string[] {
+function pluginsIn(path: string): readonly PluginConfig[] {
   try {
-    return loadConfFile(path).plugins.map(({ type }) => type);
+    return loadConfFile(path).plugins;
   } catch {
     return []; // no runtime can use it either
   }
@@ -40,12 +41,19 @@ function isOthers(types: readonly string[], binDir: string, { files }: InstallRe
   });
 }
 
+/** Multus's programs may be behind a file of ours already; without our keys they attach the primary network only. */
+function isMadeByUs(plugins: readonly PluginConfig[]): boolean {
+  return plugins.some(({ capabilities }) => capabilities[POD_ANNOTATIONS_CAPABILITY] === true);
+}
+
 /** Paths of the files that make the runtime run us, and of those that Cilium put out of the way. */
 export function ownConfigs(folder: string, binDir: string, record: InstallRecord): string[] {
   const own = runtimeFiles(folder).filter((path) => {
-    const types = typesIn(path);
+    const plugins = pluginsIn(path);
+    const types = plugins.map(({ type }) => type);
     const isNamedSo = path.startsWith(join(folder, OWN_PREFIX));
-    return (isNamedSo || types.some((type) => WRAPPERS.includes(type))) && !isOthers(types, binDir, record);
+    if (!isNamedSo && !types.some((type) => WRAPPERS.includes(type))) return false;
+    return isMadeByUs(plugins) || !isOthers(types, binDir, record);
   });
   const renamed = existsSync(folder) ? readdirSync(folder) : [];
   const away = renamed.filter((name) => name.startsWith(OWN_PREFIX) && name.endsWith(CILIUM_SUFFIX));

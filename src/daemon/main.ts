@@ -2,11 +2,8 @@
 import { hostname } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { writeOverlay } from '../attach/overlay-file.ts';
-import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
-import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed } from '../log/open-log.ts';
-import { keepNodeConfig } from '../node-config/node-config-file.ts';
 import { nodeConfigOrigin } from '../node-config/node-config-text.ts';
 import { readDaemonConfig } from '../node-config/read-daemon-config.ts';
 import { StartError } from '../node-config/start-error.ts';
@@ -14,9 +11,8 @@ import { DEFAULT_DAEMON_CONFIG } from '../pod/daemon-config.ts';
 import { DEFAULT_CNI_DIR, parseNodeKeys } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
+import { Background } from './background.ts';
 import { deserted, logSuccession } from './hand-over.ts';
-import type { HotplugController } from './hotplug/hotplug-controller.ts';
-import { startHotplug } from './hotplug/start-hotplug.ts';
 import { RequestLogs } from './request-logs.ts';
 import { Requests } from './requests.ts';
 import { DaemonServer } from './server.ts';
@@ -27,9 +23,6 @@ const QUEUE_LENGTH = 1000;
 
 /** How long operations may take to end after SIGTERM; then their shims go on without us. */
 const STOP_LIMIT_MS = 10_000;
-
-/** How long telling the cluster of the last operations may hold up the end. */
-const TELL_LIMIT_MS = 2000;
 
 const LOG_LEVELS = 'debug, verbose, info, warn, error, panic, silent';
 
@@ -62,49 +55,18 @@ async function run(options: Options): Promise<void> {
   const userAgent = `multus-native/${VERSION} (daemon)`;
   const source = cluster === undefined ? undefined : new KubernetesSource({ ...cluster, cniDir, userAgent, log });
   const requests = new Requests({ logs, overlay, nodeKeys, lanes, stateDirectories, cluster: source, userAgent });
-  const ending = new AbortController();
-
-  const retries = new RetryTimes();
-  const reconcileAll = async (): Promise<void> => {
-    for (const [cniDir, adopter] of requests.stateDirectories) {
-      const runner = (searchPath: readonly string[]) => new LocalRunner({ searchPath, baseEnv: delegateEnv });
-      await reconcile(
-        {
-          cniDir,
-          adopter,
-          runner,
-          openSource: requests.openSource,
-          announcer: requests.publisher,
-          log,
-          signal: ending.signal,
-        },
-        retries,
-      );
-    }
-  };
-
-  let reconciling: Promise<void> = Promise.resolve();
-  let timer: NodeJS.Timeout | undefined;
-  let keeping: Promise<void> | undefined;
-  let following: Promise<void> | undefined;
-  let publishing: Promise<void> | undefined;
-  let hotplug: HotplugController | undefined;
-  const endTasks = async (): Promise<void> => {
-    ending.abort(new Error('the daemon stops'));
-    await Promise.all([reconciling, keeping, following, publishing, hotplug?.stop()]);
-  };
+  const { hotplug } = settings;
+  const { reconcileInterval } = options;
+  const background = new Background({ requests, source, nodeConfig, hotplug, reconcileInterval, delegateEnv, log });
   const finish = async (): Promise<void> => {
-    await Promise.all([server.stop(), endTasks()]);
-    // Events of what has just ended are nowhere but here.
-    const limit = AbortSignal.timeout(TELL_LIMIT_MS);
-    for (const cniDir of requests.stateDirectories.keys()) await requests.publisher.flush(cniDir, limit);
+    await Promise.all([server.stop(), background.end()]);
+    await background.tellTheLast();
   };
   let isStopping = false;
   const stop = (reason: object, exitCode = 0): void => {
     if (isStopping) return;
     isStopping = true;
     log.info({ ...reason, active: requests.active }, 'stopping');
-    clearInterval(timer);
     const limit = setTimeout(() => {
       log.warn({ active: requests.active }, 'stopped before all operations ended; their shims go on');
       process.exit(exitCode);
@@ -128,8 +90,8 @@ async function run(options: Options): Promise<void> {
     delegateEnv,
     prepare: () => writeOverlay(socketDir, overlay),
     onReplaced: async () => {
-      if (!ending.signal.aborted) void standBy();
-      await endTasks();
+      if (!background.signal.aborted) void standBy();
+      await background.end();
     },
     onLost: (error) => stop({ error, reason: 'callers do not find us; whoever keeps us shall start us again' }, 1),
   });
@@ -138,16 +100,8 @@ async function run(options: Options): Promise<void> {
   log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
   logSuccession(succession, log);
   for (const note of settings.notes) log.warn({ note }, 'configuration');
-  void server.keepSocket(log, ending.signal);
-  following = source?.run(ending.signal);
-  // Not before the socket answers: the file is what makes the runtime ask.
-  keeping = nodeConfig === undefined ? undefined : keepNodeConfig(nodeConfig, log, ending.signal);
-  if (settings.hotplug) hotplug = startHotplug({ requests, delegateEnv, log, signal: ending.signal });
-  publishing = requests.publisher.run(() => requests.stateDirectories.keys(), ending.signal);
-  reconciling = reconcileAll();
-  timer = setInterval(() => {
-    if (!ending.signal.aborted) reconciling = reconciling.then(reconcileAll);
-  }, options.reconcileInterval * 1000);
+  void server.keepSocket(log, background.signal);
+  background.start();
 
   process.once('SIGTERM', (signal) => stop({ signal }));
   process.once('SIGINT', (signal) => stop({ signal }));

@@ -1,5 +1,6 @@
 /** What the daemon runs with: its command line, its file, and defaults, in this order. */
 import type { CredentialsOrigin } from '../cluster/kubernetes/kube-config.ts';
+import { certificatePath } from '../cluster/kubernetes/node-certificate.ts';
 import { RawObject } from '../cni/raw-json.ts';
 import { targetOf } from '../log/open-log.ts';
 import { StartError } from '../node-config/start-error.ts';
@@ -34,6 +35,13 @@ export interface Surroundings {
 /** Where the kubelet puts a pod's credentials. */
 const SERVICE_ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount';
 
+export interface ClusterSettings {
+  origin: CredentialsOrigin;
+  node: string;
+  /** A certificate of the node's own is to be kept here. */
+  certificate?: { certDir: string; seconds: number };
+}
+
 export interface Settings {
   socketDir: string;
   /** State directories to look after from the start. */
@@ -44,7 +52,7 @@ export interface Settings {
   /** pino's name. */
   logLevel: string;
   /** The API server to follow; undefined: there is none, or requests name theirs. */
-  cluster: { origin: CredentialsOrigin; node: string } | undefined;
+  cluster: ClusterSettings | undefined;
   overlay: Overlay;
   hotplug: boolean;
   /** The multus configuration of requests that bring none: the overlay, with a state directory. */
@@ -66,15 +74,31 @@ function originOf(kubeconfig: string, around: Surroundings): CredentialsOrigin |
   return { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, folder: SERVICE_ACCOUNT_DIR };
 }
 
+/** @param own then its bootstrap kubeconfig says where the API server is */
+function clusterOf(
+  kubeconfig: string,
+  { nodeName }: Options,
+  own: DaemonConfig['perNodeCertificate'],
+  around: Surroundings,
+): ClusterSettings | undefined {
+  const node = nodeName ?? (around.MULTUS_NODE_NAME || around.hostname.toLowerCase());
+  if (own !== undefined) {
+    const { bootstrapKubeconfig, certDir, seconds } = own;
+    const origin = { kubeconfig: bootstrapKubeconfig, certificate: certificatePath(certDir) };
+    return { origin, node, certificate: { certDir, seconds } };
+  }
+  const origin = originOf(kubeconfig, around);
+  return origin === undefined ? undefined : { origin, node };
+}
+
 /**
  * @param config the daemon's file, if there is one
  * @throws StartError 3 for a connection limit that lets nobody in
  */
 export function settingsOf(options: Options, config: DaemonConfig | undefined, around: Surroundings): Settings {
   const { connectionLimit = DEFAULT_MAX_OPERATIONS, socketDir, cniDir, log, notes, source } = config ?? NO_FILE;
-  const origin = originOf(options.kubeconfig ?? (source.value('kubeconfig') as string | undefined) ?? '', around);
-  const node = options.nodeName ?? (around.MULTUS_NODE_NAME || around.hostname.toLowerCase());
-  const cluster = origin === undefined ? undefined : { origin, node };
+  const kubeconfig = options.kubeconfig ?? (source.value('kubeconfig') as string | undefined) ?? '';
+  const cluster = clusterOf(kubeconfig, options, (config ?? NO_FILE).perNodeCertificate, around);
   const overlay = { ...(cluster === undefined ? {} : OF_A_CLUSTER), ...(config ?? NO_FILE).overlay };
   if (connectionLimit < 1) {
     throw new StartError(3, `Cannot start: "connectionLimit" must be a whole number from 1, got ${connectionLimit}`);

@@ -1,17 +1,32 @@
 /** Files that others read at any time: they find the old content or the new one, never half of it, nor after a crash. */
-import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 
 /** Text, bytes, or a file too long for memory as a stream of it. */
 export type FileContent = string | Buffer | AsyncIterable<Buffer>;
 
+/** What is not on disk yet counts as memory of a container (cgroup v1 kills it rather than to wait for the disk). */
+const MAX_UNSYNCED_BYTES = 8 * 2 ** 20;
+
+async function writeStream(file: FileHandle, content: AsyncIterable<Buffer>): Promise<void> {
+  let unsynced = 0;
+  for await (const chunk of content) {
+    await file.writeFile(chunk); // goes on where the last one ended
+    unsynced += chunk.length;
+    if (unsynced < MAX_UNSYNCED_BYTES) continue;
+    await file.datasync();
+    unsynced = 0;
+  }
+}
+
 async function writeSynced(path: string, content: FileContent, mode: number): Promise<void> {
   await rm(path, { force: true }); // of a process that was killed
   const file = await open(path, 'wx', mode);
   try {
     await file.chmod(mode); // whatever the umask
-    await writeFile(file, content);
+    if (typeof content === 'string' || Buffer.isBuffer(content)) await file.writeFile(content);
+    else await writeStream(file, content);
     await file.datasync();
   } finally {
     await file.close();

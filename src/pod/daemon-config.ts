@@ -12,6 +12,16 @@ import { type Overlay, overlayOf } from './overlay.ts';
 /** Read when it is there and no other is named. */
 export const DEFAULT_DAEMON_CONFIG = '/etc/cni/net.d/multus.d/daemon-config.json';
 
+/** How the node gets a certificate of its own. */
+export interface PerNodeCertificate {
+  /** Allows to ask for one. */
+  bootstrapKubeconfig: string;
+  /** Where it is kept. */
+  certDir: string;
+  /** How long it is to hold. */
+  seconds: number;
+}
+
 export interface DaemonConfig {
   /** The whole file: the generator copies some of its keys. */
   source: RawObject;
@@ -43,6 +53,8 @@ export interface DaemonConfig {
   /** The generated file takes the default network's name. */
   overrideNetworkName: boolean;
 
+  /** The node's own certificate for the API server; undefined: none. */
+  perNodeCertificate: PerNodeCertificate | undefined;
   /** Keys that are set and have no effect here, each with the reason; to be logged. */
   notes: string[];
 }
@@ -61,27 +73,45 @@ function multusConfigFileOf(keys: ConfigKeys): string {
   return value;
 }
 
-function isPerNodeCertificateEnabled(source: RawObject, what: string): boolean {
-  const inner = `${what}, key "perNodeCertificate"`;
-  const value = source.object('perNodeCertificate', inner);
-  if (value === undefined) return false;
-  const keys = new ConfigKeys(value, inner);
-  for (const key of ['bootstrapKubeconfig', 'certDir', 'certDuration']) keys.text(key, '');
-  return keys.flag('enabled', false);
+/** As Go writes them, in seconds: "10m", "1h30m". */
+function certDurationOf(keys: ConfigKeys): number {
+  const text = keys.text('certDuration', '10m');
+  if (!/^(\d+(\.\d+)?(h|m|s))+$/.test(text))
+    throw keys.refuse('certDuration', 'a duration such as "10m" or "1h30m"', text);
+  const parts = text.matchAll(/([\d.]+)(h|m|s)/g);
+  const seconds = { h: 3600, m: 60, s: 1 };
+  return Math.round(
+    [...parts].reduce((sum, [, amount, unit]) => sum + Number(amount) * seconds[unit as 'h' | 'm' | 's'], 0),
+  );
 }
 
-function notesOf(keys: ConfigKeys, source: RawObject): string[] {
+function perNodeCertificateOf(source: RawObject, what: string): PerNodeCertificate | undefined {
+  const inner = `${what}, key "perNodeCertificate"`;
+  const value = source.object('perNodeCertificate', inner);
+  if (value === undefined) return undefined;
+  const keys = new ConfigKeys(value, inner);
+  const settings = {
+    bootstrapKubeconfig: keys.path('bootstrapKubeconfig', ''),
+    certDir: keys.path('certDir', ''),
+    seconds: certDurationOf(keys),
+  };
+  if (!keys.flag('enabled', false)) return undefined;
+  for (const key of ['bootstrapKubeconfig', 'certDir'] as const) {
+    if (settings[key] === '') throw keys.refuse(key, 'an absolute path, as "enabled" is true', '');
+  }
+  return settings;
+}
+
+function notesOf(keys: ConfigKeys): string[] {
   const reasons = {
     chrootDir: 'plugins run where the container runtime runs them, not in the file system of the daemon',
     metricsPort: 'this version serves no metrics; nothing listens on a port',
     enablePprof: 'there is no profiling endpoint; nothing listens on a port',
-    perNodeCertificate: 'this version asks for no certificate of its own',
   };
   const isSet = {
     chrootDir: keys.path('chrootDir', '') !== '',
     metricsPort: keys.number('metricsPort', 0, 0) !== 0,
     enablePprof: keys.flag('enablePprof', false),
-    perNodeCertificate: isPerNodeCertificateEnabled(source, keys.what),
   };
   const set = (Object.keys(reasons) as (keyof typeof reasons)[]).filter((key) => isSet[key]);
   return set.map((key) => `"${key}" has no effect: ${reasons[key]}`);
@@ -121,6 +151,7 @@ export function parseDaemonConfig(source: RawObject, what: string): DaemonConfig
     multusMasterCNI: keys.text('multusMasterCNI', ''),
     forceCNIVersion: keys.flag('forceCNIVersion', false),
     overrideNetworkName: keys.flag('overrideNetworkName', false),
-    notes: [...notesOf(keys, source), ...unknown],
+    perNodeCertificate: perNodeCertificateOf(source, what),
+    notes: [...notesOf(keys), ...unknown],
   };
 }

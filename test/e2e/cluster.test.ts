@@ -228,7 +228,7 @@ for (const kind of KINDS.filter(({ mode }) => mode === 'thin')) {
       const running = [before, ...after];
       const addresses = await assertAllNetworks(node, running);
       for (const { pod } of running) await assertStatus(api, pod.name, addresses.get(pod.name) ?? NONE);
-        await node.endFollower();
+      await node.endFollower();
       await endPods(node, running);
       await deletePods(api, pods);
     },

@@ -9,13 +9,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FakeKubelet } from '../fakes/fake-kubelet.ts';
 import { DIST, referencePlugins } from '../lab/lab.ts';
+import { postTo } from '../lab/post.ts';
 import { until } from '../lab/process.ts';
 import { makeAuthority } from './lab/certificates.ts';
 import { type Answer, type AskedRequest, type FakeApi, startFakeApi } from './lab/fake-api.ts';
 import { Relay } from './lab/relay.ts';
-import { type Manifest, only, render } from './lab/render.ts';
+import { DEPLOY, type Manifest, only, render } from './lab/render.ts';
 import { type RunningContainer, SandboxNode } from './lab/sandbox-node.ts';
 
+const HOTPLUG = join(DEPLOY, 'components', 'hotplug');
 const RESOURCE = 'k8s.v1.cni.cncf.io/resourceName';
 const MANIFESTS = '/var/lib/cni/multus/manifests';
 const NODE_CONFIG = '/etc/cni/net.d/00-multus.conf';
@@ -201,7 +203,7 @@ async function factsOf(node: SandboxNode): Promise<Record<string, boolean>> {
 }
 
 /** The pod of deploy/base with its configuration, and the manifests of the test as the source of pods. */
-async function podOf(folder: string): Promise<{ pod: Manifest; files: Record<string, string> }> {
+async function podOf(folder: string | object): Promise<{ pod: Manifest; files: Record<string, string> }> {
   const objects = await render(folder);
   const { data } = only(objects, 'ConfigMap');
   const config = { ...JSON.parse(data['daemon-config.json']), manifestsDir: MANIFESTS };
@@ -216,8 +218,53 @@ async function install(node: SandboxNode, pod: Manifest, files: Record<string, s
   const container = await node.startContainer(pod, 'install', files);
   await container.ended;
   for (const name of ['multus', 'multus-standalone', 'multus_native.node']) {
-    if (!node.exists(`/opt/cni/bin/${name}`)) throw new Error(`${name} is not installed: ${container.log()}`);
+    if (!node.exists(`/opt/cni/bin/${name}`))
+      throw new Error(`${name} is not installed: ${container.log() || 'killed?'}`);
   }
+}
+
+/** Plug a network into a running pod and out again, as a controller asks it: what happens. Without links: plugged in. */
+async function plugged(change: (daemon: Manifest) => void): Promise<string> {
+  const { pod, files } = await podOf({ resources: [join(DEPLOY, 'base')], components: [HOTPLUG] });
+  change(pod.containers[0]);
+  const node = await SandboxNode.start();
+  try {
+    await furnish(node);
+    copyFileSync(join(DIST, 'multus'), node.path('/opt/cni/bin/multus'));
+    const container = await node.startContainer(pod, 'multusd', files);
+    await node.untilProbe(pod, container, 'startupProbe');
+    await until('00-multus.conf is there', () => node.exists(NODE_CONFIG));
+    let answers = '';
+    const seen = await attached(node, 'by-file', async () => {
+      for (const command of ['ADD', 'DEL']) answers += await delegate(node, command);
+      return !node.exists('/var/lib/cni/networks/hot/10.215.0.2');
+    });
+    await container.kill();
+    return `${answers}${seen ? '' : ', something is left'}`;
+  } finally {
+    await node.close();
+  }
+}
+
+/** POST /delegate. @returns what came of it */
+async function delegate(node: SandboxNode, command: string): Promise<string> {
+  const env = {
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: 'by-file',
+    CNI_NETNS: '/var/run/netns/by-file',
+    CNI_IFNAME: 'hot0',
+    CNI_ARGS: argsOf('by-file'),
+  };
+  const config = Buffer.from(JSON.stringify(bridge('hot', '10.215.0.0/24'))).toString('base64');
+  const { status, body } = await postTo(
+    node.path('/run/multus/multus.sock'),
+    '/delegate',
+    JSON.stringify({ env, config }),
+  );
+  if (status !== 200) return `${command}: ${body}`;
+  const has = (await node.links('by-file')).some(({ ifname }) => ifname === 'hot0');
+  const isReserved = node.exists('/var/lib/cni/networks/hot/10.215.0.2');
+  return `${command}${has ? ' link' : ''}${isReserved ? ' address' : ''} `;
 }
 
 /** Facts of a node whose daemon runs in a pod like that, changed. */
@@ -414,6 +461,22 @@ for (const [what, takeAway] of Object.entries(TAKEN_FROM_THIN)) {
       };
       assert.not.ok(await startsInOutage(thin, told));
     }, takeAway));
+}
+
+test('deploy/components/hotplug: with what it gives, a running pod gets a network and loses it', async () => {
+  assert.is(await plugged(() => undefined), 'ADD link address DEL ');
+});
+
+for (const [mount, reason] of [
+  ['cni-bin', /not found in \/opt\/cni\/bin/],
+  ['ipam', /read-only file system/],
+] as const) {
+  test(`deploy/components/hotplug: without the mount ${mount} a running pod gets no network`, async () => {
+    const answer = await plugged((daemon) => {
+      daemon.volumeMounts = daemon.volumeMounts.filter((one: Manifest) => one.name !== mount);
+    });
+    assert.match(answer, reason);
+  });
 }
 
 for (const [what, takeAway] of given) {

@@ -38,7 +38,7 @@ test('people have their command by it', async () => {
   }
 });
 
-for (const file of ['test/node/attach.test.ts', 'test/node/doors.test.ts']) {
+for (const file of ['test/node/attach.test.ts', 'test/node/doors.test.ts', 'test/e2e/kubernetes-node.test.ts']) {
   test(`${file} passes with it`, async () => {
     const { programs } = await image();
     assert.ok(existsSync(join(programs, 'multusd')));

@@ -16,9 +16,17 @@ export interface HttpCall {
   onSocket?: ((end: () => void) => void) | undefined;
 }
 
-export function send(lab: Lab, { path, body, method = 'POST', onSocket }: HttpCall): Promise<HttpReply> {
+export function send(lab: Lab, call: HttpCall): Promise<HttpReply> {
+  return sendTo(lab.socketPath, call);
+}
+
+export function postTo(socketPath: string, path: string, body: string): Promise<HttpReply> {
+  return sendTo(socketPath, { path, body });
+}
+
+function sendTo(socketPath: string, { path, body, method = 'POST', onSocket }: HttpCall): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath: lab.socketPath, path, method }, (response) => {
+    const sent = request({ socketPath, path, method }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk) => {

@@ -438,8 +438,9 @@ test('a runtime that does not read gets the exit code all the same', async ({ no
 // --- Daemons that do not upgrade ---------------------------------------------------------------------------------
 
 // A node that moves from Multus to us, or back, has for a while the one's shim and the other's daemon.
-test('a result of a foreign daemon is printed as it is', async ({ node }) => {
-  const result = '{"cniVersion":"0.4.0","ips":[{"address":"10.0.0.1/24"}]}';
+// Multus's daemon answers in 1.1.0, which the libcni of containerd 1.6 does not take.
+test('a result of a foreign daemon is printed as it is, in the version that was asked for', async ({ node }) => {
+  const result = '{"cniVersion":"1.1.0", "ips":[{"address":"10.0.0.1/24"}]}';
   const body = `{"Result":${result}}`;
   const replies = [
     `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
@@ -449,8 +450,15 @@ test('a result of a foreign daemon is printed as it is', async ({ node }) => {
   await node.daemon((conversation) => conversation.end(replies.shift()));
   while (replies.length > 0) {
     const end = await node.run(node.config());
-    assert.is(end.stdout, result);
+    assert.is(end.stdout, result.replace('1.1.0', '0.4.0'));
     assert.is(end.code, 0);
+  }
+  for (const { version, printed } of [
+    { version: '1.0.0', printed: result.replace('1.1.0', '1.0.0') },
+    { version: '0.2.0', printed: result }, // has no such form
+  ]) {
+    replies.push(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    assert.is((await node.run(node.config({ cniVersion: version }))).stdout, printed);
   }
 });
 

@@ -49,13 +49,16 @@ const README = tableRows(read('README.md'));
 const COMPATIBILITY = tableRows(read('docs', 'compatibility.md'));
 const COLUMNS = ['subject', 'Multus thick', 'Multus thin', 'TKE fork', 'multus-native', 'test'];
 const CLAIMS = COMPATIBILITY.filter(({ columns }) => columns.at(-1) === 'test');
+const OPERATIONS = tableRows(read('docs', 'operations.md'));
+const MIGRATION = tableRows(read('docs', 'migration.md'));
 
 /** A test's title as its source has it; computed parts are between the others. */
 type Title = readonly string[];
 
 function titlesOf(source: string): Title[] {
   const literal = /'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`/.source;
-  const call = /\b(?:test|kernelTest|inLab|eachDoor|eachDoorWith|onNode)\((?:\s*\[[^\n]*\],)?\s*/.source;
+  const callers = 'test|kernelTest|inLab|inCluster|eachDoor|eachDoorWith|onNode|onMultusNode|withController';
+  const call = `\\b(?:${callers})\\((?:\\s*\\[[^\\n]*\\],)?\\s*`;
   return [...source.matchAll(new RegExp(`${call}(?:${literal})`, 'g'))].map(([, single, double, template]) => {
     const parts = template === undefined ? [single ?? double ?? ''] : template.split(/\$\{[^}]*\}?/);
     return parts.map((part) => part.replace(/\\(.)/g, '$1'));
@@ -74,26 +77,45 @@ function isTitle(reference: string, parts: Title, source: string): boolean {
   });
 }
 
+function assertNamesTests({ cells }: Row): void {
+  const [subject = ''] = cells;
+  assert.ok(
+    cells.every((cell) => cell !== ''),
+    `"${subject}" has an empty cell; write "–" for "no such thing"`,
+  );
+  for (const reference of (cells.at(-1) ?? '').split('<br>')) {
+    const [, file = '', title = ''] = /^`([a-z0-9/-]+)` (.+)$/.exec(reference) ?? [];
+    const path = join('test', `${file}.test.ts`);
+    assert.ok(title !== '' && existsSync(join(ROOT, path)), `"${subject}": "${reference}" names no test file`);
+    const source = read(path);
+    const found = titlesOf(source).some((parts) => isTitle(title, parts, source));
+    assert.ok(found, `"${subject}": ${path} has no test "${title}"`);
+  }
+}
+
 // Operators would believe a claim that nobody checks.
 test('every row of docs/compatibility.md names tests that exist', () => {
   assert.ok(CLAIMS.length > 200, `${CLAIMS.length} rows were read`);
-  for (const { columns, cells } of CLAIMS) {
-    const [subject = ''] = cells;
-    assert.equal(columns, COLUMNS, `columns of the table with "${subject}"`);
-    assert.is(cells.length, COLUMNS.length, `cells of "${subject}"`);
-    assert.ok(
-      cells.every((cell) => cell !== ''),
-      `"${subject}" has an empty cell; write "–" for "no such thing"`,
-    );
-    for (const reference of (cells.at(-1) ?? '').split('<br>')) {
-      const [, file = '', title = ''] = /^`([a-z0-9/-]+)` (.+)$/.exec(reference) ?? [];
-      const path = join('test', `${file}.test.ts`);
-      assert.ok(title !== '' && existsSync(join(ROOT, path)), `"${subject}": "${reference}" names no test file`);
-      const source = read(path);
-      const found = titlesOf(source).some((parts) => isTitle(title, parts, source));
-      assert.ok(found, `"${subject}": ${path} has no test "${title}"`);
-    }
+  for (const row of CLAIMS) {
+    assert.equal(row.columns, COLUMNS, `columns of the table with "${row.cells[0]}"`);
+    assert.is(row.cells.length, COLUMNS.length, `cells of "${row.cells[0]}"`);
+    assertNamesTests(row);
   }
+});
+
+// What pods experience in an outage is read in the middle of one.
+test('every row of docs/operations.md names tests that exist', () => {
+  assert.ok(OPERATIONS.length > 15, `${OPERATIONS.length} rows were read`);
+  for (const row of OPERATIONS) {
+    assert.is(row.cells.length, row.columns.length, `cells of "${row.cells[0]}"`);
+    assertNamesTests(row);
+  }
+});
+
+// Whoever changes the plugin of a node full of pods has nothing else to go by.
+test('every row of docs/migration.md names tests that exist', () => {
+  assert.ok(MIGRATION.length > 5, `${MIGRATION.length} rows were read`);
+  for (const row of MIGRATION) assertNamesTests(row);
 });
 
 test('no subject of docs/compatibility.md has two rows in one table', () => {
@@ -136,8 +158,11 @@ const REQUEST_KEYS = [
   ...namesIn(KEY_READS, 'src', 'pod', 'log-settings.ts'),
   ...namesIn(KEY_READS, 'src', 'attach', 'overlay-file.ts'),
 ];
-/** `enabled` is inside `perNodeCertificate`. */
-const DAEMON_KEYS = namesIn(KEY_READS, 'src', 'pod', 'daemon-config.ts').filter((key) => key !== 'enabled');
+/** Inside `perNodeCertificate`. */
+const CERTIFICATE_KEYS = ['enabled', 'bootstrapKubeconfig', 'certDir', 'certDuration'];
+const DAEMON_KEYS = namesIn(KEY_READS, 'src', 'pod', 'daemon-config.ts').filter(
+  (key) => !CERTIFICATE_KEYS.includes(key),
+);
 
 const README_KEYS = 'Configuration';
 const README_DAEMON_KEYS = "The daemon's configuration";

@@ -20,6 +20,12 @@ function stampOf(paths: readonly string[]): string {
     .join('\n');
 }
 
+/** Whose content decides which credentials there are. */
+function filesOf(origin: CredentialsOrigin): string[] {
+  if (!('kubeconfig' in origin)) return [];
+  return origin.certificate === undefined ? [origin.kubeconfig] : [origin.kubeconfig, origin.certificate];
+}
+
 async function limited<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
@@ -72,7 +78,7 @@ export class Credentials {
   }
 
   private async current(): Promise<Access> {
-    const ownStamp = stampOf('kubeconfig' in this.origin ? [this.origin.kubeconfig] : []);
+    const ownStamp = stampOf(filesOf(this.origin));
     if (this.loaded !== undefined && ownStamp + stampOf(this.loaded.files) === this.stamp) return this.loaded.access();
     const { LoadedConfig } = await import('./kube-config.ts');
     const loaded = new LoadedConfig(this.origin);

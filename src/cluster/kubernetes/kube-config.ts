@@ -3,7 +3,7 @@
  * a program part of its own (deploy/bundle.mjs), loaded when the first request is made.
  */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
@@ -14,7 +14,8 @@ import { field } from '../object-fields.ts';
 
 /** Where the credentials of a program are. */
 export type CredentialsOrigin =
-  | { kubeconfig: string }
+  /** @param certificate file with certificate and key: in place of the user's while it holds */
+  | { kubeconfig: string; certificate?: string }
   /** What the kubelet gives to a pod. @param server "https://10.96.0.1:443" @param folder has `token` and `ca.crt` */
   | { server: string; folder: string };
 
@@ -34,11 +35,22 @@ function tokenFileOf(text: string, userName: string): string {
   return typeof path === 'string' ? path : '';
 }
 
-function readKubeConfig(path: string): KubeConfig {
+/** An API server refuses one that has ended, and a new one has to be asked for with something else. */
+function holds(certificate: string): boolean {
+  if (!existsSync(certificate)) return false;
+  return Date.parse(new X509Certificate(readFileSync(certificate)).validTo) > Date.now();
+}
+
+function readKubeConfig(path: string, certificate = ''): KubeConfig {
   const text = readFileSync(path, 'utf8');
   const config = new KubeConfig();
   config.loadFromString(text);
   config.makePathsAbsolute(dirname(path));
+  const cluster = config.getCurrentCluster();
+  if (cluster !== null && holds(certificate)) {
+    config.loadFromClusterAndUser(cluster, { name: 'node', certFile: certificate, keyFile: certificate });
+    return config;
+  }
   const user = config.getCurrentUser();
   const tokenFile = user === null ? '' : tokenFileOf(text, user.name);
   if (tokenFile !== '')
@@ -75,7 +87,10 @@ export class LoadedConfig {
 
   /** @throws what reading and parsing throws */
   constructor(origin: CredentialsOrigin) {
-    this.config = 'kubeconfig' in origin ? readKubeConfig(origin.kubeconfig) : inCluster(origin.server, origin.folder);
+    this.config =
+      'kubeconfig' in origin
+        ? readKubeConfig(origin.kubeconfig, origin.certificate)
+        : inCluster(origin.server, origin.folder);
     const cluster = this.config.getCurrentCluster();
     const user = this.config.getCurrentUser();
     if (cluster === null) throw new Error('its current context names no cluster');

@@ -19,11 +19,14 @@ import type {
 import { type Connection, type ConnectionSettings, connect } from './connection.ts';
 import { FollowedDefinitions } from './followed-definitions.ts';
 import { ListWatch, type ListWatchTimes } from './list-watch.ts';
+import { NodeCertificate } from './node-certificate.ts';
 import { NO_DEFINITION_KIND, podsOfNode } from './objects.ts';
 
 export interface KubernetesSettings extends ConnectionSettings {
   /** State directory: the definitions are kept there, too. */
   cniDir: string;
+  /** A certificate of the node's own is kept here. */
+  certificate?: { certDir: string; seconds: number };
   times?: ListWatchTimes;
 }
 
@@ -51,6 +54,7 @@ export class KubernetesSource implements ClusterSource {
   private readonly pods: ListWatch<WatchedPod>;
   private readonly definitions: FollowedDefinitions;
   private readonly lastKnown: LastKnown;
+  private readonly certificate: NodeCertificate | undefined;
   private readonly listeners = new Set<PodListener>();
 
   constructor(settings: KubernetesSettings) {
@@ -68,6 +72,9 @@ export class KubernetesSource implements ClusterSource {
       },
     });
     this.definitions = new FollowedDefinitions(client, { cniDir, log, times });
+    const { certificate } = settings;
+    this.certificate =
+      certificate === undefined ? undefined : new NodeCertificate(client, { ...certificate, node, log });
     this.lastKnown = new LastKnown(cniDir, log);
     this.watch = {
       pods: () => this.pods.values(),
@@ -80,7 +87,7 @@ export class KubernetesSource implements ClusterSource {
 
   /** Follow the cluster until `signal` aborts; what is to be on disk is there then. Never throws. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.pods.run(signal), this.definitions.run(signal)]);
+    await Promise.all([this.pods.run(signal), this.definitions.run(signal), this.certificate?.run(signal)]);
   }
 
   /** For whoever watches the daemon. */

@@ -198,20 +198,28 @@ export class MultusNode {
     this.multus = undefined;
   }
 
+  private get installOptions(): string[] {
+    return ['--bin-dir', this.binDir, '--conf-dir', this.confDir];
+  }
+
+  /** `multus install`: our programs in their places. */
+  async install(): Promise<void> {
+    await this.must(join(DIST, 'multus'), 'install', ...this.installOptions);
+  }
+
   /** Install ours and start what of it runs, as the containers of deploy/ do. */
   async startOurs(kind: Kind): Promise<void> {
-    const install = ['install', '--bin-dir', this.binDir, '--conf-dir', this.confDir];
     const file = this.at('daemon-config.json');
     const folders = { cniConfigDir: this.confDir, multusAutoconfigDir: this.confDir };
     const credentials = { kubeconfig: this.api.adminKubeconfig, kubernetes: true };
     const keys = { multusConfigFile: 'auto', ...folders, ...credentials, binDir: this.binDir };
     writeFileSync(file, JSON.stringify(keys));
-    await this.must(join(DIST, 'multus'), ...install);
+    await this.install();
     const log = this.at('multus-native.log');
     const words =
       kind === 'thick'
         ? ['multusd.cjs', '--config', file, '--log-level', 'debug', '--node-name', NODE, '--reconcile-interval', '1']
-        : ['multus-cli', ...install, '--thin', '--watch', '--config', file];
+        : ['multus-cli', 'install', ...this.installOptions, '--thin', '--watch', '--config', file];
     const started = await this.machine.spawn(process.execPath, [join(DIST, words[0] ?? ''), ...words.slice(1)], log);
     this.ours = started;
     await until('ours has written 00-multus.conf', () => {
@@ -228,8 +236,7 @@ export class MultusNode {
 
   /** `multus uninstall`: what is still needed by pods stays. */
   async uninstall(): Promise<Finished> {
-    const folders = ['--bin-dir', this.binDir, '--conf-dir', this.confDir];
-    return this.machine.run(join(DIST, 'multus'), ['uninstall', ...folders]);
+    return this.machine.run(join(DIST, 'multus'), ['uninstall', ...this.installOptions]);
   }
 
   hasSocket(): boolean {
@@ -271,27 +278,29 @@ export class MultusNode {
 
   /**
    * What a runtime does for a pod: the plugins of the first file of its configuration, one after the other, in reverse for
-   * DEL. @returns the reply of the one that failed, or of the last
+   * DEL.
+   * @returns the reply of the one that failed, or of the last, and the name of the file
    */
-  async cni(command: 'ADD' | 'DEL' | 'CHECK', pod: NodePod, prevResult?: unknown): Promise<CniReply> {
-    const config = JSON.parse(this.firstConfig().text);
+  async cni(
+    command: 'ADD' | 'DEL' | 'CHECK',
+    pod: NodePod,
+    prevResult?: unknown,
+  ): Promise<CniReply & { configName: string }> {
+    const { name: configName, text } = this.firstConfig();
+    const config = JSON.parse(text);
     const { cniVersion, name } = config;
     const plugins: Record<string, unknown>[] = [...(config.plugins ?? [config])];
     if (command === 'DEL') plugins.reverse();
     let reply: CniReply | undefined;
     let previous = prevResult;
     for (const plugin of plugins) {
-      reply = await this.runPlugin(command, pod, {
-        ...plugin,
-        cniVersion,
-        name,
-        ...(previous ? { prevResult: previous } : {}),
-      });
-      if (reply.code !== 0) return reply;
+      const chained = previous === undefined ? {} : { prevResult: previous };
+      reply = await this.runPlugin(command, pod, { ...plugin, cniVersion, name, ...chained });
+      if (reply.code !== 0) break;
       if (command === 'ADD') previous = reply.json;
     }
-    if (reply === undefined) throw new Error('the configuration has no plugin');
-    return reply;
+    if (reply === undefined) throw new Error(`${configName} has no plugin`);
+    return { ...reply, configName };
   }
 
   private async runPlugin(command: string, pod: NodePod, config: Record<string, unknown>): Promise<CniReply> {

@@ -64,11 +64,11 @@ test('a folder that lacks a program is refused by its path, and nothing is insta
 
 // A hundred megabytes more, for a name that the shim does not need.
 test('a command for people that is a link to the single executable is not put there a second time', async () => {
-  for (const name of ['multus', 'multus-standalone', 'multus_native.node']) folder.write(`from/${name}`, '\x7fELF');
+  const parts = ['multus', 'multus-credentials.cjs', 'multus-standalone', 'multus_native.node'];
+  for (const name of parts) folder.write(`from/${name}`, '\x7fELF');
   symlinkSync('multus-standalone', folder.at('from/multus-cli'));
   await run();
-  const names = ['multus', 'multus-shim', 'multus-standalone', 'multus_native.node', 'passthru'];
-  assert.equal(readdirSync(folder.at('bin')).sort(), names);
+  assert.equal(readdirSync(folder.at('bin')).sort(), [...parts, 'multus-shim', 'passthru'].sort());
 });
 
 test('puts every program in its place, with exact modes whatever the umask, and writes down what it was', async () => {

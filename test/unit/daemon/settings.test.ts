@@ -85,6 +85,15 @@ test('the API server is that of the command line, the file or the pod, in this o
   assert.is(originOf(undefined), undefined);
 });
 
+test('a certificate of the node takes the place of other credentials; its bootstrap kubeconfig says where the server is', () => {
+  const perNodeCertificate = { enabled: true, bootstrapKubeconfig: '/boot', certDir: '/certs', certDuration: '1h' };
+  assert.equal(settings({ kubeconfig: '/k', perNodeCertificate }).cluster, {
+    origin: { kubeconfig: '/boot', certificate: '/certs/multus-client-current.pem' },
+    node: 'node-1',
+    certificate: { certDir: '/certs', seconds: 3600 },
+  });
+});
+
 // The kubelet registers a host named Node-1 as node-1: without the same name the daemon would see no pod of its own.
 test('the node has the name that it has in the cluster', () => {
   const node = (...of: Parameters<typeof settings>) => settings(...of).cluster?.node;

@@ -80,6 +80,7 @@ test('an empty file says what Multus takes for said', () => {
     multusMasterCNI: '',
     forceCNIVersion: false,
     overrideNetworkName: false,
+    perNodeCertificate: undefined,
     notes: [],
   });
 });
@@ -113,6 +114,7 @@ test('reads every key, and the file of Multus’s own manifest', () => {
     multusMasterCNI: '10-flannel.conflist',
     forceCNIVersion: true,
     overrideNetworkName: true,
+    perNodeCertificate: undefined,
   });
   assert.equal(Object.keys(overlay), ['logLevel', 'logToStderr', 'logFile', 'logOptions', 'cniDir', 'unknown']);
   assert.equal(notes.length, 2, 'a key without effect here, and one that nobody knows');
@@ -123,12 +125,25 @@ test('overlays readinessindicatorfile when nothing is generated', () => {
   assert.equal(parse(text).overlay, { readinessindicatorfile: '"/ready"' });
 });
 
+test('takes what a certificate of the node needs, as Multus writes it, and refuses a half of it', () => {
+  const own = { enabled: true, bootstrapKubeconfig: '/boot', certDir: '/certs' };
+  const taken = (more: object) => parse(JSON.stringify({ perNodeCertificate: { ...own, ...more } })).perNodeCertificate;
+  assert.equal(taken({}), { bootstrapKubeconfig: '/boot', certDir: '/certs', seconds: 600 });
+  assert.is(taken({ certDuration: '1h30m' })?.seconds, 5400);
+  assert.is(taken({ certDuration: '24h' })?.seconds, 86_400);
+  assert.is(taken({ enabled: false }), undefined);
+  for (const wrong of [{ certDir: '' }, { bootstrapKubeconfig: '' }, { certDuration: 'a day' }, { certDir: 'certs' }]) {
+    const [key = ''] = Object.keys(wrong);
+    assert.match(refusal(() => taken(wrong)).message, `key "perNodeCertificate": key "${key}" must be`);
+  }
+});
+
 // Somebody who waits for metrics has to learn that they do not come.
 test('says which keys have no effect and why, only when they are set', () => {
-  const set = '{"chrootDir":"/h","metricsPort":9091,"enablePprof":true,"perNodeCertificate":{"enabled":true}}';
+  const set = '{"chrootDir":"/h","metricsPort":9091,"enablePprof":true}';
   assert.equal(
     parse(set).notes.map((note) => note.split(' has no effect: ')[0]),
-    ['"chrootDir"', '"metricsPort"', '"enablePprof"', '"perNodeCertificate"'],
+    ['"chrootDir"', '"metricsPort"', '"enablePprof"'],
   );
   assert.equal(parse('{"chrootDir":"","metricsPort":0,"enablePprof":false,"perNodeCertificate":{}}').notes, []);
 });
