@@ -22,6 +22,8 @@ export interface Resource<T> {
   path: string;
   /** Selectors. */
   query: Record<string, string>;
+  /** There may be thousands: they are asked for one by one, where the server can (WatchList, Kubernetes 1.34). */
+  isLarge?: boolean;
   /** What is kept of an object. @throws TypeError naming the field */
   read: (object: unknown, namespace: string, name: string) => T;
   /** What it means that the server does not know such objects at all. */
@@ -46,6 +48,8 @@ const TIMES: ListWatchTimes = {
 };
 
 const PAGE = 500;
+/** A list that is streamed. */
+const STREAM_MS = 60_000;
 
 export interface ListWatchOptions<T> {
   log: SourceLog;
@@ -60,6 +64,15 @@ interface Kept<T> {
   version: string;
   value: T;
 }
+
+/** The whole collection, and the version from which a watch goes on. */
+interface Collection<T> {
+  found: Map<string, Kept<T>>;
+  version: string;
+}
+
+/** Marks the bookmark behind the objects that were there when a streamed list began. */
+const END_OF_LIST = 'k8s.io/initial-events-end';
 
 export class ListWatch<T> {
   /** Has the whole collection been seen? Stays true while the server cannot be asked. */
@@ -117,6 +130,18 @@ export class ListWatch<T> {
   }
 
   private async list(signal: AbortSignal): Promise<void> {
+    const { found, version } = (await this.streamed(signal)) ?? (await this.paged(signal));
+    this.version = version;
+    const earlier = this.kept;
+    this.kept = found;
+    this.isSynced = true;
+    this.confirm();
+    for (const key of earlier.keys()) if (!found.has(key)) this.tell(key);
+    for (const [key, { version: own }] of found) if (earlier.get(key)?.version !== own) this.tell(key);
+    this.options.onListed?.();
+  }
+
+  private async paged(signal: AbortSignal): Promise<Collection<T>> {
     const found = new Map<string, Kept<T>>();
     let page: unknown;
     let next = '';
@@ -131,14 +156,37 @@ export class ListWatch<T> {
       for (const item of items) this.put(found, item);
       next = textAt(field(page, 'metadata'), 'continue', 'metadata.continue');
     } while (next !== '');
-    this.version = textAt(field(page, 'metadata'), 'resourceVersion', 'metadata.resourceVersion');
-    const earlier = this.kept;
-    this.kept = found;
-    this.isSynced = true;
-    this.confirm();
-    for (const key of earlier.keys()) if (!found.has(key)) this.tell(key);
-    for (const [key, { version }] of found) if (earlier.get(key)?.version !== version) this.tell(key);
-    this.options.onListed?.();
+    return { found, version: textAt(field(page, 'metadata'), 'resourceVersion', 'metadata.resourceVersion') };
+  }
+
+  /**
+   * The list as the events of a watch: neither the server nor we ever have all of it as one text (KEP-3157). Servers
+   * without it refuse the question.
+   * @returns undefined where it is not wanted, or refused
+   */
+  private async streamed(signal: AbortSignal): Promise<Collection<T> | undefined> {
+    if (this.resource.isLarge !== true) return undefined;
+    const found = new Map<string, Kept<T>>();
+    const path = this.path({
+      ...{ watch: '1', sendInitialEvents: 'true', allowWatchBookmarks: 'true' },
+      ...{ resourceVersion: this.version, resourceVersionMatch: 'NotOlderThan' },
+    });
+    const request = { path, signal: AbortSignal.any([signal, AbortSignal.timeout(STREAM_MS)]) };
+    try {
+      for await (const line of this.client.lines(request)) {
+        const { type, object } = this.eventOf(line);
+        const metadata = field(object, 'metadata');
+        if (type === 'DELETED') found.delete(keyOf(object));
+        else if (type !== 'BOOKMARK') this.put(found, object);
+        else if (field(field(metadata, 'annotations'), END_OF_LIST) === 'true') {
+          return { found, version: textAt(metadata, 'resourceVersion', 'metadata.resourceVersion') };
+        }
+      }
+      throw new ApiError(0, `the stream of ${this.resource.what} ended before its last`);
+    } catch (error) {
+      if (error instanceof ApiError && (error.status === 400 || error.status === 422)) return undefined;
+      throw error;
+    }
   }
 
   private fromVersion(): Record<string, string> {
@@ -174,7 +222,7 @@ export class ListWatch<T> {
   }
 
   /** One event of a watch. @throws ApiError when the watch cannot go on */
-  private take(line: string): void {
+  private eventOf(line: string): { type: unknown; object: unknown } {
     let event: unknown;
     try {
       event = JSON.parse(line);
@@ -187,6 +235,12 @@ export class ListWatch<T> {
       const code = field(object, 'code');
       throw refusalOf(`watching ${this.resource.what}`, typeof code === 'number' ? code : 0, object);
     }
+    return { type, object };
+  }
+
+  /** @throws ApiError as eventOf */
+  private take(line: string): void {
+    const { type, object } = this.eventOf(line);
     const version = textAt(field(object, 'metadata'), 'resourceVersion', 'metadata.resourceVersion');
     if (version === '') throw new ApiError(0, `an event of the watch of ${this.resource.what} has no resourceVersion`);
     if (type === 'DELETED') {
