@@ -8,6 +8,7 @@
  * - While the server cannot be asked, the copy stays as it is.
  */
 import { describe } from '../../cni/quote.ts';
+import { withSignal } from '../../node/with-signal.ts';
 import { field, textAt } from '../object-fields.ts';
 import { objectKey } from '../record-objects.ts';
 import type { SourceLog } from '../source.ts';
@@ -146,10 +147,8 @@ export class ListWatch<T> {
     let page: unknown;
     let next = '';
     do {
-      page = await this.client.json({
-        path: this.path(next === '' ? this.fromVersion() : { continue: next, limit: String(PAGE) }),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(this.times.pageMs)]),
-      });
+      const path = this.path(next === '' ? this.fromVersion() : { continue: next, limit: String(PAGE) });
+      page = await withSignal(signal, (ending) => this.page(path, ending));
       const items = field(page, 'items');
       if (!Array.isArray(items))
         throw new ApiError(0, `the list of ${this.resource.what} has ${describe(items)} as items`);
@@ -189,6 +188,15 @@ export class ListWatch<T> {
     }
   }
 
+  private async page(path: string, ending: AbortController): Promise<unknown> {
+    const timer = setTimeout(() => ending.abort(new DOMException('', 'TimeoutError')), this.times.pageMs);
+    try {
+      return await this.client.json({ path, signal: ending.signal });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   private fromVersion(): Record<string, string> {
     const limit = String(PAGE);
     if (this.version === '') return { limit };
@@ -198,27 +206,29 @@ export class ListWatch<T> {
   }
 
   /** @returns did anything come of it? */
-  private async watch(signal: AbortSignal): Promise<boolean> {
-    const silence = new AbortController();
-    const giveUp = (): void => silence.abort(new Error(`nothing came for ${this.times.silenceMs} ms`));
+  private watch(signal: AbortSignal): Promise<boolean> {
+    return withSignal(signal, (ending) => this.watchOnce(ending));
+  }
+
+  private async watchOnce(ending: AbortController): Promise<boolean> {
+    const giveUp = (): void => ending.abort(new Error(`nothing came for ${this.times.silenceMs} ms`));
     let timer = setTimeout(giveUp, this.times.silenceMs);
     const seconds = Math.round(this.times.watchSeconds * (1 + Math.random()));
     const query = { watch: '1', allowWatchBookmarks: 'true', timeoutSeconds: String(seconds) };
     const path = this.path({ ...query, resourceVersion: this.version });
-    const request = { path, signal: AbortSignal.any([signal, silence.signal]) };
+    const { signal } = ending;
     const started = performance.now();
-    let events = 0;
+    const { version } = this;
     try {
-      for await (const line of this.client.lines(request, () => this.confirm())) {
+      for await (const line of this.client.lines({ path, signal }, () => this.confirm())) {
         this.take(line);
-        events += 1;
         clearTimeout(timer);
         timer = setTimeout(giveUp, this.times.silenceMs);
       }
     } finally {
       clearTimeout(timer);
     }
-    return events > 0 || performance.now() - started > this.times.longestMs;
+    return this.version !== version || performance.now() - started > this.times.longestMs;
   }
 
   /** One event of a watch. @throws ApiError when the watch cannot go on */
@@ -247,15 +257,14 @@ export class ListWatch<T> {
       const key = keyOf(object);
       if (this.kept.delete(key)) this.tell(key);
     } else if (type !== 'BOOKMARK') {
-      const key = this.put(this.kept, object);
-      if (key !== undefined) this.tell(key);
+      this.tell(this.put(this.kept, object));
     }
     this.version = version;
     this.confirm();
   }
 
-  /** @returns undefined for an object that cannot be used: it is not in the copy, and told of */
-  private put(into: Map<string, Kept<T>>, object: unknown): string | undefined {
+  /** An object that cannot be used is not in the copy, and told of. @returns its key */
+  private put(into: Map<string, Kept<T>>, object: unknown): string {
     const key = keyOf(object);
     const metadata = field(object, 'metadata');
     try {
