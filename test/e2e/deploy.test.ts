@@ -1,11 +1,15 @@
 // timeout: 300s
 /** The manifests, on a real API server: what cannot be applied, or lacks a right, is found here and not on a cluster. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RawObject } from '../../src/cni/raw-json.ts';
 import { parseDaemonConfig } from '../../src/pod/daemon-config.ts';
+import { DIST } from '../lab/lab.ts';
 import { until } from '../lab/process.ts';
 import type { Reply } from './lab/api-client.ts';
 import { type ApiServer, startApiServer } from './lab/api-server.ts';
@@ -290,6 +294,30 @@ test('the account may do all that the daemon does, and nothing of what it must n
   const tooMuch = [];
   for (const call of FORBIDDEN) if (await isAllowed(call, token)) tooMuch.push(call.verb);
   assert.equal(tooMuch, []);
+});
+
+test('a daemon with these rights follows pods and definitions, and is refused nothing', async () => {
+  const kubeconfig = api.kubeconfigFor(await setUp());
+  const user = `system:serviceaccount:kube-system:${ACCOUNT}`;
+  const since = Date.now();
+  // Not in a namespace of its own: the API server is on this one's 127.0.0.1, and no pod is attached.
+  const folder = mkdtempSync(join(tmpdir(), 'deploy-test-'));
+  const folders = ['--socket-dir', join(folder, 'run'), '--cni-dir', join(folder, 'state')];
+  const words = [join(DIST, 'multusd.cjs'), ...folders, '--kubeconfig', kubeconfig, '--node-name', 'node1'];
+  const daemon = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'inherit'] });
+  try {
+    await until('it watches', async () => {
+      if (daemon.exitCode !== null) throw new Error(`multusd ended with ${daemon.exitCode}`);
+      const watched = (await api.requests({ user, since })).filter(({ verb }) => verb === 'watch');
+      return watched.length >= 2;
+    });
+  } finally {
+    const ended = once(daemon, 'exit');
+    if (daemon.exitCode === null && daemon.kill()) await ended;
+    rmSync(folder, { recursive: true });
+  }
+  const refused = (await api.requests({ user, since })).filter(({ code }) => code >= 400);
+  assert.equal(refused, []);
 });
 
 test('claims of devices can be read with the component for them', async () => {

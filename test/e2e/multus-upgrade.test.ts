@@ -150,6 +150,34 @@ for (const [from, to] of MOVES) {
   });
 }
 
+const HOT = {
+  cniVersion: '1.0.0',
+  name: 'hot',
+  type: 'ptp',
+  ipam: { type: 'host-local', ranges: [[{ subnet: '10.215.0.0/24' }]] },
+};
+
+// What a controller had plugged in would keep its address, whoever deletes the pod.
+onMultusNode(
+  'what was plugged in through the one daemon goes with the DEL of the pod by the other, both ways',
+  async (node) => {
+    await node.startMultus('thick');
+    const one = await attach(node);
+    await node.plug(one, 'hot0', HOT);
+    await moveToOurs(node, 'thick');
+    const two = await attach(node);
+    await node.plug(two, 'hot0', HOT);
+    for (const pod of [one, two])
+      assert.equal((await node.links(pod)).map(({ ifname }) => ifname).sort(), [...LINKS, 'hot0'].sort());
+    await detach(node, one);
+    assert.equal(await node.links(one), []);
+    assert.is(node.leases().filter((path) => path.startsWith('hot/')).length, 1, 'that of the other pod');
+    await moveToMultus(node, 'thick');
+    await detach(node, two);
+    assert.equal(await node.leftovers(one, two), []);
+  },
+);
+
 // `multus install` comes before our daemon: until that listens, our shim asks the daemon of Multus.
 onMultusNode(
   "our shim in front of Multus's daemon: results in the runtime's version, errors told, no DEL lost",
@@ -198,29 +226,31 @@ async function comeAndGo(node: MultusNode, isOver: () => boolean, onDone: () => 
 }
 
 for (const kind of ['thick', 'thin'] as const) {
-  const name = `from Multus ${kind} while pods come and go: no ADD fails, no DEL is lost, nothing is left`;
   // A runtime that gets an error tries again; one that gets a success for nothing leaves addresses and links for ever.
-  onMultusNode(name, async (node) => {
-    await node.startMultus(kind);
-    let end = Number.POSITIVE_INFINITY;
-    let count = 0;
-    const isOver = (): boolean => count >= end;
-    const done = (): void => {
-      count++;
-    };
-    const busy = Promise.all([comeAndGo(node, isOver, done), comeAndGo(node, isOver, done)]);
-    busy.catch(() => undefined); // it is awaited later
-    try {
-      await until('pods come and go', () => count > 1, 30_000);
-      await moveToOurs(node, 'thick');
-    } finally {
-      end = count + 4;
-    }
-    await busy;
-    await until('nothing is left', async () => (await node.leftovers()).length === 0).catch(async () =>
-      assert.equal(await node.leftovers(), []),
-    );
-  });
+  onMultusNode(
+    `from Multus ${kind} while pods come and go: no ADD fails, no DEL is lost, nothing is left`,
+    async (node) => {
+      await node.startMultus(kind);
+      let end = Number.POSITIVE_INFINITY;
+      let count = 0;
+      const isOver = (): boolean => count >= end;
+      const done = (): void => {
+        count++;
+      };
+      const busy = Promise.all([comeAndGo(node, isOver, done), comeAndGo(node, isOver, done)]);
+      busy.catch(() => undefined); // it is awaited later
+      try {
+        await until('pods come and go', () => count > 1, 30_000);
+        await moveToOurs(node, 'thick');
+      } finally {
+        end = count + 4;
+      }
+      await busy;
+      await until('nothing is left', async () => (await node.leftovers()).length === 0).catch(async () =>
+        assert.equal(await node.leftovers(), []),
+      );
+    },
+  );
 }
 
 test.run();

@@ -50,14 +50,15 @@ const COMPATIBILITY = tableRows(read('docs', 'compatibility.md'));
 const COLUMNS = ['subject', 'Multus thick', 'Multus thin', 'TKE fork', 'multus-native', 'test'];
 const CLAIMS = COMPATIBILITY.filter(({ columns }) => columns.at(-1) === 'test');
 const OPERATIONS = tableRows(read('docs', 'operations.md'));
+const MIGRATION = tableRows(read('docs', 'migration.md'));
 
 /** A test's title as its source has it; computed parts are between the others. */
 type Title = readonly string[];
 
 function titlesOf(source: string): Title[] {
   const literal = /'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`/.source;
-  const call = /\b(?:test|kernelTest|inLab|inCluster|eachDoor|eachDoorWith|onNode|onMultusNode)\((?:\s*\[[^\n]*\],)?\s*/
-    .source;
+  const callers = 'test|kernelTest|inLab|inCluster|eachDoor|eachDoorWith|onNode|onMultusNode|withController';
+  const call = `\\b(?:${callers})\\((?:\\s*\\[[^\\n]*\\],)?\\s*`;
   return [...source.matchAll(new RegExp(`${call}(?:${literal})`, 'g'))].map(([, single, double, template]) => {
     const parts = template === undefined ? [single ?? double ?? ''] : template.split(/\$\{[^}]*\}?/);
     return parts.map((part) => part.replace(/\\(.)/g, '$1'));
@@ -109,6 +110,12 @@ test('every row of docs/operations.md names tests that exist', () => {
     assert.is(row.cells.length, row.columns.length, `cells of "${row.cells[0]}"`);
     assertNamesTests(row);
   }
+});
+
+// Whoever changes the plugin of a node full of pods has nothing else to go by.
+test('every row of docs/migration.md names tests that exist', () => {
+  assert.ok(MIGRATION.length > 5, `${MIGRATION.length} rows were read`);
+  for (const row of MIGRATION) assertNamesTests(row);
 });
 
 test('no subject of docs/compatibility.md has two rows in one table', () => {

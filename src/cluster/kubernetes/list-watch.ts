@@ -53,7 +53,7 @@ export interface ListWatchOptions<T> {
   onChange?: (key: string, value: T | undefined) => void;
   /** The whole collection was seen. */
   onListed?: () => void;
-  times?: ListWatchTimes;
+  times?: ListWatchTimes | undefined;
 }
 
 interface Kept<T> {

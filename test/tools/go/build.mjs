@@ -82,7 +82,9 @@ function linkerFlags(module, goMod) {
 async function recipe({ module }) {
   const goMod = readFileSync(join(here, module, 'go.mod'), 'utf8');
   const flags = ['-trimpath', '-buildvcs=false', `-ldflags=${linkerFlags(module, goMod)}`];
-  const made = [await go(['version'], here), ...flags, goMod, readFileSync(join(here, module, 'go.sum'), 'utf8')];
+  const sources = readdirSync(join(here, module)).filter((name) => name === 'go.sum' || name.endsWith('.go'));
+  const texts = sources.sort().map((name) => readFileSync(join(here, module, name), 'utf8'));
+  const made = [await go(['version'], here), ...flags, goMod, ...texts];
   const key = createHash('sha256').update(made.join('\n')).digest('hex').slice(0, 16);
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
   return { folder: join(cache, 'multus-native', 'go', `${module}-${key}`), flags };

@@ -31,13 +31,15 @@ const run = (more: Partial<UninstallOptions> = {}) =>
     ...more,
   });
 
+const PARTS = ['multus', 'multus-standalone', 'multus-credentials.cjs', 'multus_native.node'];
+
 const conf = (type: string, name = 'node'): string => JSON.stringify({ cniVersion: '1.0.0', name, type });
 const configs = (): string[] => readdirSync(folder.at('net.d')).sort();
 const programs = (): string[] => readdirSync(folder.at('bin')).sort();
 
 /** A node with ptp as its network, and everything of ours. */
 async function setUp(): Promise<void> {
-  for (const name of ['multus', 'multus-standalone']) folder.write(`from/${name}`, '\x7fELF');
+  for (const name of PARTS) folder.write(`from/${name}`, '\x7fELF');
   chmodSync(folder.write('bin/ptp', '#!/bin/sh\n'), 0o755);
   const kubeconfig = folder.write('multus.kubeconfig', 'rotated since');
   await install({ from: folder.at('from'), binDir: folder.at('bin'), cniDir: folder.at('state'), kubeconfig });
@@ -77,7 +79,7 @@ test('with pods attached, the configuration goes and the programs stay; --force 
   const { waitsFor } = await run();
   assert.equal(waitsFor, ['pod prod/web, container c0ffee: its networks are detached after the pod is gone']);
   assert.equal(configs(), ['10-ptp.conf']);
-  assert.equal(programs(), ['multus', 'multus-shim', 'multus-standalone', 'passthru', 'ptp']);
+  assert.equal(programs(), [...PARTS, 'multus-shim', 'passthru', 'ptp'].sort());
   assert.ok(readInstallRecord(folder.at('state'))?.withdrawnAt);
   assert.equal((await run()).waitsFor, waitsFor, 'and again');
   assert.equal((await run({ force: true })).waitsFor, []);
@@ -185,7 +187,7 @@ test('--verify finds everything that keeps a node from being given back, and not
     `the first configuration in ${folder.at('net.d')} is not the node's network: 00-multus.conf`,
     `${folder.at('net.d/00-multus.conf')} is there`,
     'pod prod/web, container c0ffee, is still attached',
-    `${folder.at('bin/multus-standalone')}, ${folder.at('bin/multus')}, `,
+    `${folder.at('bin/multus_native.node')}, ${folder.at('bin/multus-credentials.cjs')}, `,
   ]) {
     assert.ok(starting(text, before), `${text}\n${before.join('\n')}`);
   }
