@@ -479,6 +479,51 @@ for (const [mount, reason] of [
   });
 }
 
+const UNINSTALL = { resources: [join(DEPLOY, 'base')], components: [join(DEPLOY, 'uninstall')] };
+
+/** Programs of ours on the node, those which the runtime would run. */
+const OURS = ['/opt/cni/bin/multus', '/opt/cni/bin/multus-standalone', NODE_CONFIG, '/run/multus/overlay.json'];
+
+// Without it a node keeps files that break it later, or a pod loses its networks while it runs.
+test('deploy/uninstall: with what it gives, a pod keeps its networks to its end, and then nothing is left', async () => {
+  const { pod, files } = await podOf('base');
+  const uninstaller = only(await render(UNINSTALL), 'DaemonSet').spec.template.spec;
+  const node = await SandboxNode.start();
+  try {
+    await furnish(node);
+    await install(node, pod, files);
+    const daemon = await node.startContainer(pod, 'multusd', files);
+    await node.untilProbe(pod, daemon, 'startupProbe');
+    await until('00-multus.conf is there', () => node.exists(NODE_CONFIG));
+    await node.addNetns('three');
+    const call = { container: 'three', pod: 'three', args: argsOf('three'), config: configOf(node) };
+    assert.is((await node.cni('ADD', call)).code, 0);
+    await daemon.kill();
+
+    const container = await node.startContainer(uninstaller, 'uninstall', {});
+    const isReady = async () =>
+      (await node.exec(container, uninstaller.containers[0].readinessProbe.exec.command)).code === 0;
+    await until('it waits for the pod', () => container.log().includes('waits for pod default/three'));
+    assert.is(await isReady(), false);
+    assert.not.ok(node.exists(NODE_CONFIG));
+    assert.is((await node.links('three')).length, 4);
+
+    await node.must('ip', 'netns', 'delete', 'three'); // containerd has the primary's plugins detach, and nobody else's
+    await until('it is done', () => container.log().includes('the node is given back'), 30_000);
+    assert.is(await isReady(), true);
+    const addresses = await node.must('find', '/var/lib/cni/networks', '-name', '10.*');
+    assert.is(addresses, '', 'addresses of host-local are free again');
+    assert.equal(
+      OURS.filter((path) => node.exists(path)),
+      [],
+    );
+    assert.ok(container.isRunning(), 'the DaemonSet does not start it again and again');
+    await container.kill();
+  } finally {
+    await node.close();
+  }
+});
+
 for (const [what, takeAway] of given) {
   test(`without the ${what}: ${REASONS[what]} fails`, async () => {
     assert.ok(lost(await factsWith(takeAway)).includes(REASONS[what] ?? ''));
