@@ -84,8 +84,10 @@ program
   .addHelpText('after', '\nExit code: 0 when all of it is in place, 1 when something is not.')
   .action(async (options: InstallOptions & ThinOptions & { thin?: boolean; watch?: boolean }) => {
     const { kubeconfig, dryRun, json } = options;
-    process.stdout.write(await install(options));
-    if (options.thin !== true || dryRun === true) return;
+    const node = options.thin === true ? readThinNode(options) : undefined;
+    const cniDir = node?.cniDir ?? options.cniDir; // who looks after the node finds there that it was given back
+    process.stdout.write(await install({ ...options, cniDir }));
+    if (node === undefined || dryRun === true) return;
     const { log } = openLog(targetOf(NO_LOG_SETTINGS, options.watch === true ? 'info' : 'warn'));
     const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '' } = process.env;
     const account = { folder: SERVICE_ACCOUNT_DIR, host, port };
@@ -95,9 +97,10 @@ program
       if (json !== true) process.stdout.write(written);
       return;
     }
-    const ending = endingSignal();
-    const credentials = kubeconfig === undefined ? undefined : followServiceAccount(kubeconfig, account, log, ending);
-    await Promise.all([credentials, followThinNode(readThinNode(options), log, ending)]);
+    const signal = endingSignal();
+    const credentials =
+      kubeconfig === undefined ? undefined : followServiceAccount({ path: kubeconfig, account, cniDir, log, signal });
+    await Promise.all([credentials, followThinNode(node, log, signal)]);
   });
 
 program

@@ -9,6 +9,7 @@ import type { Log } from '../attach/operation.ts';
 import { makeFolder } from '../node/make-folder.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
 import { followFolders } from '../node-config/follow-folders.ts';
+import { readInstallRecord } from '../node-config/install-record.ts';
 
 /** Where Kubernetes mounts it. */
 export const SERVICE_ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -60,15 +61,22 @@ export async function writeKubeconfig(path: string, account: ServiceAccount): Pr
   await writeWholeFile(path, text, 0o600);
 }
 
+export interface FollowedAccount {
+  /** Of the kubeconfig. */
+  path: string;
+  account: ServiceAccount;
+  /** State directory: `multus uninstall` removes the kubeconfig, and credentials must not come back. */
+  cniDir: string;
+  log: Log;
+  signal: AbortSignal;
+}
+
 /** Follow the service account until `signal` aborts; the file stays then. What fails is logged, and tried again. */
-export function followServiceAccount(
-  path: string,
-  account: ServiceAccount,
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
+export function followServiceAccount({ path, account, cniDir, log, signal }: FollowedAccount): Promise<void> {
   let said = '';
   const look = async (): Promise<void> => {
+    // Pods that are still attached need it until they are gone.
+    if (readInstallRecord(cniDir) === undefined) return;
     try {
       await writeKubeconfig(path, account);
       said = '';

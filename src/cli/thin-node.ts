@@ -8,7 +8,9 @@ import { Publisher } from '../attach/publish/publisher.ts';
 import { connect } from '../cluster/kubernetes/connection.ts';
 import { FollowedDefinitions } from '../cluster/kubernetes/followed-definitions.ts';
 import { createSources } from '../cluster/sources.ts';
+import { notInstalledReason } from '../node-config/install-record.ts';
 import { keepNodeConfig } from '../node-config/node-config-file.ts';
+import type { NodeConfigOrigin, NodeConfigText } from '../node-config/node-config-text.ts';
 import { VERSION } from '../wire/version.ts';
 import type { ThinNode } from './thin-config.ts';
 
@@ -21,8 +23,20 @@ async function followCluster({ cniDir, kubeconfig }: ThinNode, log: Log, signal:
   await Promise.all([definitions.run(signal), publisher.run(() => [cniDir], signal)]);
 }
 
+/**
+ * No socket tells `multus uninstall` that we are here: what it has removed is not written anew, or the runtime would look
+ * for programs that are gone.
+ */
+function whileInstalled({ origin, cniDir }: ThinNode): NodeConfigOrigin {
+  const text = async (now: number): Promise<NodeConfigText> => {
+    const reason = notInstalledReason(cniDir);
+    return reason === undefined ? origin.text(now) : { text: undefined, reason };
+  };
+  return { ...origin, text };
+}
+
 /** Look after the node until `signal` aborts; what was written stays. What fails is logged, and tried again. */
 export async function followThinNode(node: ThinNode, log: Log, signal: AbortSignal): Promise<void> {
   const following = node.kubeconfig === '' ? undefined : followCluster(node, log, signal);
-  await Promise.all([following, keepNodeConfig(node.origin, log, signal)]);
+  await Promise.all([following, keepNodeConfig(whileInstalled(node), log, signal)]);
 }

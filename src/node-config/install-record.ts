@@ -54,3 +54,9 @@ export function withdrawnReason(cniDir: string): string | undefined {
   const since = readInstallRecord(cniDir)?.withdrawnAt;
   return since === undefined ? undefined : `"multus uninstall" gave the node back on ${since}; run "multus install"`;
 }
+
+/** The same for whoever only runs where `multus install` did: the last step of `multus uninstall` removes the record. */
+export function notInstalledReason(cniDir: string): string | undefined {
+  if (readInstallRecord(cniDir) !== undefined) return withdrawnReason(cniDir);
+  return `${join(cniDir, INSTALL_RECORD)} is not there: "multus uninstall" has removed the programs; run "multus install"`;
+}

@@ -156,17 +156,45 @@ inLab('install --thin --watch follows the primary until it is ended, and the fil
   assert.ok(existsSync(generated(lab)));
 });
 
-function multusInBackground(lab: Lab): { kill: () => void; finished: Promise<Finished> } {
+// The DaemonSet is still there, and no socket tells so: every new pod would fail for want of a program that is gone.
+inLab('what follows the node does not bind it again when uninstall has removed the programs', async (lab) => {
+  setUp(lab);
+  const watching = multusInBackground(lab);
+  try {
+    await until('the file is there', () => existsSync(generated(lab)));
+    const { code, stdout, stderr } = await uninstall(lab);
+    assert.is(code, 0, stdout + stderr);
+    writeFileSync(primaryPath(lab), JSON.stringify({ ...primary(lab), capabilities: { ips: true } }));
+    await until('it has looked again', () => watching.log().includes('has removed the programs'));
+  } finally {
+    watching.kill();
+  }
+  await watching.finished;
+  await assertNothingIsLeft(lab);
+});
+
+interface InBackground {
+  kill: () => void;
+  /** What it has said so far. */
+  log: () => string;
+  finished: Promise<Finished>;
+}
+
+function multusInBackground(lab: Lab): InBackground {
   let kill = (): void => undefined;
+  let log = '';
   const folders = ['--bin-dir', lab.binDir, '--cni-dir', lab.stateDir, '--conf-dir', netDir(lab)];
   const watch = ['--thin', '--watch', '--config', join(lab.directory, 'keys.json')];
   const words = [`--net=${lab.netns('host')}`, join(DIST, 'multus'), 'install', ...folders, ...watch];
   const finished = run('nsenter', words, {
     onSpawn: (child) => {
       kill = () => child.kill('SIGTERM');
+      child.stderr?.on('data', (text) => {
+        log += text;
+      });
     },
   });
-  return { kill: () => kill(), finished };
+  return { kill: () => kill(), log: () => log, finished };
 }
 
 test.run();

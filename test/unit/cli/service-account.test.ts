@@ -14,6 +14,12 @@ function writeAccount(token: string): void {
   folder.write('account/ca.crt', 'certificate');
 }
 
+/** On a node where `multus install` has put the programs. */
+function follow(path: string, log: FakeLog, signal: AbortSignal): Promise<void> {
+  folder.write('state/.install.json', '{"version":"1","files":[]}');
+  return followServiceAccount({ path, account: account(), cniDir: folder.at('state'), log, signal });
+}
+
 const tokenIn = (path: string): string => JSON.parse(readFileSync(path, 'utf8')).users[0].user.token;
 
 test('says what is missing: a kubeconfig without a token would be refused by the API server, pod by pod', () => {
@@ -52,7 +58,7 @@ test('follows the token that the kubelet replaces, through its links', async () 
   symlinkSync('..data/token', folder.at('account/token'));
   const path = folder.at('multus.kubeconfig');
   const ending = new AbortController();
-  const following = followServiceAccount(path, account(), new FakeLog(), ending.signal);
+  const following = follow(path, new FakeLog(), ending.signal);
   await until('the first is there', () => statSync(path, { throwIfNoEntry: false }) !== undefined);
   assert.is(tokenIn(path), 'first');
   symlinkSync('v2', folder.at('account/..new'));
@@ -69,7 +75,7 @@ test('a service account that is away for a moment leaves the file, and is said o
   folder.remove('account/token');
   const log = new FakeLog();
   const ending = new AbortController();
-  const following = followServiceAccount(path, account(), log, ending.signal);
+  const following = follow(path, log, ending.signal);
   await until('it is said', () => log.of('kubeconfig left as it is').length > 0);
   folder.write('account/other', '');
   folder.write('account/token', 'next');
@@ -77,6 +83,24 @@ test('a service account that is away for a moment leaves the file, and is said o
   assert.is(log.of('kubeconfig left as it is').length, 1);
   ending.abort();
   await following;
+});
+
+// Credentials would lie on a node that was given back.
+test('writes nothing where "multus uninstall" has removed the programs', async () => {
+  writeAccount('secret');
+  const path = folder.at('multus.kubeconfig');
+  const ending = new AbortController();
+  const log = new FakeLog();
+  const following = followServiceAccount({
+    path,
+    account: account(),
+    cniDir: folder.at('state'),
+    log,
+    signal: ending.signal,
+  });
+  ending.abort();
+  await following;
+  assert.is(statSync(path, { throwIfNoEntry: false }), undefined);
 });
 
 test.run();
