@@ -1,7 +1,7 @@
 /** One file of ours on the node: put there whole, not touched when it is there already. */
 import { createHash } from 'node:crypto';
 import { chmodSync, closeSync, createReadStream, lstatSync, openSync, readSync } from 'node:fs';
-import { writeWholeFile } from '../node/whole-file.ts';
+import { type Draft, draftWholeFile } from '../node/whole-file.ts';
 
 /** `unchanged`: not even its inode changed, so that a runtime may be running it. */
 export type Action = 'installed' | 'replaced' | 'mode set' | 'unchanged';
@@ -43,18 +43,34 @@ function actionFor({ source, path, mode }: FileToInstall): Action {
   return (there.mode & 0o7777) === mode ? 'unchanged' : 'mode set';
 }
 
+/** A file that is ready to be put in its place. */
+export interface PreparedFile {
+  file: FileToInstall;
+  action: Action;
+  /** undefined when what is there has the right content. */
+  draft: Draft | undefined;
+}
+
 /**
  * A file that is being executed cannot be written ("Text file busy"), but another one can take its name.
  * @param isTrial say what would be done, and do nothing
- * @throws CniError 5 when it cannot be written, Error when it is not what was written
+ * @throws CniError 5 when it cannot be written
  */
-export async function installFile(file: FileToInstall, isTrial: boolean): Promise<Action> {
+export async function prepareFile(file: FileToInstall, isTrial: boolean): Promise<PreparedFile> {
   const action = actionFor(file);
-  if (isTrial || action === 'unchanged') return action;
+  const isRight = isTrial || action === 'unchanged' || action === 'mode set';
+  const draft = isRight ? undefined : await draftWholeFile(file.path, createReadStream(file.source), file.mode);
+  return { file, action, draft };
+}
+
+/** @throws CniError 5, system errors of chmod */
+export async function placeFile({ file, action, draft }: PreparedFile): Promise<void> {
   if (action === 'mode set') chmodSync(file.path, file.mode);
-  else await writeWholeFile(file.path, createReadStream(file.source), file.mode);
-  if (actionFor(file) !== 'unchanged') {
-    throw new Error(`Cannot install ${file.path}: it is not what was written; somebody else changes it, or the disk`);
-  }
-  return action;
+  await draft?.place();
+}
+
+/** @throws Error when it is not what was placed */
+export function verifyFile(file: FileToInstall): void {
+  if (actionFor(file) === 'unchanged') return;
+  throw new Error(`Cannot install ${file.path}: it is not what was written; somebody else changes it, or the disk`);
 }

@@ -4,7 +4,15 @@ import { basename, join, resolve } from 'node:path';
 import { makeFolder } from '../node/make-folder.ts';
 import { type InstalledFile, readInstallRecord, writeInstallRecord } from '../node-config/install-record.ts';
 import { VERSION } from '../wire/version.ts';
-import { type Action, type FileToInstall, installFile, sha256Of } from './install-file.ts';
+import {
+  type Action,
+  type FileToInstall,
+  type PreparedFile,
+  placeFile,
+  prepareFile,
+  sha256Of,
+  verifyFile,
+} from './install-file.ts';
 import { formatTable } from './table.ts';
 
 export interface InstallOptions {
@@ -87,6 +95,21 @@ function reportOf(done: readonly Done[], notes: readonly string[], { json, dryRu
 }
 
 /**
+ * Programs of two versions beside each other may not fit: all are on the disk before the first one takes its place, and
+ * what the disk has no room for leaves the node as it was.
+ */
+async function prepareAll(files: readonly FileToInstall[], isTrial: boolean): Promise<PreparedFile[]> {
+  const prepared: PreparedFile[] = [];
+  try {
+    for (const file of files) prepared.push(await prepareFile(file, isTrial));
+    return prepared;
+  } catch (error) {
+    for (const { draft } of prepared) await draft?.discard();
+    throw error;
+  }
+}
+
+/**
  * Put every program in its place, or none is written down.
  * @returns what to print
  * @throws Error, CniError 5 naming the file that could not be put in its place
@@ -96,11 +119,12 @@ export async function install(options: InstallOptions): Promise<string> {
   const files = PARTS.flatMap((part) => filesOf(part, { ...options, binDir }));
   const isTrial = options.dryRun === true;
   if (!isTrial) makeFolder(binDir, 0o755);
-  const done: Done[] = [];
-  for (const file of files) {
-    const action = await installFile(file, isTrial);
-    done.push({ path: file.path, action, bytes: statSync(file.source).size, sha256: sha256Of(file.source) });
-  }
+  const prepared = await prepareAll(files, isTrial);
+  if (!isTrial) for (const one of prepared) await placeFile(one);
+  const done = prepared.map(({ file, action }): Done => {
+    if (!isTrial) verifyFile(file);
+    return { path: file.path, action, bytes: statSync(file.source).size, sha256: sha256Of(file.source) };
+  });
   if (!isTrial) await writeDown(options, done);
   const notes = existsSync(binDir) ? notesOn(binDir, done) : [];
   return reportOf(done, notes, options);

@@ -12,7 +12,8 @@ import { type ForgetOptions, forget } from './forget.ts';
 import { type InstallOptions, install } from './install.ts';
 import { type PsOptions, ps } from './ps.ts';
 import { followServiceAccount, SERVICE_ACCOUNT_DIR, writeKubeconfig } from './service-account.ts';
-import { followThinConfig, type ThinOptions, writeThinConfig } from './thin-config.ts';
+import { readThinNode, type ThinOptions, writeThinConfig } from './thin-config.ts';
+import { followThinNode } from './thin-node.ts';
 import { keepUninstalling, type ReportOptions, reportUninstall } from './uninstall-report.ts';
 
 const program = new Command('multus')
@@ -79,7 +80,7 @@ program
   .option('--conf-dir <dir>', "the runtime's configurations, for --thin", DEFAULT_RUNTIME_DIR)
   .option('--config <file>', "keys of 00-multus.conf, for --thin: multusd's own file")
   .option('--kubeconfig <file>', "with --thin, in a pod: write its service account's credentials there, for the node")
-  .option('--watch', 'with --thin: stay, and follow the primary configuration and the service account')
+  .option('--watch', 'with --thin: stay, and follow the primary configuration, the service account and the definitions')
   .addHelpText('after', '\nExit code: 0 when all of it is in place, 1 when something is not.')
   .action(async (options: InstallOptions & ThinOptions & { thin?: boolean; watch?: boolean }) => {
     const { kubeconfig, dryRun, json } = options;
@@ -96,7 +97,7 @@ program
     }
     const ending = endingSignal();
     const credentials = kubeconfig === undefined ? undefined : followServiceAccount(kubeconfig, account, log, ending);
-    await Promise.all([credentials, followThinConfig(options, log, ending)]);
+    await Promise.all([credentials, followThinNode(readThinNode(options), log, ending)]);
   });
 
 program

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Log } from '../attach/operation.ts';
 import { RawObject } from '../cni/raw-json.ts';
-import { keepNodeConfig, NodeConfigFile } from '../node-config/node-config-file.ts';
+import { NodeConfigFile } from '../node-config/node-config-file.ts';
 import { type NodeConfigOrigin, nodeConfigOrigin } from '../node-config/node-config-text.ts';
 import { readDaemonConfig } from '../node-config/read-daemon-config.ts';
 import { parseDaemonConfig } from '../pod/daemon-config.ts';
@@ -17,8 +17,16 @@ export interface ThinOptions {
   kubeconfig?: string;
 }
 
-/** What the file does not say, the options do. */
-function originOf({ config, confDir, cniDir, kubeconfig }: ThinOptions): NodeConfigOrigin {
+/** What the programs of the node go by. */
+export interface ThinNode {
+  origin: NodeConfigOrigin;
+  cniDir: string;
+  /** '' = the API server is not to be asked. */
+  kubeconfig: string;
+}
+
+/** What the file does not say, the options do. @throws Error, CniError when the file cannot be used */
+export function readThinNode({ config, confDir, cniDir, kubeconfig }: ThinOptions): ThinNode {
   const source = config === undefined ? undefined : readDaemonConfig(config)?.source;
   const cluster = kubeconfig === undefined ? {} : { kubeconfig, kubernetes: true };
   const defaults = { multusAutoconfigDir: confDir, cniConfigDir: confDir, cniDir, ...cluster };
@@ -26,9 +34,10 @@ function originOf({ config, confDir, cniDir, kubeconfig }: ThinOptions): NodeCon
   const members = Object.fromEntries(missing.map(([key, value]) => [key, JSON.stringify(value)]));
   const whole = (source ?? RawObject.parse('{}', 'options')).with(members);
   const parsed = parseDaemonConfig(whole, config === undefined ? 'options' : `configuration ${config}`);
-  const origin = nodeConfigOrigin(parsed, { cniDir: parsed.cniDir || cniDir });
+  const stateDirectory = parsed.cniDir || cniDir;
+  const origin = nodeConfigOrigin(parsed, { cniDir: stateDirectory });
   if (origin === undefined) throw new Error('nothing is said about the node configuration'); // a folder is always set
-  return origin;
+  return { origin, cniDir: stateDirectory, kubeconfig: (parsed.source.value('kubeconfig') ?? '') as string };
 }
 
 function readIfThere(path: string): string | undefined {
@@ -41,16 +50,11 @@ function readIfThere(path: string): string | undefined {
  * @throws Error, CniError when there is nothing to make it from, or it cannot be written; what was there stays
  */
 export async function writeThinConfig(options: ThinOptions, log: Log): Promise<string> {
-  const origin = originOf(options);
+  const { origin } = readThinNode(options);
   const wanted = await origin.text(0);
   if (wanted.text === undefined) throw new Error(`Cannot write ${origin.target}: ${wanted.reason}`);
   await new NodeConfigFile(origin, log).look(0);
   // The file's keeper logs what fails, because it tries again.
   if (readIfThere(origin.target) !== wanted.text) throw new Error(`Cannot write ${origin.target}: the log says why`);
   return `${origin.target} wraps ${wanted.from}\n`;
-}
-
-/** Keep the file as the daemon would, until `signal` aborts; it stays then. */
-export function followThinConfig(options: ThinOptions, log: Log, signal: AbortSignal): Promise<void> {
-  return keepNodeConfig(originOf(options), log, signal);
 }

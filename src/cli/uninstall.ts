@@ -64,6 +64,9 @@ const RENAMED_SUFFIXES = [CILIUM_SUFFIX, '.old'];
 /** What of the state directory is ours and nobody else's; what was damaged stays, for whoever looks into it. */
 const STATE_NAMES = [INSTALL_RECORD, '.primary.json', '.definitions.json', '.outbox', '.lock'];
 
+/** What a daemon leaves beside its socket; the socket itself, when it was killed. */
+const SOCKET_NAMES = [SOCKET_NAME, `.${SOCKET_NAME}.lock`, 'overlay.json'];
+
 /** How long operations that are under way may take to end. */
 const LOCK_WAIT_MS = 10_000;
 
@@ -82,11 +85,12 @@ class Steps {
   }
 }
 
-/** Does a daemon answer there? */
+/** Does a daemon listen there? One that hangs takes no more than its queue holds (EAGAIN). */
 export function isDaemonThere(socketDir: string): Promise<boolean> {
   return new Promise((answer) => {
     const socket = connect(join(socketDir, SOCKET_NAME));
-    socket.once('connect', () => answer(true)).once('error', () => answer(false));
+    socket.once('connect', () => answer(true));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => answer(code === 'EAGAIN'));
     socket.once('connect', () => socket.destroy());
   });
 }
@@ -186,7 +190,8 @@ async function removeAll({ cniDir, socketDir }: NodeFolders, record: InstallReco
   }
   if (record.files.length === 0) steps.done.push('left the programs: no "multus install" wrote down which they are');
   const state = STATE_NAMES.map((name) => join(cniDir, name));
-  const others = [join(socketDir, 'overlay.json'), ...(record.kubeconfig === undefined ? [] : [record.kubeconfig])];
+  const ofDaemons = SOCKET_NAMES.map((name) => join(socketDir, name));
+  const others = [...ofDaemons, ...(record.kubeconfig === undefined ? [] : [record.kubeconfig])];
   for (const path of [...state, ...others].filter((one) => existsSync(one))) {
     await steps.take(`removed ${path}`, () => rmSync(path, { recursive: true, force: true }));
   }

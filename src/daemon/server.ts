@@ -8,7 +8,7 @@ import type { Answer } from '../attach/engine.ts';
 import type { Log } from '../attach/operation.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { convertResult, parseResult } from '../cni/result.ts';
-import { NEWEST_VERSION } from '../cni/versions.ts';
+import { isAtLeast } from '../cni/versions.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { followFolders } from '../node-config/follow-folders.ts';
 import { EXEC_PROTOCOL } from '../wire/frames.ts';
@@ -56,12 +56,17 @@ function reply(response: ServerResponse, code: number, body = '', type = 'text/p
   response.writeHead(code, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
 }
 
+/** The oldest form that Multus's shim reads. */
+const OTHERS_VERSION = '1.0.0';
+
 /**
  * The result of an ADD for callers that are no shim of ours: Multus's shim reads a result of 1.x, whatever the runtime
- * asked for, and converts it. Of one of 0.2.0 it would leave nothing.
+ * asked for, and converts it. Of one of 0.2.0 it would leave nothing; and one of 1.1.0, unless the runtime asked for it,
+ * is refused by a shim made with libcni 1.1.2, as Multus 4.0's is ("no converter for CNI result version 1.1.0").
  */
 function resultForOthers(result: string): string {
-  return convertResult(parseResult(result, 'result'), NEWEST_VERSION);
+  const parsed = parseResult(result, 'result');
+  return convertResult(parsed, isAtLeast(parsed.cniVersion, OTHERS_VERSION) ? parsed.cniVersion : OTHERS_VERSION);
 }
 
 /** A request's body. @throws RangeError beyond MAX_BODY */

@@ -43,21 +43,41 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** A file that is on disk, and not in its place yet: `.<name>.tmp` beside it, which no container runtime reads. */
+export interface Draft {
+  /** On disk when the promise settles. @throws CniError 5; the file is then as it was */
+  place(): Promise<void>;
+  /** Does nothing when it is in its place. */
+  discard(): Promise<void>;
+}
+
+/** @throws CniError 5; nothing is left then */
+export async function draftWholeFile(path: string, content: FileContent, mode: number): Promise<Draft> {
+  const folder = dirname(path);
+  const draft = join(folder, `.${basename(path)}.tmp`);
+  const discard = (): Promise<void> => rm(draft, { force: true }).catch(() => undefined);
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      await discard();
+      throw new CniError(CniCode.ioFailure, `Cannot write ${path}: ${(error as Error).message}`, { cause: error });
+    }
+  };
+  await attempt(() => writeSynced(draft, content, mode));
+  const place = (): Promise<void> =>
+    attempt(async () => {
+      await rename(draft, path);
+      await syncFolder(folder);
+    });
+  return { place, discard };
+}
+
 /**
  * Put `content` in the place of the file at `path`, on disk when the promise settles.
- *
- * The draft beside it, `.<name>.tmp`, has no extension that a container runtime reads.
  * @throws CniError 5; the file is then as it was
  */
 export async function writeWholeFile(path: string, content: FileContent, mode: number): Promise<void> {
-  const folder = dirname(path);
-  const draft = join(folder, `.${basename(path)}.tmp`);
-  try {
-    await writeSynced(draft, content, mode);
-    await rename(draft, path);
-    await syncFolder(folder);
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => undefined);
-    throw new CniError(CniCode.ioFailure, `Cannot write ${path}: ${(error as Error).message}`, { cause: error });
-  }
+  const draft = await draftWholeFile(path, content, mode);
+  await draft.place();
 }

@@ -23,6 +23,7 @@ import { KINDS, onNode } from './lab/on-node.ts';
 
 const COUNT = 20;
 const LINKS = ['eth0', 'net1', 'net2', 'net3'];
+const NONE = new Map<string, string>();
 /** Somebody else's, which has to stay. */
 const ANNOTATIONS = { ...THREE_NETWORKS, 'example.com/owner': 'team-a' };
 
@@ -84,24 +85,38 @@ async function assertTold(pod: Pod, addresses: Map<string, string>): Promise<voi
     assert.ok(messages.some((one) => one.startsWith(`Add ${link} [${address}/`)));
 }
 
-for (const kind of KINDS.filter(({ mode }) => mode === 'thick')) {
+/** As README installs a node of a cluster. */
+async function follow(node: LabNode): Promise<void> {
+  if (node.mode === 'thick') return;
+  await node.startFollower();
+  await until('definitions are on disk', () => node.hasSnapshot());
+}
+
+for (const kind of KINDS) {
   // A rollout would stand still while the API server is away, or pods would start without their networks.
   inCluster('20 pods start and end while the API server is up, away and back', kind, async (node) => {
-    const pods = await createPods(api, node, `up${kind.containerd}-`, COUNT, ANNOTATIONS);
+    await follow(node);
+    const pods = await createPods(api, node, `up${kind.mode}${kind.containerd}-`, COUNT, ANNOTATIONS);
     const first = await startPods(node, pods.slice(0, 7));
     await api.stop();
     const second = await startPods(node, pods.slice(7, 14));
     await endPods(node, first.slice(0, 3));
+    const early = await assertAllNetworks(node, second);
     await api.start();
+    // Nothing else has to happen on the node for that. Events of a program that has ended are lost.
+    const told = node.mode === 'thick' ? assertTold : (pod: Pod, of: typeof NONE) => assertStatus(api, pod.name, of);
+    for (const { pod } of second) await told(pod, early.get(pod.name) ?? NONE);
     const third = await startPods(node, pods.slice(14));
 
     const running = [...first.slice(3), ...second, ...third];
     const addresses = await assertAllNetworks(node, running);
-    for (const { pod } of running) await assertTold(pod, addresses.get(pod.name) ?? new Map());
+    for (const { pod } of [...first.slice(3), ...third]) await assertTold(pod, addresses.get(pod.name) ?? NONE);
     await endPods(node, running);
     await deletePods(api, pods);
   });
+}
 
+for (const kind of KINDS.filter(({ mode }) => mode === 'thick')) {
   // The node's daemon is replaced or crashes just when the API server is away: pods must start all the same.
   inCluster('pods start without daemon and API server, by what was last read', kind, async (node) => {
     const pods = await createPods(api, node, `alone${kind.containerd}-`, 4, ANNOTATIONS);
@@ -118,7 +133,7 @@ for (const kind of KINDS.filter(({ mode }) => mode === 'thick')) {
     const addresses = await assertAllNetworks(node, running);
     await api.start();
     // Of those that nobody could tell then the status comes later; their events are lost.
-    for (const { pod } of running) await assertStatus(api, pod.name, addresses.get(pod.name) ?? new Map());
+    for (const { pod } of running) await assertStatus(api, pod.name, addresses.get(pod.name) ?? NONE);
     await endPods(node, running);
     await deletePods(api, pods);
   });
@@ -134,7 +149,7 @@ for (const containerd of [1, 2] as const) {
     const since = Date.now();
     const running = await startPods(node, pods);
     const addresses = await assertAllNetworks(node, running);
-    for (const { pod } of running) await assertTold(pod, addresses.get(pod.name) ?? new Map());
+    for (const { pod } of running) await assertTold(pod, addresses.get(pod.name) ?? NONE);
     const requests = await api.requests({ userAgent: /^multus-native\//, since });
     const verbs = requests.map(({ verb, path }) => `${verb} ${path.replace(/[^/]*\/status/, '*/status')}`);
     assert.equal(
@@ -156,7 +171,7 @@ for (const containerd of [1, 2] as const) {
       const addresses = await assertAllNetworks(node, running);
       await endPods(node, running.slice(0, 2));
       api.resume();
-      for (const { pod } of running.slice(2)) await assertTold(pod, addresses.get(pod.name) ?? new Map());
+      for (const { pod } of running.slice(2)) await assertTold(pod, addresses.get(pod.name) ?? NONE);
       await endPods(node, running.slice(2));
     } finally {
       api.resume();
@@ -193,27 +208,48 @@ for (const kind of KINDS) {
 }
 
 for (const kind of KINDS.filter(({ mode }) => mode === 'thin')) {
-  // Without a daemon nothing is known of the cluster but what it answers: no answer must not become "no networks".
-  inCluster('20 pods start, or fail while the API server is away and start after', kind, async (node) => {
-    const pods = await createPods(api, node, `thin${kind.containerd}-`, COUNT, ANNOTATIONS);
-    const first = await startPods(node, pods.slice(0, 10));
+  // A node that boots while its control plane does, too: what was read before the reboot is all that there is.
+  inCluster(
+    'what follows a thin node starts without API server, keeps what was read, and goes on',
+    kind,
+    async (node) => {
+      await follow(node);
+      const pods = await createPods(api, node, `boot${kind.containerd}-`, 3, ANNOTATIONS);
+      await node.endFollower('SIGKILL');
+      await api.stop();
+      await node.startFollower();
+      await until('it says that it cannot', () => node.followerLog.includes('cannot follow the cluster'));
+      const [before] = await startPods(node, pods.slice(0, 1));
+      await api.start();
+      await api.apply(definition('later', { type: 'bridge', bridge: 'later0' }));
+      await until('it has read anew', () => node.snapshot.includes('later'), 60_000);
+      const after = await startPods(node, pods.slice(1));
+      assert.ok(before);
+      const running = [before, ...after];
+      const addresses = await assertAllNetworks(node, running);
+      for (const { pod } of running) await assertStatus(api, pod.name, addresses.get(pod.name) ?? NONE);
+      await node.endFollower();
+      await endPods(node, running);
+      await deletePods(api, pods);
+    },
+  );
+
+  // Where nothing was ever read, no answer must not become "no networks".
+  inCluster('without anything read, a pod fails while the API server is away and starts after', kind, async (node) => {
+    const [pod] = await createPods(api, node, `thin${kind.containerd}-`, 1, ANNOTATIONS);
+    assert.ok(pod);
     await api.stop();
-    const late = pods[10];
-    assert.ok(late);
-    const refusal = await node.runtime.run(late).then(
+    const refusal = await node.runtime.run(pod).then(
       () => assert.unreachable('a pod was started without knowing its networks'),
       (error: Error) => error.message,
     );
     assert.match(String(refusal), /Cannot find network "default\/lan": /);
-    await endPods(node, first.slice(0, 5));
     await api.start();
-    const second = await startPods(node, pods.slice(10));
-
-    const running = [...first.slice(5), ...second];
+    const running = await startPods(node, [pod]);
     const addresses = await assertAllNetworks(node, running);
-    for (const { pod } of running) await assertTold(pod, addresses.get(pod.name) ?? new Map());
+    await assertTold(pod, addresses.get(pod.name) ?? NONE);
     await endPods(node, running);
-    await deletePods(api, pods);
+    await deletePods(api, [pod]);
   });
 }
 

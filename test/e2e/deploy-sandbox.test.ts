@@ -3,7 +3,7 @@
  * The DaemonSet's own capabilities, mounts and limits, under runc: a daemon that lacks one of them fails pods of a node
  * in production, and one that has more than it needs is a way into the node.
  */
-import { copyFileSync, statSync } from 'node:fs';
+import { copyFileSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,8 +11,11 @@ import { FakeKubelet } from '../fakes/fake-kubelet.ts';
 import { DIST, referencePlugins } from '../lab/lab.ts';
 import { postTo } from '../lab/post.ts';
 import { until } from '../lab/process.ts';
+import { makeAuthority } from './lab/certificates.ts';
+import { type Answer, type AskedRequest, type FakeApi, startFakeApi } from './lab/fake-api.ts';
+import { Relay } from './lab/relay.ts';
 import { DEPLOY, type Manifest, only, render } from './lab/render.ts';
-import { SandboxNode } from './lab/sandbox-node.ts';
+import { type RunningContainer, SandboxNode } from './lab/sandbox-node.ts';
 
 const HOTPLUG = join(DEPLOY, 'components', 'hotplug');
 const RESOURCE = 'k8s.v1.cni.cncf.io/resourceName';
@@ -144,8 +147,13 @@ function configOf(node: SandboxNode): string {
 }
 
 /** ADD and DEL of a pod; what `look` sees in between. Whatever fails is false. */
-async function attached(node: SandboxNode, name: string, look: () => boolean | Promise<boolean>): Promise<boolean> {
-  const call = { container: name, pod: name, args: argsOf(name), config: configOf(node) };
+async function attached(
+  node: SandboxNode,
+  name: string,
+  look: () => boolean | Promise<boolean>,
+  config = configOf(node),
+): Promise<boolean> {
+  const call = { container: name, pod: name, args: argsOf(name), config };
   await node.addNetns(name);
   const added = await node.cni('ADD', call);
   const seen = added.code === 0 && (await look());
@@ -359,29 +367,112 @@ test('the pod is not privileged, sees no other process of the node, and no folde
     assert.ok(!['/', '/etc', '/run', '/var', '/var/lib', '/var/lib/kubelet'].includes(path), path);
 });
 
-test('deploy/thin: without any capability it keeps the node configured, and pods get their networks', async () => {
-  const { pod, files } = await podOf('thin');
-  assert.equal(pod.containers[0].securityContext.capabilities, { drop: ['ALL'] });
+/** What the API server answers who follows definitions, until it is away. */
+function definitionsFor({ path }: AskedRequest): Answer {
+  if (path.includes('watch=1')) return { status: 200, body: '' };
+  const lan = nad('lan', bridge('lan', '10.211.0.0/24'));
+  const items = [{ ...lan, metadata: { ...lan.metadata, resourceVersion: '1' } }];
+  return { status: 200, body: JSON.stringify({ metadata: { resourceVersion: '1' }, items }) };
+}
+
+interface ThinNode {
+  node: SandboxNode;
+  api: FakeApi;
+  container: RunningContainer;
+}
+
+/** A thin node that has read the definitions, with a pod like that of deploy/thin, changed. */
+async function onThinNode(
+  body: (thin: ThinNode) => Promise<void>,
+  change: (follower: Manifest) => void = () => undefined,
+): Promise<void> {
+  const objects = await render('thin');
+  const pod = only(objects, 'DaemonSet').spec.template.spec;
+  const files = only(objects, 'ConfigMap').data;
   const node = await SandboxNode.start();
+  const authority = await makeAuthority(node.path('/run/authority'));
+  const api = await startFakeApi(authority);
+  const apiPort = Number(new URL(api.url).port);
+  const relay = await Relay.open(node.machine, apiPort);
   try {
     await furnish(node);
     await install(node, pod, files);
+    change(pod.containers[0]);
     node.write('/run/account/token', 'the-token');
-    node.write('/run/account/ca.crt', 'the-authority');
-    const container = await node.startContainer(pod, 'follow', files, '/run/account');
-    await until(`00-multus.conf is there`, () => node.exists(NODE_CONFIG) || !container.isRunning());
+    node.write('/run/account/ca.crt', readFileSync(authority.caFile, 'utf8'));
+    api.answer = definitionsFor;
+    const container = await node.startContainer(pod, 'follow', files, { folder: '/run/account', apiPort });
+    const isFurnished = () => node.exists(NODE_CONFIG) && node.exists('/var/lib/cni/multus/.definitions.json');
+    await until('the node is configured', () => isFurnished() || !container.isRunning());
     assert.ok(container.isRunning(), container.log());
-    const { kubeconfig } = JSON.parse(node.read(NODE_CONFIG));
-    assert.match(node.read(kubeconfig), '"token": "the-token"');
-    assert.is(statSync(node.path(kubeconfig)).mode & 0o777, 0o600);
-    // Its source of pods is the folder of manifests here: there is no API server at that address.
-    node.write(NODE_CONFIG, { ...JSON.parse(node.read(NODE_CONFIG)), kubeconfig: undefined });
-    assert.ok(await attached(node, 'three', async () => (await node.links('three')).length === 4));
+    await body({ node, api, container });
+    assert.ok(container.isRunning(), container.log());
     await container.kill();
   } finally {
+    relay.close();
+    await api.close();
     await node.close();
   }
-});
+}
+
+const isOwed = ({ node }: ThinNode): boolean => node.exists('/var/lib/cni/multus/.outbox/three');
+
+/** A pod starts while the API server is away, which comes back then. @returns is it told its networks by `told`? */
+async function startsInOutage(thin: ThinNode, told: () => Promise<boolean>): Promise<boolean> {
+  const { node, api } = thin;
+  api.answer = { status: 503 };
+  const runtimeConfig = { 'io.kubernetes.cri.pod-annotations': { 'k8s.v1.cni.cncf.io/networks': 'lan' } };
+  const config = JSON.stringify({ ...JSON.parse(node.read(NODE_CONFIG)), runtimeConfig });
+  const look = async (): Promise<boolean> => {
+    const links = await node.links('three');
+    assert.ok(isOwed(thin), 'its status is owed');
+    api.answer = { status: 200, body: '{}' };
+    return links.length === 2 && (await told());
+  };
+  return attached(node, 'three', look, config);
+}
+
+const isTold = ({ api }: ThinNode): boolean =>
+  api.asked.some(
+    ({ method, path, headers }) =>
+      method === 'PATCH' && path.includes('/pods/three/status') && /thin node/.test(headers['user-agent'] ?? ''),
+  );
+
+// Nobody else looks after a node without a daemon while no pod starts.
+test('deploy/thin: keeps the node configured, pods start while the API server is away and are told once it is back', () =>
+  onThinNode(async (thin) => {
+    const { kubeconfig } = JSON.parse(thin.node.read(NODE_CONFIG));
+    assert.match(thin.node.read(kubeconfig), '"token": "the-token"');
+    assert.is(statSync(thin.node.path(kubeconfig)).mode & 0o777, 0o600);
+    const told = async (): Promise<boolean> => {
+      await until('the pod is told', () => isTold(thin), 60_000);
+      await until('nothing is owed', () => !isOwed(thin));
+      return true;
+    };
+    assert.ok(await startsInOutage(thin, told));
+  }));
+
+const TAKEN_FROM_THIN: Record<string, (follower: Manifest) => void> = {
+  'capability SYS_ADMIN': ({ securityContext: { capabilities } }) => {
+    assert.equal(capabilities.add, ['SYS_ADMIN']);
+    capabilities.add = [];
+  },
+  'mount netns': (follower) => {
+    follower.volumeMounts = follower.volumeMounts.filter(({ name }: Manifest) => name !== 'netns');
+  },
+};
+
+for (const [what, takeAway] of Object.entries(TAKEN_FROM_THIN)) {
+  test(`deploy/thin without the ${what}: pods start, but a status that is owed is not told`, () =>
+    onThinNode(async (thin) => {
+      const told = async (): Promise<boolean> => {
+        const isGivenUp = () => thin.container.log().includes('cannot publish the network status yet');
+        await until('it was tried', () => isGivenUp() || !isOwed(thin), 60_000);
+        return isTold(thin);
+      };
+      assert.not.ok(await startsInOutage(thin, told));
+    }, takeAway));
+}
 
 test('deploy/components/hotplug: with what it gives, a running pod gets a network and loses it', async () => {
   assert.is(await plugged(() => undefined), 'ADD link address DEL ');

@@ -81,6 +81,25 @@ inLab('of the protocols that a later shim offers the daemon takes the one that i
   await assertClean(lab, 'pod1');
 });
 
+// Multus's shim of 4.0 and 4.1 is made with libcni 1.1.2, which refuses a result of 1.1.0 when the runtime asked for less;
+// every shim of Multus takes 1.0.0 and makes of it what the runtime asked for.
+inLab("Multus's shims are answered in 1.0.0, and in 1.1.0 only when the runtime asks for that", async (lab) => {
+  await makePod(lab);
+  for (const [asked, answered] of [
+    ['0.2.0', '1.0.0'],
+    ['0.4.0', '1.0.0'],
+    ['1.0.0', '1.0.0'],
+    ['1.1.0', '1.1.0'],
+  ]) {
+    lab.config['cniVersion'] = asked;
+    const shim = new OtherShim(lab, ['Connection: close']);
+    await until('it is answered', () => shim.ended);
+    assert.match(shim.text, `\r\n\r\n{"Result":{"cniVersion":"${answered}"`);
+    assert.is((await lab.cni('DEL')).code, 0);
+  }
+  await assertClean(lab, 'pod1');
+});
+
 inLab('headers that the daemon does not know, and those that are missing, make no difference', async (lab) => {
   await makePod(lab);
   for (const more of [[], ['X-Multus-Tomorrow: yes', 'X-Multus-Shim: 99.0', 'X-Multus-Pidns: none']]) {

@@ -1,12 +1,13 @@
 /** Tell the pod of one container what it has now, if that is still wanted. */
 import { DeliveryError } from '../../cluster/source.ts';
 import type { OpenSource } from '../../cluster/sources.ts';
+import { CniCode, CniError } from '../../cni/errors.ts';
 import { ForeignRecord } from '../foreign/foreign-state.ts';
 import { Journal } from '../journal.ts';
 import { DamagedRecordError, type JournalRecord } from '../journal-record.ts';
 import type { Log } from '../operation.ts';
 import { podStatusOf } from '../pod-status.ts';
-import { openRecordNetns } from '../record-netns.ts';
+import { isNetnsGone, openRecordNetns } from '../record-netns.ts';
 import type { Outbox, Owed } from './outbox.ts';
 
 /** The record of a container that runs; undefined when it comes, goes or is gone. @throws CniError 105 */
@@ -40,7 +41,11 @@ export async function tellStatus(
 ): Promise<boolean> {
   const { containerId, pod, source: settings } = record;
   const netns = openRecordNetns(record);
-  if (netns === undefined) return false;
+  if (netns === undefined) {
+    if (isNetnsGone(record)) return false;
+    // A program in a container without the mount: another one can tell what it cannot see.
+    throw new CniError(CniCode.invalidNetns, `Cannot see network namespace ${record.netnsPath} of pod ${pod}`);
+  }
   try {
     const status = await podStatusOf(record, netns, log);
     if (status === undefined) return false;

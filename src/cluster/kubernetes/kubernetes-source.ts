@@ -4,11 +4,9 @@
  */
 import { isPodOf } from '../pod-uid.ts';
 import { LastKnown } from '../snapshot/last-known.ts';
-import { SnapshotKeeper } from '../snapshot/snapshot-keeper.ts';
 import type {
   ClusterSource,
   DefinitionLookup,
-  DefinitionRecord,
   PodEvent,
   PodLookup,
   PodQuestion,
@@ -19,9 +17,10 @@ import type {
   WatchedPod,
 } from '../source.ts';
 import { type Connection, type ConnectionSettings, connect } from './connection.ts';
+import { FollowedDefinitions } from './followed-definitions.ts';
 import { ListWatch, type ListWatchTimes } from './list-watch.ts';
 import { NodeCertificate } from './node-certificate.ts';
-import { ALL_DEFINITIONS, NO_DEFINITION_KIND, podsOfNode } from './objects.ts';
+import { NO_DEFINITION_KIND, podsOfNode } from './objects.ts';
 
 export interface KubernetesSettings extends ConnectionSettings {
   /** State directory: the definitions are kept there, too. */
@@ -53,15 +52,13 @@ export class KubernetesSource implements ClusterSource {
   private readonly connection: Connection;
   private readonly log: SourceLog;
   private readonly pods: ListWatch<WatchedPod>;
-  private readonly definitions: ListWatch<DefinitionRecord>;
+  private readonly definitions: FollowedDefinitions;
   private readonly lastKnown: LastKnown;
-  private readonly keeper: SnapshotKeeper;
   private readonly certificate: NodeCertificate | undefined;
   private readonly listeners = new Set<PodListener>();
 
   constructor(settings: KubernetesSettings) {
-    const { log, node, cniDir, origin } = settings;
-    const times = settings.times === undefined ? {} : { times: settings.times };
+    const { log, node, cniDir, origin, times } = settings;
     this.description = describeOrigin(origin);
     this.log = log;
     this.connection = connect(settings);
@@ -69,22 +66,16 @@ export class KubernetesSource implements ClusterSource {
     const { client } = this.connection;
     this.pods = new ListWatch(client, podsOfNode(node), {
       log,
-      ...times,
+      times,
       onChange: (key, pod) => {
         for (const listener of this.listeners) listener(pod, key);
       },
     });
-    this.definitions = new ListWatch(client, ALL_DEFINITIONS, {
-      log,
-      ...times,
-      onChange: () => this.keeper.touch(),
-      onListed: () => this.keeper.touch(),
-    });
+    this.definitions = new FollowedDefinitions(client, { cniDir, log, times });
     const { certificate } = settings;
     this.certificate =
       certificate === undefined ? undefined : new NodeCertificate(client, { ...certificate, node, log });
     this.lastKnown = new LastKnown(cniDir, log);
-    this.keeper = new SnapshotKeeper(cniDir, () => this.definitions.values(), log);
     this.watch = {
       pods: () => this.pods.values(),
       subscribe: (listener) => {
@@ -97,13 +88,12 @@ export class KubernetesSource implements ClusterSource {
   /** Follow the cluster until `signal` aborts; what is to be on disk is there then. Never throws. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.pods.run(signal), this.definitions.run(signal), this.certificate?.run(signal)]);
-    await this.keeper.stop();
   }
 
   /** For whoever watches the daemon. */
   get state(): { pods: FollowState; definitions: FollowState } {
     const of = ({ isSynced, seenAt, problem }: FollowState): FollowState => ({ isSynced, seenAt, problem });
-    return { pods: of(this.pods), definitions: of(this.definitions) };
+    return { pods: of(this.pods), definitions: of(this.definitions.copy) };
   }
 
   async pod(namespace: string, name: string, { uid, signal }: PodQuestion): Promise<PodLookup> {
@@ -114,10 +104,10 @@ export class KubernetesSource implements ClusterSource {
   }
 
   async definition(namespace: string, name: string, signal: AbortSignal): Promise<DefinitionLookup> {
-    const { isSynced, problem, seenAt } = this.definitions;
+    const { isSynced, problem, seenAt } = this.definitions.copy;
     const isAway = problem !== '' && problem !== NO_DEFINITION_KIND;
     if (isSynced) {
-      const definition = this.definitions.get(namespace, name);
+      const definition = this.definitions.copy.get(namespace, name);
       if (definition !== undefined) {
         if (isAway) this.log.info({ network: `${namespace}/${name}`, seenAt }, 'definition as it was last seen');
         return { outcome: 'found', definition };

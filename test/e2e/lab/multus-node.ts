@@ -327,6 +327,25 @@ export class MultusNode {
     return { ...finished, json: parseJson(finished.stdout) };
   }
 
+  /** Plug a network into a running pod, as controllers do: by `POST /delegate` of whoever listens. */
+  async plug(pod: NodePod, ifName: string, config: object): Promise<void> {
+    const { containerId: containerID, netns, name, uid } = pod;
+    const call = {
+      command: 'ADD',
+      containerID,
+      netns,
+      ifName,
+      namespace: 'default',
+      name,
+      uid,
+      config,
+      attributes: null,
+    };
+    const input = JSON.stringify(call);
+    const { code, stderr } = await this.machine.run(await goTool('delegate'), [SOCKET], { input });
+    if (code !== 0) throw new Error(`Cannot plug ${ifName} into ${name}: ${stderr}`);
+  }
+
   /** Run a program of the machine, which must succeed. */
   async must(file: string, ...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.machine.run(file, args);

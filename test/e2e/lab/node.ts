@@ -50,6 +50,7 @@ export class LabNode {
   readonly relay: Relay | undefined;
   private readonly options: NodeOptions;
   private daemon: Started | undefined;
+  private follower: Started | undefined;
 
   private constructor(options: NodeOptions, runtime: Runtime, relay: Relay | undefined) {
     this.options = options;
@@ -117,9 +118,28 @@ export class LabNode {
 
   /** As README says. */
   async install(): Promise<void> {
+    await this.cli(...this.installWords());
+  }
+
+  private installWords(): string[] {
     const { cniBinDir, cniConfDir } = this.runtime;
     const thin = ['--thin', '--conf-dir', cniConfDir, '--config', this.writeConfig()];
-    await this.cli('install', '--bin-dir', cniBinDir, ...(this.mode === 'thin' ? thin : []));
+    return ['install', '--bin-dir', cniBinDir, ...(this.mode === 'thin' ? thin : [])];
+  }
+
+  /** Start what looks after a thin node of a cluster: `multus install --thin --watch`. */
+  async startFollower(): Promise<void> {
+    const words = [join(DIST, 'multus-cli'), ...this.installWords(), '--watch'];
+    this.follower = await this.runtime.machine.spawn(process.execPath, words, this.at('follower.log'));
+  }
+
+  async endFollower(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.follower?.kill(signal);
+  }
+
+  get followerLog(): string {
+    const path = this.at('follower.log');
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
   }
 
   /** Start multusd and wait until it listens. */
@@ -165,9 +185,15 @@ export class LabNode {
     return filesBelow(this.stateDir).filter((path) => !path.includes('/') && !isOwnFile(path));
   }
 
-  /** Is there on disk what the daemon last read of its cluster? */
+  /** Is there on disk what was last read of its cluster? */
   hasSnapshot(): boolean {
-    return existsSync(join(this.stateDir, '.definitions.json'));
+    return this.snapshot !== '';
+  }
+
+  /** That file's text; '' when there is none. */
+  get snapshot(): string {
+    const path = join(this.stateDir, '.definitions.json');
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
   }
 
   /** What is there of pods. Empty when all sandboxes are removed, or something was left behind. */
@@ -189,7 +215,9 @@ export class LabNode {
         .mounts()
         .filter((line) => line.includes(this.at('containerd-state')))
         .map((line) => `mount ${line}`),
-      ...machine.processes().filter((line) => !/^\d+ (sh -c|cat|\S*\/containerd -c|\S+ \S*\/multusd\.cjs)/.test(line)),
+      ...machine
+        .processes()
+        .filter((line) => !/^\d+ (sh -c|cat|\S*\/containerd -c|\S+ \S*\/(multusd\.cjs|multus-cli))/.test(line)),
     ];
   }
 

@@ -30,8 +30,11 @@ export function onNode(
     try {
       await body(node);
     } catch (error) {
-      const [runtime, daemon] = [node.runtime.log, node.daemonLog].map((log) => log.slice(-LOG_TAIL));
-      console.error(`--- containerd ${node.runtime.version}\n${runtime}--- multusd\n${daemon}---`);
+      const logs = [node.runtime.log, node.daemonLog, node.followerLog].map((log) => log.slice(-LOG_TAIL));
+      const [runtime, daemon, follower] = logs;
+      console.error(
+        `--- containerd ${node.runtime.version}\n${runtime}--- multusd\n${daemon}--- follower\n${follower}---`,
+      );
       await node.close(true);
       throw error;
     }

@@ -27,6 +27,8 @@ export interface OciOptions {
   volumes: Record<string, string>;
   /** The account's `token` and `ca.crt`; '' = there is no API server. */
   accountFolder: string;
+  /** Port of the API server, on 127.0.0.1. */
+  apiPort: number;
   cgroupsPath: string;
 }
 
@@ -82,7 +84,7 @@ function mountOf(mount: Manifest, pod: Manifest, volumes: Record<string, string>
 }
 
 export function ociConfig(options: OciOptions): Manifest {
-  const { rootfs, pod, container: name, fields, volumes, accountFolder, cgroupsPath } = options;
+  const { rootfs, pod, container: name, fields, volumes, accountFolder, apiPort, cgroupsPath } = options;
   const container = [...(pod.initContainers ?? []), ...pod.containers].find((one: Manifest) => one.name === name);
   const { capabilities, allowPrivilegeEscalation, readOnlyRootFilesystem } = container.securityContext;
   if (capabilities.drop?.[0] !== 'ALL') throw new Error(`${name}: not that kind of a container`);
@@ -94,7 +96,8 @@ export function ociConfig(options: OciOptions): Manifest {
   });
   const { memory, cpu } = container.resources.limits ?? {};
   const account = { destination: ACCOUNT_DIR, type: 'bind', source: accountFolder, options: ['rbind', 'ro'] };
-  const service = accountFolder === '' ? [] : ['KUBERNETES_SERVICE_HOST=10.96.0.1', 'KUBERNETES_SERVICE_PORT=443'];
+  const address = ['KUBERNETES_SERVICE_HOST=127.0.0.1', `KUBERNETES_SERVICE_PORT=${apiPort}`];
+  const service = accountFolder === '' ? [] : address;
   // A folder before those in it, in whatever order the manifest has them.
   const mounts = container.volumeMounts
     .toSorted((a: Manifest, b: Manifest) => a.mountPath.length - b.mountPath.length)

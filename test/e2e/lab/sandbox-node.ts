@@ -89,13 +89,13 @@ export class SandboxNode {
   /**
    * Start a container of a pod.
    * @param files of its ConfigMap
-   * @param accountFolder on the node: its account's `token` and `ca.crt`
+   * @param account folder on the node with its `token` and `ca.crt`, and the API server's port on 127.0.0.1
    */
   async startContainer(
     pod: Manifest,
     container: string,
     files: Record<string, string>,
-    accountFolder = '',
+    account = { folder: '', apiPort: 0 },
   ): Promise<RunningContainer> {
     this.started++;
     const id = `${container}-${this.started}`;
@@ -106,7 +106,8 @@ export class SandboxNode {
       container,
       fields: { 'spec.nodeName': 'node-a' },
       volumes: this.prepareVolumes(pod, files),
-      accountFolder,
+      accountFolder: account.folder,
+      apiPort: account.apiPort,
       cgroupsPath: `/${this.machine.id}/${id}`,
     });
     mkdirSync(bundle);

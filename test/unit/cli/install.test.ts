@@ -140,6 +140,20 @@ test('a file that cannot be written is named, and what was there stays', async (
   assert.is(readInstallRecord(folder.at('state')), undefined);
 });
 
+// The shim of one version would start the standalone program of another, or that one load the addon of a third.
+test('a file for which there is no room leaves all programs as they were', async () => {
+  writeParts();
+  await run();
+  const before = inodes();
+  writeParts('of the next version');
+  folder.write('bin/.multus.tmp/in-the-way', ''); // the last one of them cannot be written
+  assert.match(await refusal(run()), `Cannot write ${folder.at('bin/multus')}: `);
+  assert.equal(inodes(), before);
+  rmSync(folder.at('bin/.multus.tmp'), { recursive: true });
+  assert.equal(readdirSync(folder.at('bin')).sort(), NAMES, 'no draft is left');
+  assert.ok((await actions()).includes('replaced'));
+});
+
 test('--dry-run says what would be done, and does nothing', async () => {
   writeParts();
   assert.match(await run({ dryRun: true }), /WOULD BE .*\n.*package.json +installed/);

@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -107,6 +108,17 @@ test('waits for a daemon that still answers, whatever is forced', async () => {
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }
+  assert.equal((await run()).waitsFor, []);
+  assert.not.ok(existsSync(folder.at('run')));
+});
+
+// The folder of the socket would stay on every node that ever had a daemon.
+test('removes what a daemon that was killed left beside its socket', async () => {
+  await setUp();
+  const daemon = `require('node:net').createServer().listen('multus.sock', () => process.kill(process.pid, 'SIGKILL'))`;
+  for (const name of ['.multus.sock.lock', 'overlay.json']) folder.write(`run/${name}`, '');
+  spawnSync(process.execPath, ['-e', daemon], { cwd: folder.at('run') });
+  assert.ok(lstatSync(folder.at('run/multus.sock')).isSocket());
   assert.equal((await run()).waitsFor, []);
   assert.not.ok(existsSync(folder.at('run')));
 });
