@@ -14,6 +14,7 @@ import { adopterOf, lockRequest, type Operation } from './operation.ts';
 import { clearStatus } from './pod-status.ts';
 import { netnsOfForeign } from './record-netns.ts';
 import { joinedErrors, undoRecord } from './undo-record.ts';
+import { recordOfPrimary } from './unrecorded.ts';
 
 /** Nothing says what the status of the container's pod is, so that only the request can. */
 function clearStatusOfRequest(operation: Operation): Promise<void> {
@@ -41,6 +42,10 @@ async function delContainer(operation: Operation, journal: Journal): Promise<Err
     if (found === undefined) {
       await clearStatusOfRequest(operation);
       journal.remove(containerId); // what a write that was cut off may have left
+      const unrecorded = await recordOfPrimary(operation, journal);
+      if (unrecorded !== undefined) {
+        return await undoRecord(unrecorded, journal, { ...options, runner: operation.runner(unrecorded.path) });
+      }
     }
     log.debug({}, 'nothing is attached');
   } catch (error) {

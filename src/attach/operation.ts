@@ -4,6 +4,7 @@ import type { OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { CniRequest } from '../cni/request.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
+import { withSignal } from '../node/with-signal.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
 import type { Door, LockRequest } from './locks.ts';
 import type { Announcer } from './publish/announcer.ts';
@@ -90,15 +91,16 @@ export async function withinBudget<T>(
   what: string,
   work: (budget: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const timeout = new AbortController();
-  const timer = setTimeout(() => {
-    timeout.abort(new CniError(CniCode.deadlineExceeded, `${what} did not finish within ${ms} ms`));
-  }, ms);
-  try {
-    return await work(AbortSignal.any([signal, timeout.signal]));
-  } finally {
-    clearTimeout(timer);
-  }
+  return withSignal(signal, async (own) => {
+    const timer = setTimeout(() => {
+      own.abort(new CniError(CniCode.deadlineExceeded, `${what} did not finish within ${ms} ms`));
+    }, ms);
+    try {
+      return await work(own.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  });
 }
 
 /** What a look-up in the cluster gets at least. */

@@ -14,8 +14,7 @@ import { type PsOptions, ps } from './ps.ts';
 import { followServiceAccount, SERVICE_ACCOUNT_DIR, writeKubeconfig } from './service-account.ts';
 import { readThinNode, type ThinOptions, writeThinConfig } from './thin-config.ts';
 import { followThinNode } from './thin-node.ts';
-import { type UninstallOptions, uninstall } from './uninstall.ts';
-import { verifyUninstalled } from './verify-uninstalled.ts';
+import { keepUninstalling, type ReportOptions, reportUninstall } from './uninstall-report.ts';
 
 const program = new Command('multus')
   .description('Look after the networks of the pods on this node.')
@@ -57,6 +56,13 @@ program
     process.stdout.write(await explain(pod, options));
   });
 
+/** Aborts when somebody ends this process, for commands that stay. */
+function endingSignal(): AbortSignal {
+  const ending = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
+  return ending.signal;
+}
+
 const DEFAULT_RUNTIME_DIR = '/etc/cni/net.d';
 
 /** libcni's own folder, of containerd and CRI-O alike. */
@@ -91,13 +97,10 @@ program
       if (json !== true) process.stdout.write(written);
       return;
     }
-    const ending = new AbortController();
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
+    const signal = endingSignal();
     const credentials =
-      kubeconfig === undefined
-        ? undefined
-        : followServiceAccount({ path: kubeconfig, account, cniDir, log, signal: ending.signal });
-    await Promise.all([credentials, followThinNode(node, log, ending.signal)]);
+      kubeconfig === undefined ? undefined : followServiceAccount({ path: kubeconfig, account, cniDir, log, signal });
+    await Promise.all([credentials, followThinNode(node, log, signal)]);
   });
 
 program
@@ -111,6 +114,7 @@ program
   .option('--verify', "check afterwards that the node is its primary configuration's alone")
   .option('--dry-run', 'say what would be done')
   .option('--json', 'print it as JSON')
+  .option('--watch', 'stay: run again and --verify until the node is given back, then wait to be ended')
   .addHelpText(
     'after',
     `
@@ -119,24 +123,15 @@ be deleted. Programs and journal stay until the last of them is gone: run the co
 those pods had (containerd asks only the primary's plugins to), and removes the rest.
 Exit code: 0; 1 when something failed, or --verify found something (while pods are still attached, too).`,
   )
-  .action(async (options: UninstallOptions & { verify?: boolean; json?: boolean }) => {
+  .action(async (options: ReportOptions & { watch?: boolean }) => {
     const { log } = openLog(targetOf(NO_LOG_SETTINGS, 'warn'));
-    const { done, waitsFor } = await uninstall({
-      ...options,
-      log,
-      path: process.env['PATH'],
-      runtimeCache: RUNTIME_CACHE,
-    });
-    const problems = options.verify === true ? await verifyUninstalled(options) : [];
-    const lines = [
-      ...done,
-      ...waitsFor.map((one) => `waits for ${one}`),
-      ...problems.map((one) => `not given back: ${one}`),
-      ...(options.verify === true && problems.length === 0 ? ['verified: the node is given back'] : []),
-    ];
-    const report =
-      options.json === true ? `${JSON.stringify({ done, waitsFor, problems }, null, 2)}\n` : lines.join('\n');
-    process.stdout.write(options.json === true ? report : `${report}\n`);
+    const whole = { ...options, log, path: process.env['PATH'], runtimeCache: RUNTIME_CACHE };
+    if (options.watch === true) {
+      await keepUninstalling(whole, (output) => process.stdout.write(output), endingSignal());
+      return;
+    }
+    const { output, problems } = await reportUninstall(whole);
+    process.stdout.write(output);
     process.exitCode = problems.length > 0 ? 1 : 0;
   });
 

@@ -172,7 +172,13 @@ async function detachTheDead(options: UninstallOptions): Promise<number> {
 }
 
 function removeIfEmpty(folder: string): void {
-  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
+  if (!existsSync(folder) || readdirSync(folder).length > 0) return;
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    // In a container it may be a mount: the empty folder stays on the node.
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+  }
 }
 
 async function removeAll({ cniDir, socketDir }: NodeFolders, record: InstallRecord, steps: Steps): Promise<void> {

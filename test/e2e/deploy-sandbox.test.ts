@@ -54,6 +54,10 @@ const bridge = (name: string, subnet: string) => ({
   ipam: { type: 'host-local', ranges: [[{ subnet }]], routes: [{ dst: '0.0.0.0/0' }] },
 });
 
+/** Has the plugin make a link on the node that does not go with the pod. */
+const EGRESS = { egressRate: 1_000_000, egressBurst: 1_000_000 };
+const IFB = /^bwp/m;
+
 const nad = (name: string, config: object | undefined, annotations = {}) => ({
   kind: 'NetworkAttachmentDefinition',
   metadata: { name, namespace: 'default', annotations },
@@ -77,7 +81,11 @@ const argsOf = (name: string): string =>
 async function furnish(node: SandboxNode): Promise<void> {
   const plugins = referencePlugins();
   await node.must('sh', '-c', 'mkdir -p /opt/cni/bin /var/lib/kubelet/pod-resources');
-  await node.must('sh', '-c', `cd ${plugins} && cp bridge host-local loopback macvlan static tuning /opt/cni/bin/`);
+  await node.must(
+    'sh',
+    '-c',
+    `cd ${plugins} && cp bandwidth bridge host-local loopback macvlan static tuning /opt/cni/bin/`,
+  );
   for (const [name, body] of Object.entries(PLUGINS)) node.write(`/opt/cni/bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
   node.write(PRIMARY, {
     cniVersion: '1.0.0',
@@ -85,6 +93,7 @@ async function furnish(node: SandboxNode): Promise<void> {
     plugins: [{ ...bridge('primary', '10.210.0.0/24'), cniVersion: undefined, name: undefined }],
   });
   node.write('/etc/cni/multus/net.d/by-file.conf', bridge('by-file', '10.214.0.0/24'));
+  const { cniVersion, name, ...shapedBridge } = bridge('shaped', '10.216.0.0/24');
   const device = { cniVersion: '1.0.0', type: 'device', capabilities: { deviceID: true, CNIDeviceInfoFile: true } };
   const objects = [
     nad('lan', bridge('lan', '10.211.0.0/24')),
@@ -98,11 +107,13 @@ async function furnish(node: SandboxNode): Promise<void> {
     nad('store', bridge('store', '10.213.0.0/24')),
     nad('misnamed', { cniVersion: '1.0.0', type: 'misnaming' }),
     nad('by-file', undefined),
+    nad('shaped', { cniVersion: '1.0.0', plugins: [shapedBridge, { type: 'bandwidth', ...EGRESS }] }),
     nad('device', device, { [RESOURCE]: 'lab/dev' }),
     pod('three', [{ name: 'lan' }, { name: 'fast', ips: ['10.212.0.1/24'] }, { name: 'store', interface: 'data0' }]),
     pod('renamed', [{ name: 'misnamed' }]),
     pod('routed', [{ name: 'lan', 'default-route': ['10.211.0.1'] }]),
     pod('by-file', [{ name: 'by-file' }]),
+    pod('shaped', [{ name: 'lan' }, { name: 'shaped' }]),
     pod('device', [{ name: 'device' }]),
   ];
   for (const [i, object] of objects.entries()) node.write(`${MANIFESTS}/${i}.json`, object);
@@ -404,14 +415,17 @@ async function onThinNode(
   }
 }
 
+const isOwed = ({ node }: ThinNode): boolean => node.exists('/var/lib/cni/multus/.outbox/three');
+
 /** A pod starts while the API server is away, which comes back then. @returns is it told its networks by `told`? */
-async function startsInOutage({ node, api }: ThinNode, told: () => Promise<boolean>): Promise<boolean> {
+async function startsInOutage(thin: ThinNode, told: () => Promise<boolean>): Promise<boolean> {
+  const { node, api } = thin;
   api.answer = { status: 503 };
   const runtimeConfig = { 'io.kubernetes.cri.pod-annotations': { 'k8s.v1.cni.cncf.io/networks': 'lan' } };
   const config = JSON.stringify({ ...JSON.parse(node.read(NODE_CONFIG)), runtimeConfig });
   const look = async (): Promise<boolean> => {
     const links = await node.links('three');
-    assert.ok(node.exists('/var/lib/cni/multus/.outbox/three'), 'its status is owed');
+    assert.ok(isOwed(thin), 'its status is owed');
     api.answer = { status: 200, body: '{}' };
     return links.length === 2 && (await told());
   };
@@ -432,7 +446,7 @@ test('deploy/thin: keeps the node configured, pods start while the API server is
     assert.is(statSync(thin.node.path(kubeconfig)).mode & 0o777, 0o600);
     const told = async (): Promise<boolean> => {
       await until('the pod is told', () => isTold(thin), 60_000);
-      await until('nothing is owed', () => !thin.node.exists('/var/lib/cni/multus/.outbox/three'));
+      await until('nothing is owed', () => !isOwed(thin));
       return true;
     };
     assert.ok(await startsInOutage(thin, told));
@@ -449,15 +463,12 @@ const TAKEN_FROM_THIN: Record<string, (follower: Manifest) => void> = {
 };
 
 for (const [what, takeAway] of Object.entries(TAKEN_FROM_THIN)) {
-  test(`deploy/thin without the ${what}: pods start, a status is not told later, and stays owed`, () =>
+  test(`deploy/thin without the ${what}: pods start, but a status that is owed is not told`, () =>
     onThinNode(async (thin) => {
       const told = async (): Promise<boolean> => {
-        await until(
-          'it says why',
-          () => thin.container.log().includes('cannot publish the network status yet'),
-          60_000,
-        );
-        return isTold(thin) || !thin.node.exists('/var/lib/cni/multus/.outbox/three');
+        const isGivenUp = () => thin.container.log().includes('cannot publish the network status yet');
+        await until('it was tried', () => isGivenUp() || !isOwed(thin), 60_000);
+        return isTold(thin);
       };
       assert.not.ok(await startsInOutage(thin, told));
     }, takeAway));
@@ -478,6 +489,70 @@ for (const [mount, reason] of [
     assert.match(answer, reason);
   });
 }
+
+const UNINSTALL = { resources: [join(DEPLOY, 'base')], components: [join(DEPLOY, 'uninstall')] };
+
+/** What the daemon or its installation put on the node. */
+const OURS = ['/opt/cni/bin/multus', '/opt/cni/bin/multus-standalone', NODE_CONFIG, '/run/multus/overlay.json'];
+
+/** Give a node back on which a pod runs that ends then. @returns what the uninstaller says in the end */
+async function givenBack(change: (uninstaller: Manifest) => void): Promise<string> {
+  const { pod, files } = await podOf('base');
+  const uninstaller = only(await render(UNINSTALL), 'DaemonSet').spec.template.spec;
+  change(uninstaller.containers[0]);
+  const node = await SandboxNode.start();
+  try {
+    await furnish(node);
+    await install(node, pod, files);
+    const daemon = await node.startContainer(pod, 'multusd', files);
+    await node.untilProbe(pod, daemon, 'startupProbe');
+    await until('00-multus.conf is there', () => node.exists(NODE_CONFIG));
+    await node.addNetns('shaped');
+    const config = configOf(node);
+    const added = await node.cni('ADD', { container: 'shaped', pod: 'shaped', args: argsOf('shaped'), config });
+    assert.is(added.code, 0, added.stdout);
+    await daemon.kill();
+
+    const container = await node.startContainer(uninstaller, 'uninstall', {});
+    const probe = uninstaller.containers[0].readinessProbe.exec.command;
+    await until('it waits for the pod', () => container.log().includes('waits for pod default/shaped'));
+    assert.is((await node.exec(container, probe)).code, 1, 'it is not ready');
+    assert.not.ok(node.exists(NODE_CONFIG), 'pods that start get the primary network');
+    assert.is((await node.links('shaped')).length, 3, 'pods that run keep their networks');
+
+    // containerd has the primary's plugins detach, and nobody else's.
+    await node.must('ip', 'netns', 'delete', 'shaped');
+    const end = /the node is given back|plugin .*/;
+    await until('it has tried', () => end.test(container.log()), 30_000);
+    const said = end.exec(container.log())?.[0] ?? '';
+    if (!said.startsWith('plugin')) {
+      assert.is((await node.exec(container, probe)).code, 0, 'it is ready');
+      assert.is(await node.must('find', '/var/lib/cni/networks', '-name', '10.*'), '', 'addresses are free again');
+      assert.not.match(await node.must('ip', '-brief', 'link'), IFB, 'what plugins made on the node is gone');
+      assert.equal(
+        OURS.filter((path) => node.exists(path)),
+        [],
+      );
+      assert.ok(container.isRunning(), 'the DaemonSet would start it again');
+    }
+    await container.kill();
+    return said;
+  } finally {
+    await node.close();
+  }
+}
+
+// Without it a node keeps files that break it later, or a pod loses its networks while it runs.
+test('deploy/uninstall: with what it gives, a pod keeps its networks to its end, and then nothing is left', async () => {
+  assert.is(await givenBack(() => undefined), 'the node is given back');
+});
+
+test('deploy/uninstall: without NET_ADMIN what plugins made on the node stays, and is told', async () => {
+  const said = await givenBack(({ securityContext }) => {
+    securityContext.capabilities.add = [];
+  });
+  assert.match(said, /plugin .*shaped.*not permitted/);
+});
 
 for (const [what, takeAway] of given) {
   test(`without the ${what}: ${REASONS[what]} fails`, async () => {

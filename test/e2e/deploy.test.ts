@@ -99,6 +99,30 @@ for (const base of ['base', ...PRESETS.map((name) => `presets/${name}`)]) {
   });
 }
 
+// In other folders it would find nothing, and say that the node is given back.
+for (const folder of WHOLE) {
+  test(`deploy/uninstall over ${folder} is accepted, looks into that one's folders, and leaves the definition alone`, async () => {
+    const installed = only(await render(folder), 'DaemonSet').spec.template.spec;
+    const objects = await render({ resources: [join(DEPLOY, folder)], components: [join(DEPLOY, 'uninstall')] });
+    await api.apply(...objects.filter((one) => !isOpenShift(one)));
+    const kinds = objects.map(({ kind }) => kind).filter((kind) => kind !== 'SecurityContextConstraints');
+    assert.equal(kinds, ['ServiceAccount', 'DaemonSet']);
+    const { containers, initContainers, volumes } = only(objects, 'DaemonSet').spec.template.spec;
+    const pathOf = (name: string, among: Manifest[]) => among.find((one) => one.name === name).hostPath.path;
+    const [binDir, confDir] = ['cni-bin', 'cni-conf'].map((name) => pathOf(name, installed.volumes));
+    assert.is(initContainers, undefined);
+    assert.is(containers.length, 1);
+    const [{ image, command, readinessProbe, volumeMounts }] = containers;
+    assert.is(image, installed.initContainers[0].image);
+    const folders = ['uninstall', '--bin-dir', binDir, '--conf-dir', confDir];
+    assert.equal(command.slice(1), [...folders, '--watch']);
+    assert.equal(readinessProbe.exec.command, [command[0], ...folders, '--verify', '--dry-run']);
+    for (const { name, mountPath } of volumeMounts) {
+      assert.is(pathOf(name, volumes).replace(/^\/var\/run/, '/run'), mountPath, name);
+    }
+  });
+}
+
 test('the pod is of the highest quality of service: the last to be killed or evicted when memory is short', async () => {
   for (const folder of WHOLE) {
     const {

@@ -4,7 +4,7 @@
  */
 import { type ClusterSource, DeliveryError, type PodEvent } from '../../cluster/source.ts';
 import type { OpenSource, SourceSettings } from '../../cluster/sources.ts';
-import type { Log } from '../operation.ts';
+import { type Log, withinBudget } from '../operation.ts';
 import { pauseMs } from './back-off.ts';
 import { EventLimits } from './event-limits.ts';
 import { Rarely } from './rarely.ts';
@@ -103,7 +103,9 @@ export class EventQueue {
 
   private async tell(queued: Queued, signal: AbortSignal): Promise<void> {
     try {
-      await queued.source.recordEvent?.(queued.event, AbortSignal.any([signal, AbortSignal.timeout(TRY_LIMIT_MS)]));
+      await withinBudget(signal, TRY_LIMIT_MS, 'telling it', async (limit) =>
+        queued.source.recordEvent?.(queued.event, limit),
+      );
       this.failures = 0;
       this.pausedUntil = Number.NEGATIVE_INFINITY;
     } catch (error) {

@@ -7,7 +7,7 @@
 import { DeliveryError } from '../../cluster/source.ts';
 import type { OpenSource } from '../../cluster/sources.ts';
 import type { JournalRecord } from '../journal-record.ts';
-import type { Log } from '../operation.ts';
+import { type Log, withinBudget } from '../operation.ts';
 import { podOf } from '../pod-status.ts';
 import type { StatusOwner } from './announcer.ts';
 import { pauseMs } from './back-off.ts';
@@ -169,16 +169,13 @@ export class StatusDelivery {
     const { cniDir, containerId, pod } = one;
     const fields = { container: containerId, pod };
     one.triedAt = this.now();
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(TRY_LIMIT_MS)]);
     let owed: Owed | undefined;
     let record: JournalRecord | undefined;
     try {
       const outbox = new Outbox(cniDir);
       owed = outbox.find(containerId); // before the record: what is promised after it was read stays
       record = runningRecord(cniDir, containerId);
-      const options = { outbox, openSource: this.openSource, log: this.log, signal: limit };
-      const isTold = record !== undefined && (await this.tell(record, owed, options));
-      if (isTold) this.succeeded(fields);
+      if (record !== undefined && (await this.tellInTime(record, owed, outbox, signal))) this.succeeded(fields);
       this.settle(one, owed);
     } catch (error) {
       if (error instanceof DeliveryError && error.isFinal && !isStatic(record)) {
@@ -188,6 +185,13 @@ export class StatusDelivery {
         this.failed(one, error as Error, owed);
       }
     }
+  }
+
+  private tellInTime(record: JournalRecord, owed: Owed | undefined, outbox: Outbox, signal: AbortSignal) {
+    const { openSource, log } = this;
+    return withinBudget(signal, TRY_LIMIT_MS, 'telling it', (limit) =>
+      this.tell(record, owed, { outbox, openSource, log, signal: limit }),
+    );
   }
 
   /** What was owed then is done with; a newer promise is due at once. @param owed @default whatever is owed */

@@ -55,9 +55,9 @@ export class ApiClient {
    * @param onOpen called when the server begins to answer
    * @throws ApiError also between lines
    */
-  async *lines(request: ApiRequest, onOpen: () => void): AsyncGenerator<string> {
+  async *lines(request: ApiRequest, onOpen?: () => void): AsyncGenerator<string> {
     const answer = await this.send(request);
-    onOpen();
+    onOpen?.();
     let rest: Buffer[] = [];
     let size = 0;
     try {

@@ -34,6 +34,15 @@ async function limited<T>(work: Promise<T>): Promise<T> {
   return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }
 
+/**
+ * Parsers show what they cannot read, and that may be a token, which must get into no log and no pod's event: YAML's behind
+ * the first line; JSON's, which is what programs print, anywhere.
+ */
+function reasonOf(error: unknown): string {
+  if (error instanceof SyntaxError) return 'what its program printed is not JSON';
+  return (error as Error).message.trim().split('\n')[0] ?? '';
+}
+
 export class Credentials {
   /** For messages: "kubeconfig /etc/…". */
   readonly description: string;
@@ -70,9 +79,9 @@ export class Credentials {
       this.say('');
       return this.good;
     } catch (error) {
-      const reason = `cannot use ${this.description}: ${(error as Error).message}`;
+      const reason = `cannot use ${this.description}: ${reasonOf(error)}`;
       this.say(reason);
-      if (this.good === undefined) throw new ApiError(0, reason, { cause: error });
+      if (this.good === undefined) throw new ApiError(0, reason);
       return this.good;
     }
   }

@@ -10,6 +10,7 @@ import { dirname, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import { parse } from 'yaml';
+import { quote } from '../../cni/quote.ts';
 import { field } from '../object-fields.ts';
 
 /** Where the credentials of a program are. */
@@ -29,7 +30,7 @@ export interface Access {
 
 /** Kubeconfigs name it, but the client does not read it. */
 function tokenFileOf(text: string, userName: string): string {
-  const users = field(parse(text), 'users');
+  const users = field(parse(text, { logLevel: 'error' }), 'users');
   const user = Array.isArray(users) ? users.find((one) => field(one, 'name') === userName) : undefined;
   const path = field(field(user, 'user'), 'tokenFile');
   return typeof path === 'string' ? path : '';
@@ -43,6 +44,9 @@ function holds(certificate: string): boolean {
 
 function readKubeConfig(path: string, certificate = ''): KubeConfig {
   const text = readFileSync(path, 'utf8');
+  if (!Array.isArray(field(parse(text, { logLevel: 'error' }), 'clusters'))) {
+    throw new Error('it has no list "clusters", so it is no kubeconfig');
+  }
   const config = new KubeConfig();
   config.loadFromString(text);
   config.makePathsAbsolute(dirname(path));
@@ -94,6 +98,9 @@ export class LoadedConfig {
     const cluster = this.config.getCurrentCluster();
     const user = this.config.getCurrentUser();
     if (cluster === null) throw new Error('its current context names no cluster');
+    if (!/^https?:\/\//.test(cluster.server)) {
+      throw new Error(`the server of its cluster must begin with "https://", got ${quote(cluster.server)}`);
+    }
     const tokenFile = user?.authProvider?.config?.['tokenFile'];
     const files = [cluster.caFile, user?.certFile, user?.keyFile, tokenFile];
     this.files = files.filter((path): path is string => typeof path === 'string' && path !== '');

@@ -8,6 +8,7 @@
  * - While the server cannot be asked, the copy stays as it is.
  */
 import { describe } from '../../cni/quote.ts';
+import { withSignal } from '../../node/with-signal.ts';
 import { field, textAt } from '../object-fields.ts';
 import { objectKey } from '../record-objects.ts';
 import type { SourceLog } from '../source.ts';
@@ -22,6 +23,8 @@ export interface Resource<T> {
   path: string;
   /** Selectors. */
   query: Record<string, string>;
+  /** There may be thousands: they are asked for one by one, where the server can (WatchList, Kubernetes 1.34). */
+  isLarge?: boolean;
   /** What is kept of an object. @throws TypeError naming the field */
   read: (object: unknown, namespace: string, name: string) => T;
   /** What it means that the server does not know such objects at all. */
@@ -46,6 +49,8 @@ const TIMES: ListWatchTimes = {
 };
 
 const PAGE = 500;
+/** A list that is streamed. */
+const STREAM_MS = 60_000;
 
 export interface ListWatchOptions<T> {
   log: SourceLog;
@@ -60,6 +65,15 @@ interface Kept<T> {
   version: string;
   value: T;
 }
+
+/** The whole collection, and the version from which a watch goes on. */
+interface Collection<T> {
+  found: Map<string, Kept<T>>;
+  version: string;
+}
+
+/** Marks the bookmark behind the objects that were there when a streamed list began. */
+const END_OF_LIST = 'k8s.io/initial-events-end';
 
 export class ListWatch<T> {
   /** Has the whole collection been seen? Stays true while the server cannot be asked. */
@@ -117,28 +131,70 @@ export class ListWatch<T> {
   }
 
   private async list(signal: AbortSignal): Promise<void> {
+    const { found, version } = (await this.streamed(signal)) ?? (await this.paged(signal));
+    this.version = version;
+    const earlier = this.kept;
+    this.kept = found;
+    this.isSynced = true;
+    this.confirm();
+    for (const key of earlier.keys()) if (!found.has(key)) this.tell(key);
+    for (const [key, { version: own }] of found) if (earlier.get(key)?.version !== own) this.tell(key);
+    this.options.onListed?.();
+  }
+
+  private async paged(signal: AbortSignal): Promise<Collection<T>> {
     const found = new Map<string, Kept<T>>();
     let page: unknown;
     let next = '';
     do {
-      page = await this.client.json({
-        path: this.path(next === '' ? this.fromVersion() : { continue: next, limit: String(PAGE) }),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(this.times.pageMs)]),
-      });
+      const path = this.path(next === '' ? this.fromVersion() : { continue: next, limit: String(PAGE) });
+      page = await withSignal(signal, (ending) => this.page(path, ending));
       const items = field(page, 'items');
       if (!Array.isArray(items))
         throw new ApiError(0, `the list of ${this.resource.what} has ${describe(items)} as items`);
       for (const item of items) this.put(found, item);
       next = textAt(field(page, 'metadata'), 'continue', 'metadata.continue');
     } while (next !== '');
-    this.version = textAt(field(page, 'metadata'), 'resourceVersion', 'metadata.resourceVersion');
-    const earlier = this.kept;
-    this.kept = found;
-    this.isSynced = true;
-    this.confirm();
-    for (const key of earlier.keys()) if (!found.has(key)) this.tell(key);
-    for (const [key, { version }] of found) if (earlier.get(key)?.version !== version) this.tell(key);
-    this.options.onListed?.();
+    return { found, version: textAt(field(page, 'metadata'), 'resourceVersion', 'metadata.resourceVersion') };
+  }
+
+  /**
+   * The list as the events of a watch: neither the server nor we ever have all of it as one text (KEP-3157). Servers
+   * without it refuse the question.
+   * @returns undefined where it is not wanted, or refused
+   */
+  private async streamed(signal: AbortSignal): Promise<Collection<T> | undefined> {
+    if (this.resource.isLarge !== true) return undefined;
+    const found = new Map<string, Kept<T>>();
+    const path = this.path({
+      ...{ watch: '1', sendInitialEvents: 'true', allowWatchBookmarks: 'true' },
+      ...{ resourceVersion: this.version, resourceVersionMatch: 'NotOlderThan' },
+    });
+    const request = { path, signal: AbortSignal.any([signal, AbortSignal.timeout(STREAM_MS)]) };
+    try {
+      for await (const line of this.client.lines(request)) {
+        const { type, object } = this.eventOf(line);
+        const metadata = field(object, 'metadata');
+        if (type === 'DELETED') found.delete(keyOf(object));
+        else if (type !== 'BOOKMARK') this.put(found, object);
+        else if (field(field(metadata, 'annotations'), END_OF_LIST) === 'true') {
+          return { found, version: textAt(metadata, 'resourceVersion', 'metadata.resourceVersion') };
+        }
+      }
+      throw new ApiError(0, `the stream of ${this.resource.what} ended before its last`);
+    } catch (error) {
+      if (error instanceof ApiError && (error.status === 400 || error.status === 422)) return undefined;
+      throw error;
+    }
+  }
+
+  private async page(path: string, ending: AbortController): Promise<unknown> {
+    const timer = setTimeout(() => ending.abort(new DOMException('', 'TimeoutError')), this.times.pageMs);
+    try {
+      return await this.client.json({ path, signal: ending.signal });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   private fromVersion(): Record<string, string> {
@@ -150,31 +206,33 @@ export class ListWatch<T> {
   }
 
   /** @returns did anything come of it? */
-  private async watch(signal: AbortSignal): Promise<boolean> {
-    const silence = new AbortController();
-    const giveUp = (): void => silence.abort(new Error(`nothing came for ${this.times.silenceMs} ms`));
+  private watch(signal: AbortSignal): Promise<boolean> {
+    return withSignal(signal, (ending) => this.watchOnce(ending));
+  }
+
+  private async watchOnce(ending: AbortController): Promise<boolean> {
+    const giveUp = (): void => ending.abort(new Error(`nothing came for ${this.times.silenceMs} ms`));
     let timer = setTimeout(giveUp, this.times.silenceMs);
     const seconds = Math.round(this.times.watchSeconds * (1 + Math.random()));
     const query = { watch: '1', allowWatchBookmarks: 'true', timeoutSeconds: String(seconds) };
     const path = this.path({ ...query, resourceVersion: this.version });
-    const request = { path, signal: AbortSignal.any([signal, silence.signal]) };
+    const { signal } = ending;
     const started = performance.now();
-    let events = 0;
+    const { version } = this;
     try {
-      for await (const line of this.client.lines(request, () => this.confirm())) {
+      for await (const line of this.client.lines({ path, signal }, () => this.confirm())) {
         this.take(line);
-        events += 1;
         clearTimeout(timer);
         timer = setTimeout(giveUp, this.times.silenceMs);
       }
     } finally {
       clearTimeout(timer);
     }
-    return events > 0 || performance.now() - started > this.times.longestMs;
+    return this.version !== version || performance.now() - started > this.times.longestMs;
   }
 
   /** One event of a watch. @throws ApiError when the watch cannot go on */
-  private take(line: string): void {
+  private eventOf(line: string): { type: unknown; object: unknown } {
     let event: unknown;
     try {
       event = JSON.parse(line);
@@ -187,21 +245,26 @@ export class ListWatch<T> {
       const code = field(object, 'code');
       throw refusalOf(`watching ${this.resource.what}`, typeof code === 'number' ? code : 0, object);
     }
+    return { type, object };
+  }
+
+  /** @throws ApiError as eventOf */
+  private take(line: string): void {
+    const { type, object } = this.eventOf(line);
     const version = textAt(field(object, 'metadata'), 'resourceVersion', 'metadata.resourceVersion');
     if (version === '') throw new ApiError(0, `an event of the watch of ${this.resource.what} has no resourceVersion`);
     if (type === 'DELETED') {
       const key = keyOf(object);
       if (this.kept.delete(key)) this.tell(key);
     } else if (type !== 'BOOKMARK') {
-      const key = this.put(this.kept, object);
-      if (key !== undefined) this.tell(key);
+      this.tell(this.put(this.kept, object));
     }
     this.version = version;
     this.confirm();
   }
 
-  /** @returns undefined for an object that cannot be used: it is not in the copy, and told of */
-  private put(into: Map<string, Kept<T>>, object: unknown): string | undefined {
+  /** An object that cannot be used is not in the copy, and told of. @returns its key */
+  private put(into: Map<string, Kept<T>>, object: unknown): string {
     const key = keyOf(object);
     const metadata = field(object, 'metadata');
     try {

@@ -10,6 +10,7 @@ import { writeWholeFile } from '../../node/whole-file.ts';
 import { field } from '../object-fields.ts';
 import type { SourceLog } from '../source.ts';
 import type { ApiClient } from './api-client.ts';
+import { ApiError } from './api-error.ts';
 import { BackOff, pause } from './back-off.ts';
 import { makeCertificateRequest } from './certificate-request.ts';
 
@@ -18,9 +19,6 @@ const SIGNER = 'kubernetes.io/kube-apiserver-client';
 
 /** The signer gives no shorter ones. */
 const SHORTEST_SECONDS = 600;
-
-/** A request that nobody has approved by then is left to the cluster, and made anew. */
-const APPROVAL_MS = 120_000;
 
 /** Between looks at the clock; a certificate has ten minutes at least. */
 const LOOK_MS = 10_000;
@@ -42,18 +40,23 @@ export interface NodeCertificateSettings {
 }
 
 export interface NodeCertificateTimes {
+  /** Between looks at a request; twice as long each time. */
   pollMs: number;
+  /** When it is told that nobody has approved the request yet. */
+  approvalMs: number;
   firstMs: number;
   longestMs: number;
 }
 
-const TIMES: NodeCertificateTimes = { pollMs: 1000, firstMs: 1000, longestMs: 60_000 };
+const TIMES: NodeCertificateTimes = { pollMs: 1000, approvalMs: 120_000, firstMs: 1000, longestMs: 60_000 };
 
 export class NodeCertificate {
   private readonly client: ApiClient;
   private readonly settings: NodeCertificateSettings;
   private readonly times: NodeCertificateTimes;
   private said = '';
+  /** What the cluster was asked to sign. It is asked once: each request stays there for a day when nobody approves it. */
+  private pending: { name: string; key: string } | undefined;
 
   /** @param client with the bootstrap credentials, or the certificate once it is there */
   constructor(client: ApiClient, settings: NodeCertificateSettings, times = TIMES) {
@@ -69,7 +72,7 @@ export class NodeCertificate {
       let wait = LOOK_MS;
       try {
         if (this.isDue(Date.now())) {
-          await this.renew(AbortSignal.any([signal, AbortSignal.timeout(APPROVAL_MS)]));
+          await this.renew(AbortSignal.any([signal, AbortSignal.timeout(this.times.approvalMs)]));
           this.said = '';
           this.settings.log.info(
             { file: this.path, node: this.settings.node },
@@ -103,9 +106,19 @@ export class NodeCertificate {
     }
   }
 
-  /** @throws ApiError, CniError 5, or Error when the request is denied */
+  /** @throws ApiError, CniError 5, or Error when the request is denied or not approved yet */
   private async renew(signal: AbortSignal): Promise<void> {
-    const { node, seconds, certDir } = this.settings;
+    const { certDir } = this.settings;
+    this.pending ??= await this.ask(signal);
+    const { name, key } = this.pending;
+    const certificate = await this.signed(name, signal);
+    makeFolder(certDir, 0o700);
+    await writeWholeFile(this.path, `${certificate.trim()}\n${key}`, 0o600);
+    this.pending = undefined;
+  }
+
+  private async ask(signal: AbortSignal): Promise<{ name: string; key: string }> {
+    const { node, seconds } = this.settings;
     const { request, key } = makeCertificateRequest(`system:multus:${node}`, 'system:multus');
     const body = {
       apiVersion: 'certificates.k8s.io/v1',
@@ -119,16 +132,23 @@ export class NodeCertificate {
       },
     };
     const made = await this.client.json({ method: 'POST', path: PATH, body, signal });
-    const name = String(field(field(made, 'metadata'), 'name'));
-    const certificate = await this.signed(name, signal);
-    makeFolder(certDir, 0o700);
-    await writeWholeFile(this.path, `${certificate.trim()}\n${key}`, 0o600);
+    return { name: String(field(field(made, 'metadata'), 'name')), key };
+  }
+
+  private async request(name: string, signal: AbortSignal): Promise<unknown> {
+    try {
+      return await this.client.json({ path: `${PATH}/${name}`, signal });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) this.pending = undefined; // the cluster has given it up
+      throw error;
+    }
   }
 
   /** @returns PEM */
   private async signed(name: string, signal: AbortSignal): Promise<string> {
+    const backOff = new BackOff({ firstMs: this.times.pollMs, longestMs: this.times.longestMs });
     for (;;) {
-      const status = field(await this.client.json({ path: `${PATH}/${name}`, signal }), 'status');
+      const status = field(await this.request(name, signal), 'status');
       const certificate = field(status, 'certificate');
       if (typeof certificate === 'string' && certificate !== '') {
         return Buffer.from(certificate, 'base64').toString();
@@ -136,9 +156,10 @@ export class NodeCertificate {
       const conditions = (field(status, 'conditions') ?? []) as unknown[];
       const refused = conditions.find((one) => ['Denied', 'Failed'].includes(String(field(one, 'type'))));
       if (refused !== undefined) {
+        this.pending = undefined;
         throw new Error(`request ${name} was refused: ${String(field(refused, 'message'))}`);
       }
-      await pause(this.times.pollMs, signal);
+      await pause(backOff.next(), signal);
       if (signal.aborted) throw new Error(`request ${name} is not approved yet`);
     }
   }

@@ -44,6 +44,7 @@ export const ALL_DEFINITIONS: Resource<DefinitionRecord> = {
   what: 'network attachment definitions',
   path: `${DEFINITIONS_PATH}/network-attachment-definitions`,
   query: {},
+  isLarge: true,
   read: readDefinition,
   unknownKind: NO_DEFINITION_KIND,
 };

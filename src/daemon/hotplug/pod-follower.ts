@@ -8,6 +8,7 @@ import type { Log } from '../../attach/operation.ts';
 import { editRefused } from '../../attach/publish/events.ts';
 import type { PodEvent, WatchedPod } from '../../cluster/source.ts';
 import { CniCode, CniError, toCniError } from '../../cni/errors.ts';
+import { withSignal } from '../../node/with-signal.ts';
 import type { MultusConfig } from '../../pod/multus-config.ts';
 import { networkChanges } from '../../pod/network-changes.ts';
 import { TKE_STATUS_ANNOTATION } from '../../pod/plan.ts';
@@ -146,12 +147,13 @@ export class PodFollower {
   private async take(change: OwnChange, record: JournalRecord, cniDir: string, signal: AbortSignal): Promise<void> {
     const { plug, log } = this.options;
     const request = ownRequest(record, change);
-    const ending = new AbortController();
-    if (change.command === 'ADD') this.coming = { selection: change.selection, ending };
     const started = performance.now();
     const fields = { pod: this.key, container: record.containerId, ifName: request.ifName };
     try {
-      await plug(request, cniDir, AbortSignal.any([signal, ending.signal]));
+      await withSignal(signal, async (ending) => {
+        if (change.command === 'ADD') this.coming = { selection: change.selection, ending };
+        await plug(request, cniDir, ending.signal);
+      });
       const ms = Math.round(performance.now() - started);
       log.info({ ...fields, ms }, change.command === 'ADD' ? 'plugged in' : 'unplugged');
     } catch (error) {

@@ -27,7 +27,8 @@ export async function render(folder: string | object): Promise<Manifest[]> {
   }
 }
 
-async function build(folder: string): Promise<Manifest[]> {
+/** The objects of a kustomization. @throws Error with what kustomize says */
+export async function build(folder: string): Promise<Manifest[]> {
   const text = await must(await goTool('kustomize'), 'build', folder);
   return parseAllDocuments(text).map((document) => document.toJS());
 }

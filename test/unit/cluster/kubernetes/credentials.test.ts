@@ -48,6 +48,34 @@ test('a kubeconfig that was never usable is an error that names it, and is told 
   assert.is(log.of('credentials in use again').length, 1);
 });
 
+// The reason is in the log, and in the error of a pod's ADD, which the kubelet shows to everyone who may see the pod.
+test('what cannot be read is told without what is in it: there are tokens in it', async () => {
+  const users = (user: string) => `clusters: [{name: c, cluster: {server: "https://a"}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+users:
+- name: u
+  user:
+    ${user}`;
+  const exec = (script: string) =>
+    users(`exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: ["-c", "${script}"]}`);
+  for (const [text, reason] of [
+    [users('token: "s3cr3t'), / at line 7, column \d+:?$/],
+    [users('token: s3cr3t: x\n'), / at line 7, column \d+:?$/],
+    [users('\ttoken: s3cr3t\n'), / at line 7, column \d+:?$/],
+    [exec('echo s3cr3t'), /what its program printed is not JSON/],
+    [exec('echo no login >&2; echo s3cr3t >&2; exit 1'), /: no login$/],
+    ['', /it has no list "clusters", so it is no kubeconfig/],
+    [users('token: s3cr3t').replace('https://', ''), /must begin with "https:\/\/", got "a"/],
+  ] as const) {
+    const log = new FakeLog();
+    const { message } = await refusalOf(new Credentials({ kubeconfig: put('k', text) }, log));
+    assert.match(message, reason);
+    const told = `${message} ${JSON.stringify(log.entries)}`;
+    assert.not.match(told, /s3cr3t/);
+  }
+});
+
 test('a new content counts from the next request on; a broken one changes nothing and is told once', async () => {
   const log = new FakeLog();
   const path = put('k', kubeconfig({ token: 'one' }));

@@ -15,7 +15,11 @@ const object = (name: string, version: number) => ({
   metadata: { namespace: 'ns', name, resourceVersion: String(version) },
   spec: { config: '{}' },
 });
-const list = (version: string, ...items: unknown[]) => says(200, { metadata: { resourceVersion: version }, items });
+const event = (type: string, of: unknown) => `${JSON.stringify({ type, object: of })}\n`;
+const endOfList = (version: string) =>
+  event('BOOKMARK', { metadata: { resourceVersion: version, annotations: { 'k8s.io/initial-events-end': 'true' } } });
+const list = (version: string, ...items: unknown[]) =>
+  streams([...items.map((item) => event('ADDED', item)), endOfList(version)]);
 
 /** Names of the definitions on disk. */
 function onDisk(): string[] {
@@ -60,7 +64,7 @@ test('what is on disk stays until the cluster was seen; that it cannot be seen i
 test('a change is on disk at the latest when it ends, and stays while the server is away', async () => {
   const api = await FakeApi.start();
   try {
-    const added = `${JSON.stringify({ type: 'ADDED', object: object('b', 6) })}\n`;
+    const added = event('ADDED', object('b', 6));
     api.script([list('5', object('a', 1)), streams([added], true)], drops);
     await following(api, async (log) => {
       await until('the server is away', () => log.of('cannot follow the cluster').length > 0);

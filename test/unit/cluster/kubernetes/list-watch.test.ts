@@ -20,7 +20,7 @@ interface Copy {
 async function copying(
   answers: readonly Answer[],
   body: (copy: Copy, api: FakeApi) => Promise<void>,
-  otherwise: Answer = hangs,
+  { otherwise = hangs, isLarge = false }: { otherwise?: Answer; isLarge?: boolean } = {},
 ): Promise<void> {
   const api = await FakeApi.start();
   api.script(answers, otherwise);
@@ -32,6 +32,7 @@ async function copying(
       what: 'things',
       path: '/apis/things',
       query: { fieldSelector: 'a=b' },
+      isLarge,
       read: (object, _, name) => {
         const { text } = object as { text?: unknown };
         if (typeof text !== 'string') throw new TypeError('text must be a string');
@@ -79,6 +80,56 @@ test('lists page by page, then watches from the version of the list; what is ask
       assert.ok(Number(timeoutSeconds) >= 60 && Number(timeoutSeconds) <= 120);
     },
   );
+});
+
+const endOfList = (version: number): string =>
+  event('BOOKMARK', {
+    metadata: { resourceVersion: String(version), annotations: { 'k8s.io/initial-events-end': 'true' } },
+  });
+
+// Ten thousand definitions as one text would not fit into the daemon's memory limit.
+test('a large collection is listed as a stream, and counts once it is whole', async () => {
+  const first = [event('ADDED', thing('a', 1)), event('ADDED', thing('b', 2)), bookmark(2), endOfList(3)];
+  await copying(
+    [streams(first), streams([event('ADDED', thing('c', 4))])],
+    async ({ items, changes, watch }, api) => {
+      await until('all are there', () => items().length === 3);
+      assert.ok(watch.isSynced);
+      assert.equal(changes, ['ns/a: a=1', 'ns/b: b=2', 'ns/c: c=4']);
+      const [list, following] = api.asked.map(({ query }) => query);
+      assert.equal(list, {
+        ...{ fieldSelector: 'a=b', watch: '1', sendInitialEvents: 'true', allowWatchBookmarks: 'true' },
+        ...{ resourceVersion: '0', resourceVersionMatch: 'NotOlderThan' },
+      });
+      assert.is(following?.['resourceVersion'], '3');
+    },
+    { isLarge: true },
+  );
+});
+
+test('half a streamed list is none: what it lacks may be there', async () => {
+  await copying(
+    [streams([event('ADDED', thing('a', 1))], true), streams([event('ADDED', thing('b', 2)), endOfList(3)])],
+    async ({ items, changes }) => {
+      await until('the second list counts', () => items().length > 0);
+      assert.equal(items(), ['b=2']);
+      assert.equal(changes, ['ns/b: b=2']);
+    },
+    { isLarge: true },
+  );
+});
+
+test('a server that streams no lists is asked for pages', async () => {
+  for (const code of [400, 422]) {
+    await copying(
+      [says(code, status(code, 'sendInitialEvents: Forbidden')), list('5', [thing('a', 1)])],
+      async ({ items, watch }) => {
+        await until('it is there', () => items().length === 1);
+        assert.is(watch.problem, '');
+      },
+      { isLarge: true },
+    );
+  }
 });
 
 // A chunk of the network ends anywhere, also within a letter.
@@ -253,17 +304,19 @@ test('waits as long as the server asks (Retry-After)', async () => {
 
 // A node must not load the server of a cluster that is broken.
 test('a watch that ends at once, again and again, is begun ever more seldom', async () => {
-  await copying(
-    [list('1', [])],
-    async (_copy, api) => {
-      await until('a few', () => api.asked.length > 8);
-      const before = api.asked.length;
-      const started = performance.now();
-      await until('some more', () => api.asked.length >= before + 10);
-      assert.ok(performance.now() - started > 10 * (TIMES.longestMs / 2), 'half of the longest pause at least');
-    },
-    streams([], true),
-  );
+  for (const nothingNew of [streams([], true), streams([bookmark(1)], true)]) {
+    await copying(
+      [list('1', [])],
+      async (_copy, api) => {
+        await until('a few', () => api.asked.length > 8);
+        const before = api.asked.length;
+        const started = performance.now();
+        await until('some more', () => api.asked.length >= before + 10);
+        assert.ok(performance.now() - started > 10 * (TIMES.longestMs / 2), 'half of the longest pause at least');
+      },
+      { otherwise: nothingNew },
+    );
+  }
 });
 
 test('an object that cannot be used is left out and told of; the others are there', async () => {
