@@ -176,8 +176,8 @@ function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch (error) {
-    // In a container it may be a mount: the empty folder stays on the node.
-    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    // In a container it may be a mount, in a root folder that is read-only: the empty folder stays on the node.
+    if (!['EBUSY', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 
