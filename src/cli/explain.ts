@@ -4,7 +4,9 @@ import { NEVER_ABORTED } from '../attach/operation.ts';
 import { readOverlay } from '../attach/overlay-file.ts';
 import type { DeviceUser } from '../attach/resolve/devices.ts';
 import { resolvePlan } from '../attach/resolve/make-plan.ts';
-import { createSources } from '../cluster/sources.ts';
+import { OfflineSource } from '../cluster/kubernetes/live-source.ts';
+import type { SourceLog } from '../cluster/source.ts';
+import { createSources, type OpenSource, type SourceSettings, sourceSettings } from '../cluster/sources.ts';
 import { parseArgs } from '../cni/args.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { checkIfName } from '../cni/names.ts';
@@ -20,6 +22,8 @@ export interface ExplainOptions {
   conf: string;
   /** Overrides the configuration's key. */
   manifests?: string;
+  /** To ask the API server with; overrides the configuration's key, and its folder of manifests. */
+  kubeconfig?: string;
   /** The daemon's file, whose keys count for the whole node; without it those that a daemon left beside its socket. */
   daemonConfig?: string;
   ifname: string;
@@ -37,19 +41,47 @@ async function someDevices<T extends DeviceUser>(networks: readonly T[]): Promis
   );
 }
 
-function readObject(path: string, what: string): RawObject {
-  return RawObject.parse(decodeUtf8(readFileSync(path), what), what);
+/** @throws CniError 5 naming the option, 6 for what is not JSON */
+function readObject(path: string, option: string, what: string): RawObject {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'there is no such file' : message;
+    throw new CniError(CniCode.ioFailure, `Cannot read ${option} ${path}: ${reason}`);
+  }
+  return RawObject.parse(decodeUtf8(bytes, what), what);
 }
 
-function configOf({ conf, daemonConfig, manifests }: ExplainOptions): RawObject {
-  const config = readObject(conf, `configuration file ${conf}`);
+function configOf({ conf, daemonConfig, manifests, kubeconfig }: ExplainOptions): RawObject {
+  const config = readObject(conf, '--conf', `configuration file ${conf}`);
   const what = `daemon configuration ${daemonConfig}`;
   const overlay =
-    daemonConfig === undefined ? readOverlay(config) : parseDaemonConfig(readObject(daemonConfig, what), what).overlay;
+    daemonConfig === undefined
+      ? readOverlay(config)
+      : parseDaemonConfig(readObject(daemonConfig, '--daemon-config', what), what).overlay;
   return config.with({
     ...overlay,
+    ...(kubeconfig === undefined ? {} : { kubeconfig: JSON.stringify(kubeconfig), manifestsDir: '""' }),
     ...(manifests === undefined ? {} : { manifestsDir: JSON.stringify(manifests) }),
   });
+}
+
+/** The daemon may well run, but answers no such questions. */
+const NOT_THROUGH_THE_DAEMON = { reason: 'explain cannot ask through the daemon', remedy: 'give --kubeconfig' };
+
+function sourcesOf(log: SourceLog): OpenSource {
+  const open = createSources({ log, userAgent: `multus-native/${VERSION} (explain)` });
+  return (settings) =>
+    whoTells(settings) === 'daemon'
+      ? new OfflineSource({ cniDir: settings.cniDir, log, nobody: NOT_THROUGH_THE_DAEMON })
+      : open(settings);
+}
+
+function whoTells({ manifestsDir, kubeconfig, kubernetes }: SourceSettings): 'source' | 'daemon' | 'nobody' {
+  if (manifestsDir !== '' || kubeconfig !== '') return 'source';
+  return kubernetes ? 'daemon' : 'nobody';
 }
 
 /**
@@ -72,7 +104,7 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
   const log = { debug: () => undefined, info: () => undefined, warn: note, error: note };
   const question = {
     config,
-    openSource: createSources({ log, userAgent: `multus-native/${VERSION} (explain)` }),
+    openSource: sourcesOf(log),
     budget: NEVER_ABORTED,
     log,
     request: { containerId: '', ifName: options.ifname, args },
@@ -96,6 +128,7 @@ export async function explain(pod: string, options: ExplainOptions): Promise<str
   return (
     formatTable(['#', 'IFNAME', 'NETWORK', 'PLUGINS', 'CNIVERSION', 'MAC', 'IPS', 'DEVICE OF'], rows) +
     routes.join('') +
-    notes.join('')
+    notes.join('') +
+    (whoTells(sourceSettings(config)) === 'nobody' ? "no source of pods: only the node's own networks are shown\n" : '')
   );
 }

@@ -1,7 +1,7 @@
 /** multus: the operator's command. The shim starts it when it is run by hand. */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { openLog, targetOf } from '../log/open-log.ts';
 import { NO_LOG_SETTINGS } from '../pod/log-settings.ts';
 import { DEFAULT_BIN_DIR, DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
@@ -49,6 +49,11 @@ program
   .argument('<pod>', '[namespace/]name')
   .requiredOption('--conf <file>', 'CNI configuration file of multus')
   .option('--manifests <dir>', 'folder of manifests (default: "manifestsDir" of the configuration)')
+  .addOption(
+    new Option('--kubeconfig <file>', 'ask the API server (default: "kubeconfig" of the configuration)').conflicts(
+      'manifests',
+    ),
+  )
   .option('--daemon-config <file>', "multusd's own file: its keys count for every request of the node")
   .option('--ifname <name>', "name of the default network's interface", 'eth0')
   .option('--json', 'print the plan with every byte as JSON')

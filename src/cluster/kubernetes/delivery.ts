@@ -21,7 +21,7 @@ const FINAL = new Set([400, 404, 405, 413, 415, 422]);
 function deliveryError(what: string, error: unknown): DeliveryError {
   const { message } = error as Error;
   const status = error instanceof ApiError ? error.status : 0;
-  const isOtherPod = status === 409 && /uid/i.test(message);
+  const isOtherPod = status === 409 && /Precondition failed: UID/.test(message); // "druid" is a name of pods
   // While a namespace ends, nothing can be made in it.
   const isEnding = status === 403 && /being terminated/i.test(message);
   return new DeliveryError(`${what}: ${message}`, {

@@ -27,27 +27,37 @@ export interface LiveSettings {
   log: SourceLog;
 }
 
-const NOBODY = 'the daemon that asks the API server does not answer, and the configuration names no "kubeconfig"';
+const DAEMON_AWAY = {
+  reason: 'the daemon that asks the API server does not answer, and the configuration names no "kubeconfig"',
+  remedy: 'start it, or use a runtime that hands over the annotations of pods (containerd 1.7, CRI-O 1.28)',
+};
 
 /** A delivery beside a process that waits to end. */
 const DELIVERY_LIMIT_MS = 10_000;
+
+export interface OfflineSettings extends Pick<LiveSettings, 'cniDir' | 'log'> {
+  /** Why nobody can be asked, and what to do where a pod is not known therefore. */
+  nobody?: typeof DAEMON_AWAY;
+}
 
 /** Of a node that is one of a cluster, and has no credentials at hand. */
 export class OfflineSource implements ClusterSource {
   readonly description: string = 'definitions on disk';
   protected readonly lastKnown: LastKnown;
 
-  constructor({ cniDir, log }: Pick<LiveSettings, 'cniDir' | 'log'>) {
+  private readonly nobody: typeof DAEMON_AWAY;
+
+  constructor({ cniDir, log, nobody = DAEMON_AWAY }: OfflineSettings) {
     this.lastKnown = new LastKnown(cniDir, log);
+    this.nobody = nobody;
   }
 
   async pod(_namespace: string, _name: string, _question: PodQuestion): Promise<PodLookup> {
-    const hint = 'start it, or use a runtime that hands over the annotations of pods (containerd 1.7, CRI-O 1.28)';
-    return { outcome: 'unknown', reason: `${NOBODY}; ${hint}` };
+    return { outcome: 'unknown', reason: `${this.nobody.reason}; ${this.nobody.remedy}` };
   }
 
   async definition(namespace: string, name: string, _signal: AbortSignal): Promise<DefinitionLookup> {
-    return this.lastKnown.definition(namespace, name, NOBODY);
+    return this.lastKnown.definition(namespace, name, this.nobody.reason);
   }
 }
 
