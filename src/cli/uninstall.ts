@@ -20,6 +20,7 @@ import { createSources } from '../cluster/sources.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
 import {
+  INSTALL_LOCK,
   INSTALL_RECORD,
   type InstallRecord,
   readInstallRecord,
@@ -56,7 +57,7 @@ export interface Uninstalled {
 const RENAMED_SUFFIXES = [CILIUM_SUFFIX, '.old'];
 
 /** What of the state directory is ours and nobody else's; what was damaged stays, for whoever looks into it. */
-const STATE_NAMES = [INSTALL_RECORD, '.primary.json', '.definitions.json', '.outbox', '.lock'];
+const STATE_NAMES = [INSTALL_RECORD, INSTALL_LOCK, '.primary.json', '.definitions.json', '.outbox', '.lock'];
 
 /** What a daemon leaves beside its socket; the socket itself, when it was killed. */
 const SOCKET_NAMES = [SOCKET_NAME, `.${SOCKET_NAME}.lock`, 'overlay.json'];
@@ -171,8 +172,8 @@ function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch (error) {
-    // In a container it may be a mount: the empty folder stays on the node.
-    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    // In a container it may be a mount, in a root folder that is read-only: the empty folder stays on the node.
+    if (!['EBUSY', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 

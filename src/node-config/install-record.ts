@@ -11,6 +11,9 @@ import { writeWholeFile } from '../node/whole-file.ts';
 /** No container's ID begins with a dot. */
 export const INSTALL_RECORD = '.install.json';
 
+/** In the same folder: whoever installs holds it. */
+export const INSTALL_LOCK = '.install.lock';
+
 export interface InstalledFile {
   path: string;
   /** Of its content, hexadecimal. */

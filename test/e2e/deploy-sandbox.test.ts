@@ -515,7 +515,7 @@ async function givenBack(change: (uninstaller: Manifest) => void): Promise<strin
 
     const container = await node.startContainer(uninstaller, 'uninstall', {});
     const probe = uninstaller.containers[0].readinessProbe.exec.command;
-    await until('it waits for the pod', () => container.log().includes('waits for pod default/shaped'));
+    await until('it waits for the pod', () => container.log().includes('waits for pod default/shaped'), 30_000);
     assert.is((await node.exec(container, probe)).code, 1, 'it is not ready');
     assert.not.ok(node.exists(NODE_CONFIG), 'pods that start get the primary network');
     assert.is((await node.links('shaped')).length, 3, 'pods that run keep their networks');

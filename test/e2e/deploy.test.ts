@@ -58,6 +58,16 @@ for (const folder of WHOLE) {
   });
 }
 
+// `kubectl delete -k` of what was installed would delete every network of the cluster.
+test('nothing but deploy/crd has the definition of definitions', async () => {
+  for (const folder of WHOLE) {
+    const kinds = (await render(folder)).map(({ kind }) => kind);
+    assert.not.ok(kinds.includes('CustomResourceDefinition'), folder);
+  }
+  const [applied] = await api.apply(...(await render('crd')));
+  assert.is(applied.kind, 'CustomResourceDefinition');
+});
+
 for (const base of ['base', ...PRESETS.map((name) => `presets/${name}`)]) {
   test(`deploy/${base} is accepted with every component`, async () => {
     await api.apply(...(await renderWith(COMPONENTS, base)).filter((one) => !isOpenShift(one)));
