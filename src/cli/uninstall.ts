@@ -31,12 +31,16 @@ import { readPrimaryMemory } from '../node-config/primary-memory.ts';
 import { DEFAULT_TYPE } from '../pod/node-config.ts';
 import { SOCKET_NAME } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
+import { type AttachedPod, attachedPods, dropAttached, isStuck, stuckText } from './attached-pods.ts';
 import { sha256OfFile } from './install-file.ts';
 import { type NodeFolders, recordedConfDirs } from './node-folders.ts';
 import { ownConfigs } from './runtime-folder.ts';
 
 export interface UninstallOptions extends NodeFolders {
-  /** Remove programs and state although pods are attached: nobody detaches their further networks then. */
+  /**
+   * Remove programs and state although pods are attached: nobody detaches their further networks then. What can never be
+   * detached is dropped from the journal.
+   */
   force?: boolean;
   dryRun?: boolean;
   log: Log;
@@ -49,8 +53,10 @@ export interface UninstallOptions extends NodeFolders {
 export interface Uninstalled {
   /** What was done, or would be. */
   done: string[];
-  /** Why programs and state are still there; empty when they are gone. */
+  /** Why programs and state are still there; they are gone when this is empty and `stuck` is. */
   waitsFor: string[];
+  /** What waiting does not end. */
+  stuck: string[];
 }
 
 /** Multus's thin plugin renames the primary so when it is told to. */
@@ -87,20 +93,6 @@ export function isDaemonThere(socketDir: string): Promise<boolean> {
     socket.once('connect', () => answer(true));
     socket.once('error', ({ code }: NodeJS.ErrnoException) => answer(code === 'EAGAIN'));
     socket.once('connect', () => socket.destroy());
-  });
-}
-
-/** Who is still attached by us, as people know them. @throws CniError 105 when the journal cannot be listed */
-export function attachedPods(cniDir: string): string[] {
-  const journal = new Journal(cniDir);
-  return journal.list().map((containerId) => {
-    try {
-      const record = journal.find(containerId);
-      const pod = record === undefined || record instanceof ForeignRecord ? '' : record.pod;
-      return `pod ${pod || 'unknown'}, container ${containerId.slice(0, 13)}`;
-    } catch {
-      return `container ${containerId.slice(0, 13)}, whose journal file cannot be read`;
-    }
   });
 }
 
@@ -194,12 +186,29 @@ async function removeAll({ cniDir, socketDir }: NodeFolders, record: InstallReco
   await steps.take('removed the folders that are empty now', () => [cniDir, socketDir].forEach(removeIfEmpty));
 }
 
+async function dropStuck(pods: readonly AttachedPod[], cniDir: string, steps: Steps): Promise<void> {
+  for (const pod of pods.filter(isStuck)) {
+    await steps.take(`dropped ${pod.who} (${pod.goneFor}), which cannot be detached: ${pod.problem}`, () =>
+      dropAttached(pod, cniDir),
+    );
+  }
+}
+
+function waitText({ who, goneFor }: AttachedPod): string {
+  if (goneFor === undefined) return `${who}: its networks are detached after the pod is gone`;
+  return `${who} (${goneFor}): it is not detached yet, run this again`;
+}
+
 /** Who keeps programs and state in their place. */
-async function findWaiting({ cniDir, socketDir, force = false }: UninstallOptions): Promise<string[]> {
-  const attached = force ? [] : attachedPods(cniDir);
-  const pods = attached.map((one) => `${one}: its networks are detached after the pod is gone`);
+async function findWaiting(options: UninstallOptions, steps: Steps): Promise<Omit<Uninstalled, 'done'>> {
+  const { cniDir, socketDir, force = false } = options;
+  const pods = attachedPods(cniDir);
+  if (force) await dropStuck(pods, cniDir, steps);
+  const kept = force ? [] : pods;
+  const waitsFor = kept.filter((pod) => !isStuck(pod)).map(waitText);
   // A daemon would begin anew with what is removed.
-  return (await isDaemonThere(socketDir)) ? [...pods, `multusd, which answers in ${socketDir}: end it`] : pods;
+  if (await isDaemonThere(socketDir)) waitsFor.push(`multusd, which answers in ${socketDir}: end it`);
+  return { waitsFor, stuck: kept.filter(isStuck).map((pod) => stuckText(pod, cniDir)) };
 }
 
 /**
@@ -213,9 +222,9 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   const gone = dryRun ? 0 : await detachTheDead(options);
   if (gone > 0) steps.done.push(`detached what was left of pods that are gone: ${gone}`);
   const finish = async (): Promise<Uninstalled> => {
-    const waitsFor = await findWaiting(options);
-    if (waitsFor.length === 0) await removeAll(options, record, steps);
-    return { done: steps.done, waitsFor };
+    const { waitsFor, stuck } = await findWaiting(options, steps);
+    if (waitsFor.length + stuck.length === 0) await removeAll(options, record, steps);
+    return { done: steps.done, waitsFor, stuck };
   };
   if (dryRun) return finish();
   // An ADD that began before the configuration was gone has its record only later.

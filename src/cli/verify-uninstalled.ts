@@ -6,10 +6,11 @@ import { readInstallRecord } from '../node-config/install-record.ts';
 import { readPrimaryFolder } from '../node-config/primary-candidates.ts';
 import { DEFAULT_TYPE } from '../pod/node-config.ts';
 import { VERSION } from '../wire/version.ts';
+import { attachedPods, isStuck, stuckText } from './attached-pods.ts';
 import { sha256OfFile } from './install-file.ts';
 import type { NodeFolders } from './node-folders.ts';
 import { ownConfigs, programsOf, runtimeFiles } from './runtime-folder.ts';
-import { attachedPods, isDaemonThere } from './uninstall.ts';
+import { isDaemonThere } from './uninstall.ts';
 
 function isExecutable(path: string): boolean {
   try {
@@ -46,7 +47,7 @@ export async function verifyUninstalled(folders: NodeFolders): Promise<string[]>
     ...confDirs
       .flatMap((folder) => ownConfigs(folder, binDir, record))
       .map((path) => `${path} is there: the runtime may run us by it`),
-    ...attachedPods(cniDir).map((one) => `${one}, is still attached`),
+    ...attachedPods(cniDir).map((pod) => (isStuck(pod) ? stuckText(pod, cniDir) : `${pod.who}, is still attached`)),
     ...(programs.length === 0 ? [] : [`${programs.map(({ path }) => path).join(', ')} are still there`]),
     ...((await isDaemonThere(socketDir)) ? [`multusd answers in ${socketDir}`] : []),
   ];
