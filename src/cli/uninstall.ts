@@ -19,13 +19,7 @@ import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { createSources } from '../cluster/sources.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
-import {
-  INSTALL_LOCK,
-  INSTALL_RECORD,
-  type InstallRecord,
-  readInstallRecord,
-  writeInstallRecord,
-} from '../node-config/install-record.ts';
+import { type InstallRecord, readInstallRecord, writeInstallRecord } from '../node-config/install-record.ts';
 import { CILIUM_SUFFIX, readPrimaryFolder } from '../node-config/primary-candidates.ts';
 import { readPrimaryMemory } from '../node-config/primary-memory.ts';
 import { DEFAULT_TYPE } from '../pod/node-config.ts';
@@ -34,6 +28,7 @@ import { VERSION } from '../wire/version.ts';
 import { type AttachedPod, attachedPods, dropAttached, isStuck, stuckText } from './attached-pods.ts';
 import { sha256OfFile } from './install-file.ts';
 import { type NodeFolders, recordedConfDirs } from './node-folders.ts';
+import { isNothingThere, SOCKET_NAMES, STATE_NAMES, unlistedPrograms } from './on-node.ts';
 import { ownConfigs } from './runtime-folder.ts';
 
 export interface UninstallOptions extends NodeFolders {
@@ -61,12 +56,6 @@ export interface Uninstalled {
 
 /** Multus's thin plugin renames the primary so when it is told to. */
 const RENAMED_SUFFIXES = [CILIUM_SUFFIX, '.old'];
-
-/** What of the state directory is ours and nobody else's; what was damaged stays, for whoever looks into it. */
-const STATE_NAMES = [INSTALL_RECORD, INSTALL_LOCK, '.primary.json', '.definitions.json', '.outbox', '.lock'];
-
-/** What a daemon leaves beside its socket; the socket itself, when it was killed. */
-const SOCKET_NAMES = [SOCKET_NAME, `.${SOCKET_NAME}.lock`, 'overlay.json'];
 
 /** How long operations that are under way may take to end. */
 const LOCK_WAIT_MS = 10_000;
@@ -169,14 +158,22 @@ function removeIfEmpty(folder: string): void {
   }
 }
 
-async function removeAll({ cniDir, socketDir }: NodeFolders, record: InstallRecord, steps: Steps): Promise<void> {
+async function removeAll(
+  { binDir, cniDir, socketDir }: NodeFolders,
+  record: InstallRecord,
+  steps: Steps,
+): Promise<void> {
   // The shim first: what runs it then finds all of it or nothing.
-  for (const { path, sha256 } of [...record.files].reverse()) {
+  for (const path of new Set(record.files.map((file) => file.path).reverse())) {
     const found = sha256OfFile(path);
-    if (found === sha256) await steps.take(`removed ${path}`, () => rmSync(path));
+    const isOurs = record.files.some((file) => file.path === path && file.sha256 === found);
+    if (isOurs) await steps.take(`removed ${path}`, () => rmSync(path));
     else if (found !== undefined) steps.done.push(`left ${path}: it is not what was installed`);
   }
-  if (record.files.length === 0) steps.done.push('left the programs: no "multus install" wrote down which they are');
+  const unlisted = unlistedPrograms(binDir, record);
+  if (unlisted.length > 0) {
+    steps.done.push(`left ${unlisted.join(', ')}: no "multus install" wrote down that they are ours`);
+  }
   const state = STATE_NAMES.map((name) => join(cniDir, name));
   const ofDaemons = SOCKET_NAMES.map((name) => join(socketDir, name));
   const others = [...ofDaemons, ...(record.kubeconfigs ?? [])];
@@ -201,10 +198,12 @@ function waitText({ who, goneFor }: AttachedPod): string {
 
 /** Who keeps programs and state in their place. */
 async function findWaiting(options: UninstallOptions, steps: Steps): Promise<Omit<Uninstalled, 'done'>> {
-  const { cniDir, socketDir, force = false } = options;
+  const { cniDir, socketDir, force = false, dryRun = false } = options;
   const pods = attachedPods(cniDir);
   if (force) await dropStuck(pods, cniDir, steps);
-  const kept = force ? [] : pods;
+  const detached = dryRun ? pods.filter((pod) => pod.goneFor !== undefined && !isStuck(pod)) : [];
+  for (const { who, goneFor } of detached) steps.done.push(`would have detached ${who} (${goneFor})`);
+  const kept = force ? [] : pods.filter((pod) => !detached.includes(pod));
   const waitsFor = kept.filter((pod) => !isStuck(pod)).map(waitText);
   // A daemon would begin anew with what is removed.
   if (await isDaemonThere(socketDir)) waitsFor.push(`multusd, which answers in ${socketDir}: end it`);
@@ -217,6 +216,7 @@ async function findWaiting(options: UninstallOptions, steps: Steps): Promise<Omi
 export async function uninstall(options: UninstallOptions): Promise<Uninstalled> {
   const { cniDir, dryRun = false } = options;
   const steps = new Steps(dryRun);
+  if (isNothingThere(options)) return { done: ['nothing of multus-native is on this node'], waitsFor: [], stuck: [] };
   const record = readInstallRecord(cniDir) ?? { version: VERSION, files: [] };
   await giveBack(options, record, steps);
   const gone = dryRun ? 0 : await detachTheDead(options);

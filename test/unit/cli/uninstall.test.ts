@@ -64,11 +64,30 @@ test('gives the whole node back when no pod is attached: programs, configuration
 
 test('may be run on a node that has nothing of us, and again', async () => {
   folder.write('net.d/10-ptp.conf', conf('ptp'));
-  for (const _ of [1, 2]) {
-    assert.equal((await run()).waitsFor, []);
+  for (const dryRun of [false, true, false]) {
+    const { done, waitsFor } = await run({ dryRun });
+    assert.equal([done, waitsFor], [['nothing of multus-native is on this node'], []]);
     assert.equal(configs(), ['10-ptp.conf']);
     assert.not.ok(existsSync(folder.at('state')));
   }
+});
+
+// "verified", it said of a node that was full of us.
+test('--verify finds programs that are on no list', async () => {
+  await setUp();
+  folder.remove('state/.install.json');
+  const { done } = await run();
+  const left = ['multus-standalone', 'multus_native.node', 'multus-credentials.cjs']
+    .map((name) => folder.at('bin', name))
+    .join(', ');
+  assert.ok(done.includes(`left ${left}: no "multus install" wrote down that they are ours`), done.join('\n'));
+  const how = 'run "multus install" again, then uninstall';
+  const list = folder.at('state/.install.json');
+  assert.equal(await verifyUninstalled(folders()), [
+    `${left} are there and not on the list (${list} is not there); ${how}`,
+  ]);
+  folder.write('state/.install.json', '{');
+  assert.match((await verifyUninstalled(folders())).join(), `not on the list (${list} is damaged: `);
 });
 
 // Field notes A7. CRI-O runs us for the DEL of pods that we attached, whatever its configuration says by then: without
