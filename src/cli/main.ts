@@ -119,6 +119,11 @@ program
     `the runtime's configurations (default: where 00-multus.conf was written, or ${DEFAULT_RUNTIME_DIR})`,
   )
   .option('--socket-dir <dir>', 'where a daemon would answer', DEFAULT_SOCKET_DIR)
+  .option(
+    '--plugin-dir <dir>',
+    'where the runtime looks for plugins beside --bin-dir, for --verify; more than once',
+    (dir: string, dirs: string[] = []) => [...dirs, dir],
+  )
   .option('--force', 'do not wait for pods: nobody detaches their further networks; drop what can never be detached')
   .option('--verify', "check afterwards that the node is its primary configuration's alone")
   .option('--dry-run', 'say what would be done')
