@@ -82,9 +82,10 @@ async function writeDown({ cniDir, kubeconfig }: InstallOptions, done: readonly 
   const paths = new Set(files.map(({ path }) => path));
   const before = readInstallRecord(cniDir);
   const earlier = (before?.files ?? []).filter(({ path }) => !paths.has(path));
-  const written = kubeconfig ?? before?.kubeconfig;
-  const credentials = written === undefined ? {} : { kubeconfig: written };
-  await writeInstallRecord(cniDir, { version: VERSION, files: [...earlier, ...files], ...credentials });
+  const { configs = [], kubeconfigs = [] } = before ?? {};
+  const credentials = new Set([...kubeconfigs, ...(kubeconfig === undefined ? [] : [kubeconfig])]);
+  const written = { configs, kubeconfigs: [...credentials] };
+  await writeInstallRecord(cniDir, { version: VERSION, files: [...earlier, ...files], ...written });
 }
 
 /** A folder that no runtime reads is the commonest mistake, and a pod's error comes much later. */
