@@ -299,6 +299,7 @@ export class ListWatch<T> {
     if (problem === this.problem) return;
     this.problem = problem;
     if (isExpired(error) || isTooNew(error)) return; // it is listed anew
+    if (error instanceof ApiError && error.isTold) return;
     this.options.log.warn({ what: this.resource.what, reason: problem }, 'cannot follow the cluster');
   }
 }
