@@ -2,7 +2,13 @@
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { makeFolder } from '../node/make-folder.ts';
-import { type InstalledFile, readInstallRecord, writeInstallRecord } from '../node-config/install-record.ts';
+import { RangeLock } from '../node/range-lock.ts';
+import {
+  INSTALL_LOCK,
+  type InstalledFile,
+  readInstallRecord,
+  writeInstallRecord,
+} from '../node-config/install-record.ts';
 import { VERSION } from '../wire/version.ts';
 import {
   type Action,
@@ -48,6 +54,9 @@ const PARTS: Part[] = [
   { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: true },
 ];
 
+/** A single executable has more than 100 MB, and a node may have a slow disk. */
+const LOCK_WAIT_MS = 120_000;
+
 interface Done {
   path: string;
   action: Action;
@@ -73,9 +82,10 @@ async function writeDown({ cniDir, kubeconfig }: InstallOptions, done: readonly 
   const paths = new Set(files.map(({ path }) => path));
   const before = readInstallRecord(cniDir);
   const earlier = (before?.files ?? []).filter(({ path }) => !paths.has(path));
-  const written = kubeconfig ?? before?.kubeconfig;
-  const credentials = written === undefined ? {} : { kubeconfig: written };
-  await writeInstallRecord(cniDir, { version: VERSION, files: [...earlier, ...files], ...credentials });
+  const { configs = [], kubeconfigs = [] } = before ?? {};
+  const credentials = new Set([...kubeconfigs, ...(kubeconfig === undefined ? [] : [kubeconfig])]);
+  const written = { configs, kubeconfigs: [...credentials] };
+  await writeInstallRecord(cniDir, { version: VERSION, files: [...earlier, ...files], ...written });
 }
 
 /** A folder that no runtime reads is the commonest mistake, and a pod's error comes much later. */
@@ -109,6 +119,27 @@ async function prepareAll(files: readonly FileToInstall[], isTrial: boolean): Pr
   }
 }
 
+/** Two at a time, as when pods of two DaemonSets start, would write the same drafts. @throws Error when it takes too long */
+async function lockInstall(cniDir: string): Promise<RangeLock> {
+  makeFolder(cniDir, 0o700);
+  const path = join(cniDir, INSTALL_LOCK);
+  const signal = AbortSignal.timeout(LOCK_WAIT_MS);
+  return RangeLock.acquire(path, { start: 0, length: 0, signal }).catch((error: Error) => {
+    if (!signal.aborted) throw error;
+    throw new Error(`Cannot install: another "multus install" has held ${path} for ${LOCK_WAIT_MS / 1000} s`);
+  });
+}
+
+/** @returns what was done, or would be */
+async function installFiles(files: readonly FileToInstall[], isTrial: boolean): Promise<Done[]> {
+  const prepared = await prepareAll(files, isTrial);
+  if (!isTrial) for (const one of prepared) await placeFile(one);
+  return prepared.map(({ file, action }) => {
+    if (!isTrial) verifyFile(file);
+    return { path: file.path, action, bytes: statSync(file.source).size, sha256: sha256Of(file.source) };
+  });
+}
+
 /**
  * Put every program in its place, or none is written down.
  * @returns what to print
@@ -119,13 +150,13 @@ export async function install(options: InstallOptions): Promise<string> {
   const files = PARTS.flatMap((part) => filesOf(part, { ...options, binDir }));
   const isTrial = options.dryRun === true;
   if (!isTrial) makeFolder(binDir, 0o755);
-  const prepared = await prepareAll(files, isTrial);
-  if (!isTrial) for (const one of prepared) await placeFile(one);
-  const done = prepared.map(({ file, action }): Done => {
-    if (!isTrial) verifyFile(file);
-    return { path: file.path, action, bytes: statSync(file.source).size, sha256: sha256Of(file.source) };
-  });
-  if (!isTrial) await writeDown(options, done);
-  const notes = existsSync(binDir) ? notesOn(binDir, done) : [];
-  return reportOf(done, notes, options);
+  const lock = isTrial ? undefined : await lockInstall(options.cniDir);
+  try {
+    const done = await installFiles(files, isTrial);
+    if (!isTrial) await writeDown(options, done);
+    const notes = existsSync(binDir) ? notesOn(binDir, done) : [];
+    return reportOf(done, notes, options);
+  } finally {
+    lock?.release();
+  }
 }

@@ -10,6 +10,7 @@ import { VERSION } from '../wire/version.ts';
 import { type ExplainOptions, explain } from './explain.ts';
 import { type ForgetOptions, forget } from './forget.ts';
 import { type InstallOptions, install } from './install.ts';
+import { DEFAULT_RUNTIME_DIR, usualCniDir } from './node-folders.ts';
 import { type PsOptions, ps } from './ps.ts';
 import { followServiceAccount, SERVICE_ACCOUNT_DIR, writeKubeconfig } from './service-account.ts';
 import { readThinNode, type ThinOptions, writeThinConfig } from './thin-config.ts';
@@ -21,13 +22,15 @@ const program = new Command('multus')
   .version(VERSION)
   .showHelpAfterError();
 
+const STATE_DIRECTORY = `state directory (default: "cniDir" of ${DEFAULT_RUNTIME_DIR}/00-multus.conf, or ${DEFAULT_CNI_DIR})`;
+
 program
   .command('ps')
   .description('list what is attached, and what could not be detached')
-  .option('--cni-dir <dir>', 'state directory ("cniDir" of the configuration)', DEFAULT_CNI_DIR)
+  .option('--cni-dir <dir>', STATE_DIRECTORY)
   .option('--json', 'print the journal as JSON')
-  .action((options: PsOptions) => {
-    const { output, errors, exitCode } = ps(options);
+  .action((options: Partial<PsOptions>) => {
+    const { output, errors, exitCode } = ps({ cniDir: usualCniDir(), ...options });
     process.stdout.write(output);
     process.stderr.write(errors);
     process.exitCode = exitCode;
@@ -37,10 +40,10 @@ program
   .command('forget')
   .description('drop a container from the journal that its plugins can never detach; frees nothing')
   .argument('<container...>', 'IDs of containers, or how they begin')
-  .option('--cni-dir <dir>', 'state directory ("cniDir" of the configuration)', DEFAULT_CNI_DIR)
+  .option('--cni-dir <dir>', STATE_DIRECTORY)
   .option('--force', 'also one that is attached and in order')
-  .action(async (containers: string[], options: ForgetOptions) => {
-    process.stdout.write(await forget(containers, options));
+  .action(async (containers: string[], options: Partial<ForgetOptions>) => {
+    process.stdout.write(await forget(containers, { cniDir: usualCniDir(), ...options }));
   });
 
 program
@@ -67,8 +70,6 @@ function endingSignal(): AbortSignal {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
   return ending.signal;
 }
-
-const DEFAULT_RUNTIME_DIR = '/etc/cni/net.d';
 
 /** libcni's own folder, of containerd and CRI-O alike. */
 const RUNTIME_CACHE = '/var/lib/cni/results';
@@ -113,7 +114,10 @@ program
   .description('give the node back to its primary configuration; to be run again until nothing is left')
   .option('--bin-dir <dir>', 'where the runtime looks for plugins', DEFAULT_BIN_DIR)
   .option('--cni-dir <dir>', 'state directory', DEFAULT_CNI_DIR)
-  .option('--conf-dir <dir>', "the runtime's configurations", DEFAULT_RUNTIME_DIR)
+  .option(
+    '--conf-dir <dir>',
+    `the runtime's configurations (default: where 00-multus.conf was written, or ${DEFAULT_RUNTIME_DIR})`,
+  )
   .option('--socket-dir <dir>', 'where a daemon would answer', DEFAULT_SOCKET_DIR)
   .option('--force', 'do not wait for pods: their further networks (addresses, devices) are detached by nobody')
   .option('--verify', "check afterwards that the node is its primary configuration's alone")

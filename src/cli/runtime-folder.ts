@@ -20,6 +20,17 @@ export function runtimeFiles(folder: string): string[] {
   return names.map(({ name }) => join(folder, name)).sort();
 }
 
+/** What our configuration at `path` says about where the state is; empty when it says nothing. */
+export function namedCniDirs(path: string): string[] {
+  const named: unknown[] = pluginsIn(path).map(({ config }) => config.value('cniDir'));
+  return named.filter((one) => typeof one === 'string' && one !== '') as string[];
+}
+
+/** Does the file make a runtime run us, or Multus? */
+export function isWrapper(path: string): boolean {
+  return pluginsIn(path).some(({ type }) => WRAPPERS.includes(type));
+}
+
 function pluginsIn(path: string): readonly PluginConfig[] {
   try {
     return loadConfFile(path).plugins;
@@ -33,11 +44,11 @@ function pluginsIn(path: string): readonly PluginConfig[] {
  * what was installed belongs to whoever installed it since.
  */
 function isOthers(types: readonly string[], binDir: string, { files }: InstallRecord): boolean {
-  const installed = new Map(files.map(({ path, sha256 }) => [path, sha256]));
   return types.some((type) => {
     const path = join(binDir, type);
-    const expected = installed.get(path);
-    return expected !== undefined && ![undefined, expected].includes(sha256OfFile(path));
+    const installed = files.filter((file) => file.path === path).map(({ sha256 }) => sha256);
+    const found = sha256OfFile(path);
+    return installed.length > 0 && found !== undefined && !installed.includes(found);
   });
 }
 

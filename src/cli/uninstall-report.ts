@@ -1,9 +1,10 @@
 /** `multus uninstall` as a command: once, or until the node is given back. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type FolderOptions, findFolders } from './node-folders.ts';
 import { type UninstallOptions, uninstall } from './uninstall.ts';
 import { verifyUninstalled } from './verify-uninstalled.ts';
 
-export interface ReportOptions extends UninstallOptions {
+export interface ReportOptions extends FolderOptions, Omit<UninstallOptions, 'confDirs'> {
   verify?: boolean;
   json?: boolean;
 }
@@ -17,10 +18,11 @@ export interface UninstallReport {
 /** A pod that ended is detached that much later at most. */
 const LOOK_EVERY_MS = 10_000;
 
-/** Uninstall once. @throws as uninstall does */
+/** Uninstall once. @throws as findFolders and uninstall do */
 export async function reportUninstall(options: ReportOptions): Promise<UninstallReport> {
-  const { done, waitsFor } = await uninstall(options);
-  const problems = options.verify === true ? await verifyUninstalled(options) : [];
+  const folders = findFolders(options);
+  const { done, waitsFor } = await uninstall({ ...options, ...folders });
+  const problems = options.verify === true ? await verifyUninstalled(folders) : [];
   if (options.json === true) return { output: `${JSON.stringify({ done, waitsFor, problems }, null, 2)}\n`, problems };
   const lines = [
     ...done,

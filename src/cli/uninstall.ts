@@ -20,6 +20,7 @@ import { createSources } from '../cluster/sources.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
 import {
+  INSTALL_LOCK,
   INSTALL_RECORD,
   type InstallRecord,
   readInstallRecord,
@@ -31,14 +32,8 @@ import { DEFAULT_TYPE } from '../pod/node-config.ts';
 import { SOCKET_NAME } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
 import { sha256OfFile } from './install-file.ts';
+import { type NodeFolders, recordedConfDirs } from './node-folders.ts';
 import { ownConfigs } from './runtime-folder.ts';
-
-export interface NodeFolders {
-  binDir: string;
-  cniDir: string;
-  confDir: string;
-  socketDir: string;
-}
 
 export interface UninstallOptions extends NodeFolders {
   /** Remove programs and state although pods are attached: nobody detaches their further networks then. */
@@ -62,7 +57,7 @@ export interface Uninstalled {
 const RENAMED_SUFFIXES = [CILIUM_SUFFIX, '.old'];
 
 /** What of the state directory is ours and nobody else's; what was damaged stays, for whoever looks into it. */
-const STATE_NAMES = [INSTALL_RECORD, '.primary.json', '.definitions.json', '.outbox', '.lock'];
+const STATE_NAMES = [INSTALL_RECORD, INSTALL_LOCK, '.primary.json', '.definitions.json', '.outbox', '.lock'];
 
 /** What a daemon leaves beside its socket; the socket itself, when it was killed. */
 const SOCKET_NAMES = [SOCKET_NAME, `.${SOCKET_NAME}.lock`, 'overlay.json'];
@@ -125,17 +120,18 @@ async function restorePrimary(confDir: string, cniDir: string, steps: Steps): Pr
 
 /** From here on no new pod comes to us. The word to the daemons comes first: they would write the file again. */
 async function giveBack(options: UninstallOptions, record: InstallRecord, steps: Steps): Promise<void> {
-  const { binDir, cniDir, confDir } = options;
+  const { binDir, cniDir, confDirs } = options;
   if (record.withdrawnAt === undefined) {
     const withdrawnAt = new Date().toISOString();
     await steps.take('told daemons to keep their hands off the configuration', () =>
       writeInstallRecord(cniDir, { ...record, withdrawnAt }),
     );
   }
-  for (const path of ownConfigs(confDir, binDir, record)) {
+  for (const path of confDirs.flatMap((folder) => ownConfigs(folder, binDir, record))) {
     await steps.take(`removed ${path}`, () => rmSync(path, { force: true }));
   }
-  await restorePrimary(confDir, cniDir, steps);
+  const recorded = recordedConfDirs(record);
+  for (const folder of recorded.length > 0 ? recorded : confDirs) await restorePrimary(folder, cniDir, steps);
 }
 
 /** Paths by container of what the runtime keeps of our network for its DEL, which comes to the primary instead. */
@@ -176,8 +172,8 @@ function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch (error) {
-    // In a container it may be a mount: the empty folder stays on the node.
-    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    // In a container it may be a mount, in a root folder that is read-only: the empty folder stays on the node.
+    if (!['EBUSY', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 
@@ -191,7 +187,7 @@ async function removeAll({ cniDir, socketDir }: NodeFolders, record: InstallReco
   if (record.files.length === 0) steps.done.push('left the programs: no "multus install" wrote down which they are');
   const state = STATE_NAMES.map((name) => join(cniDir, name));
   const ofDaemons = SOCKET_NAMES.map((name) => join(socketDir, name));
-  const others = [...ofDaemons, ...(record.kubeconfig === undefined ? [] : [record.kubeconfig])];
+  const others = [...ofDaemons, ...(record.kubeconfigs ?? [])];
   for (const path of [...state, ...others].filter((one) => existsSync(one))) {
     await steps.take(`removed ${path}`, () => rmSync(path, { recursive: true, force: true }));
   }

@@ -7,8 +7,9 @@ import { readPrimaryFolder } from '../node-config/primary-candidates.ts';
 import { DEFAULT_TYPE } from '../pod/node-config.ts';
 import { VERSION } from '../wire/version.ts';
 import { sha256OfFile } from './install-file.ts';
+import type { NodeFolders } from './node-folders.ts';
 import { ownConfigs, programsOf, runtimeFiles } from './runtime-folder.ts';
-import { attachedPods, isDaemonThere, type NodeFolders } from './uninstall.ts';
+import { attachedPods, isDaemonThere } from './uninstall.ts';
 
 function isExecutable(path: string): boolean {
   try {
@@ -20,7 +21,7 @@ function isExecutable(path: string): boolean {
 }
 
 /** What a runtime would do for a pod that starts now. */
-function networkProblems({ confDir, binDir }: NodeFolders): string[] {
+function networkProblems(confDir: string, binDir: string): string[] {
   const [first] = runtimeFiles(confDir);
   if (first === undefined) return [`no configuration is in ${confDir}: the node has no network`];
   try {
@@ -37,12 +38,14 @@ function networkProblems({ confDir, binDir }: NodeFolders): string[] {
 
 /** @returns what is not as it should be, one line each; empty when the node is given back */
 export async function verifyUninstalled(folders: NodeFolders): Promise<string[]> {
-  const { binDir, cniDir, confDir, socketDir } = folders;
+  const { binDir, cniDir, confDirs, socketDir } = folders;
   const record = readInstallRecord(cniDir) ?? { version: VERSION, files: [] };
   const programs = record.files.filter(({ path, sha256 }) => sha256OfFile(path) === sha256);
   return [
-    ...networkProblems(folders),
-    ...ownConfigs(confDir, binDir, record).map((path) => `${path} is there: the runtime may run us by it`),
+    ...confDirs.flatMap((folder) => networkProblems(folder, binDir)),
+    ...confDirs
+      .flatMap((folder) => ownConfigs(folder, binDir, record))
+      .map((path) => `${path} is there: the runtime may run us by it`),
     ...attachedPods(cniDir).map((one) => `${one}, is still attached`),
     ...(programs.length === 0 ? [] : [`${programs.map(({ path }) => path).join(', ')} are still there`]),
     ...((await isDaemonThere(socketDir)) ? [`multusd answers in ${socketDir}`] : []),

@@ -90,21 +90,32 @@ async function readUpgradeBody(request: IncomingMessage, socket: Socket, head: B
   if (!Number.isInteger(length) || length < 0 || length > MAX_BODY) {
     throw new RangeError(`Content-Length must be a number up to ${MAX_BODY}`);
   }
-  let received = await readBody(request);
-  let behind = head;
-  while (received.length < length) {
-    received = Buffer.concat([received, behind]);
-    behind = Buffer.alloc(0);
-    if (received.length < length) {
-      behind = await new Promise<Buffer>((resolve, reject) => {
-        socket.once('data', resolve);
-        socket.once('close', () => reject(new Error('closed before the body was complete')));
-        socket.resume();
-      });
-      socket.pause();
-    }
-  }
-  return { body: received.subarray(0, length), rest: Buffer.concat([received.subarray(length), behind]) };
+  const ofRequest = await readBody(request);
+  const behind = await readFrom(socket, length - ofRequest.length - head.length);
+  const received = Buffer.concat([ofRequest, head, ...behind]);
+  return { body: received.subarray(0, length), rest: received.subarray(length) };
+}
+
+/** At least so many bytes; the socket is paused then. @throws Error when there are no more */
+async function readFrom(socket: Socket, wanted: number): Promise<Buffer[]> {
+  const chunks: Buffer[] = [];
+  let missing = wanted;
+  await new Promise<void>((resolve, reject) => {
+    if (missing <= 0) return resolve();
+    const fail = (): void => reject(new Error('the request ended before its body was complete'));
+    const collect = (chunk: Buffer): void => {
+      chunks.push(chunk);
+      missing -= chunk.length;
+      if (missing > 0) return;
+      // At once: what else is there already would be given to nobody.
+      socket.off('data', collect).pause();
+      resolve();
+    };
+    if (socket.destroyed) fail();
+    // The end of what a caller sends, as when it is killed, does not close a connection that is open on our side.
+    socket.once('end', fail).once('close', fail).on('data', collect).resume();
+  });
+  return chunks;
 }
 
 export class DaemonServer {
@@ -271,7 +282,12 @@ export class DaemonServer {
     response.assignSocket(socket);
     response.once('finish', () => socket.end());
     if (header(request, 'expect') === '100-continue') response.writeContinue(); // it knows then that we are at work
-    await this.route(request, response, async () => (await readUpgradeBody(request, socket, head)).body);
+    await this.route(request, response, async () => {
+      const { body } = await readUpgradeBody(request, socket, head);
+      socket.once('end', () => socket.destroy()); // a caller that is killed: nobody parses the connection any more
+      socket.resume();
+      return body;
+    });
   }
 
   private async converse(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {

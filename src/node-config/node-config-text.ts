@@ -10,7 +10,7 @@ import { SUPPORTED_VERSIONS } from '../cni/versions.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
 import type { DaemonConfig } from '../pod/daemon-config.ts';
 import { DEFAULT_TYPE, formatNodeConfig, NODE_CONFIG_NAME, OTHER_NODE_CONFIG_NAME } from '../pod/node-config.ts';
-import { withdrawnReason } from './install-record.ts';
+import { recordConfig, withdrawnReason } from './install-record.ts';
 import { PrimaryChoice, wrappedPrimary } from './primary-choice.ts';
 import { readPrimaryMemory, writePrimaryMemory } from './primary-memory.ts';
 import { StartError } from './start-error.ts';
@@ -169,7 +169,10 @@ export function nodeConfigOrigin(
     folders: [...origin.folders, ...(indicator === '' ? [] : [dirname(indicator)])],
     async text(now) {
       const reason = obstacle(settings, context);
-      return reason === undefined ? origin.text(now) : { text: undefined, reason };
+      if (reason !== undefined) return { text: undefined, reason };
+      const found = await origin.text(now);
+      if (found.text !== undefined) await recordConfig(context.cniDir, origin.target);
+      return found;
     },
   };
 }

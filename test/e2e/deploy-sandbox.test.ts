@@ -54,6 +54,10 @@ const bridge = (name: string, subnet: string) => ({
   ipam: { type: 'host-local', ranges: [[{ subnet }]], routes: [{ dst: '0.0.0.0/0' }] },
 });
 
+/** Has the plugin make a link on the node that does not go with the pod. */
+const EGRESS = { egressRate: 1_000_000, egressBurst: 1_000_000 };
+const IFB = /^bwp/m;
+
 const nad = (name: string, config: object | undefined, annotations = {}) => ({
   kind: 'NetworkAttachmentDefinition',
   metadata: { name, namespace: 'default', annotations },
@@ -77,7 +81,11 @@ const argsOf = (name: string): string =>
 async function furnish(node: SandboxNode): Promise<void> {
   const plugins = referencePlugins();
   await node.must('sh', '-c', 'mkdir -p /opt/cni/bin /var/lib/kubelet/pod-resources');
-  await node.must('sh', '-c', `cd ${plugins} && cp bridge host-local loopback macvlan static tuning /opt/cni/bin/`);
+  await node.must(
+    'sh',
+    '-c',
+    `cd ${plugins} && cp bandwidth bridge host-local loopback macvlan static tuning /opt/cni/bin/`,
+  );
   for (const [name, body] of Object.entries(PLUGINS)) node.write(`/opt/cni/bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
   node.write(PRIMARY, {
     cniVersion: '1.0.0',
@@ -85,6 +93,7 @@ async function furnish(node: SandboxNode): Promise<void> {
     plugins: [{ ...bridge('primary', '10.210.0.0/24'), cniVersion: undefined, name: undefined }],
   });
   node.write('/etc/cni/multus/net.d/by-file.conf', bridge('by-file', '10.214.0.0/24'));
+  const { cniVersion, name, ...shapedBridge } = bridge('shaped', '10.216.0.0/24');
   const device = { cniVersion: '1.0.0', type: 'device', capabilities: { deviceID: true, CNIDeviceInfoFile: true } };
   const objects = [
     nad('lan', bridge('lan', '10.211.0.0/24')),
@@ -98,11 +107,13 @@ async function furnish(node: SandboxNode): Promise<void> {
     nad('store', bridge('store', '10.213.0.0/24')),
     nad('misnamed', { cniVersion: '1.0.0', type: 'misnaming' }),
     nad('by-file', undefined),
+    nad('shaped', { cniVersion: '1.0.0', plugins: [shapedBridge, { type: 'bandwidth', ...EGRESS }] }),
     nad('device', device, { [RESOURCE]: 'lab/dev' }),
     pod('three', [{ name: 'lan' }, { name: 'fast', ips: ['10.212.0.1/24'] }, { name: 'store', interface: 'data0' }]),
     pod('renamed', [{ name: 'misnamed' }]),
     pod('routed', [{ name: 'lan', 'default-route': ['10.211.0.1'] }]),
     pod('by-file', [{ name: 'by-file' }]),
+    pod('shaped', [{ name: 'lan' }, { name: 'shaped' }]),
     pod('device', [{ name: 'device' }]),
   ];
   for (const [i, object] of objects.entries()) node.write(`${MANIFESTS}/${i}.json`, object);
@@ -481,13 +492,14 @@ for (const [mount, reason] of [
 
 const UNINSTALL = { resources: [join(DEPLOY, 'base')], components: [join(DEPLOY, 'uninstall')] };
 
-/** Programs of ours on the node, those which the runtime would run. */
+/** What the daemon or its installation put on the node. */
 const OURS = ['/opt/cni/bin/multus', '/opt/cni/bin/multus-standalone', NODE_CONFIG, '/run/multus/overlay.json'];
 
-// Without it a node keeps files that break it later, or a pod loses its networks while it runs.
-test('deploy/uninstall: with what it gives, a pod keeps its networks to its end, and then nothing is left', async () => {
+/** Give a node back on which a pod runs that ends then. @returns what the uninstaller says in the end */
+async function givenBack(change: (uninstaller: Manifest) => void): Promise<string> {
   const { pod, files } = await podOf('base');
   const uninstaller = only(await render(UNINSTALL), 'DaemonSet').spec.template.spec;
+  change(uninstaller.containers[0]);
   const node = await SandboxNode.start();
   try {
     await furnish(node);
@@ -495,33 +507,51 @@ test('deploy/uninstall: with what it gives, a pod keeps its networks to its end,
     const daemon = await node.startContainer(pod, 'multusd', files);
     await node.untilProbe(pod, daemon, 'startupProbe');
     await until('00-multus.conf is there', () => node.exists(NODE_CONFIG));
-    await node.addNetns('three');
-    const call = { container: 'three', pod: 'three', args: argsOf('three'), config: configOf(node) };
-    assert.is((await node.cni('ADD', call)).code, 0);
+    await node.addNetns('shaped');
+    const config = configOf(node);
+    const added = await node.cni('ADD', { container: 'shaped', pod: 'shaped', args: argsOf('shaped'), config });
+    assert.is(added.code, 0, added.stdout);
     await daemon.kill();
 
     const container = await node.startContainer(uninstaller, 'uninstall', {});
-    const isReady = async () =>
-      (await node.exec(container, uninstaller.containers[0].readinessProbe.exec.command)).code === 0;
-    await until('it waits for the pod', () => container.log().includes('waits for pod default/three'));
-    assert.is(await isReady(), false);
-    assert.not.ok(node.exists(NODE_CONFIG));
-    assert.is((await node.links('three')).length, 4);
+    const probe = uninstaller.containers[0].readinessProbe.exec.command;
+    await until('it waits for the pod', () => container.log().includes('waits for pod default/shaped'), 30_000);
+    assert.is((await node.exec(container, probe)).code, 1, 'it is not ready');
+    assert.not.ok(node.exists(NODE_CONFIG), 'pods that start get the primary network');
+    assert.is((await node.links('shaped')).length, 3, 'pods that run keep their networks');
 
-    await node.must('ip', 'netns', 'delete', 'three'); // containerd has the primary's plugins detach, and nobody else's
-    await until('it is done', () => container.log().includes('the node is given back'), 30_000);
-    assert.is(await isReady(), true);
-    const addresses = await node.must('find', '/var/lib/cni/networks', '-name', '10.*');
-    assert.is(addresses, '', 'addresses of host-local are free again');
-    assert.equal(
-      OURS.filter((path) => node.exists(path)),
-      [],
-    );
-    assert.ok(container.isRunning(), 'the DaemonSet does not start it again and again');
+    // containerd has the primary's plugins detach, and nobody else's.
+    await node.must('ip', 'netns', 'delete', 'shaped');
+    const end = /the node is given back|plugin .*/;
+    await until('it has tried', () => end.test(container.log()), 30_000);
+    const said = end.exec(container.log())?.[0] ?? '';
+    if (!said.startsWith('plugin')) {
+      assert.is((await node.exec(container, probe)).code, 0, 'it is ready');
+      assert.is(await node.must('find', '/var/lib/cni/networks', '-name', '10.*'), '', 'addresses are free again');
+      assert.not.match(await node.must('ip', '-brief', 'link'), IFB, 'what plugins made on the node is gone');
+      assert.equal(
+        OURS.filter((path) => node.exists(path)),
+        [],
+      );
+      assert.ok(container.isRunning(), 'the DaemonSet would start it again');
+    }
     await container.kill();
+    return said;
   } finally {
     await node.close();
   }
+}
+
+// Without it a node keeps files that break it later, or a pod loses its networks while it runs.
+test('deploy/uninstall: with what it gives, a pod keeps its networks to its end, and then nothing is left', async () => {
+  assert.is(await givenBack(() => undefined), 'the node is given back');
+});
+
+test('deploy/uninstall: without NET_ADMIN what plugins made on the node stays, and is told', async () => {
+  const said = await givenBack(({ securityContext }) => {
+    securityContext.capabilities.add = [];
+  });
+  assert.match(said, /plugin .*shaped.*not permitted/);
 });
 
 for (const [what, takeAway] of given) {

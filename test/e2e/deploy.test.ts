@@ -58,6 +58,16 @@ for (const folder of WHOLE) {
   });
 }
 
+// `kubectl delete -k` of what was installed would delete every network of the cluster.
+test('nothing but deploy/crd has the definition of definitions', async () => {
+  for (const folder of WHOLE) {
+    const kinds = (await render(folder)).map(({ kind }) => kind);
+    assert.not.ok(kinds.includes('CustomResourceDefinition'), folder);
+  }
+  const [applied] = await api.apply(...(await render('crd')));
+  assert.is(applied.kind, 'CustomResourceDefinition');
+});
+
 for (const base of ['base', ...PRESETS.map((name) => `presets/${name}`)]) {
   test(`deploy/${base} is accepted with every component`, async () => {
     await api.apply(...(await renderWith(COMPONENTS, base)).filter((one) => !isOpenShift(one)));
@@ -96,6 +106,30 @@ for (const base of ['base', ...PRESETS.map((name) => `presets/${name}`)]) {
     // Containers see /var/run as /run: the one name is the other.
     assert.equal(mounted(daemon, 'netns'), ['/run/netns']);
     assert.match(onNode('netns'), /^(\/var)?\/run\/netns$/);
+  });
+}
+
+// In other folders it would find nothing, and say that the node is given back.
+for (const folder of WHOLE) {
+  test(`deploy/uninstall over ${folder} is accepted, looks into that one's folders, and leaves the definition alone`, async () => {
+    const installed = only(await render(folder), 'DaemonSet').spec.template.spec;
+    const objects = await render({ resources: [join(DEPLOY, folder)], components: [join(DEPLOY, 'uninstall')] });
+    await api.apply(...objects.filter((one) => !isOpenShift(one)));
+    const kinds = objects.map(({ kind }) => kind).filter((kind) => kind !== 'SecurityContextConstraints');
+    assert.equal(kinds, ['ServiceAccount', 'DaemonSet']);
+    const { containers, initContainers, volumes } = only(objects, 'DaemonSet').spec.template.spec;
+    const pathOf = (name: string, among: Manifest[]) => among.find((one) => one.name === name).hostPath.path;
+    const [binDir, confDir] = ['cni-bin', 'cni-conf'].map((name) => pathOf(name, installed.volumes));
+    assert.is(initContainers, undefined);
+    assert.is(containers.length, 1);
+    const [{ image, command, readinessProbe, volumeMounts }] = containers;
+    assert.is(image, installed.initContainers[0].image);
+    const folders = ['uninstall', '--bin-dir', binDir, '--conf-dir', confDir];
+    assert.equal(command.slice(1), [...folders, '--watch']);
+    assert.equal(readinessProbe.exec.command, [command[0], ...folders, '--verify', '--dry-run']);
+    for (const { name, mountPath } of volumeMounts) {
+      assert.is(pathOf(name, volumes).replace(/^\/var\/run/, '/run'), mountPath, name);
+    }
   });
 }
 

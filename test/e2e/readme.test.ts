@@ -78,10 +78,11 @@ test('the chapter is there, with its files and commands', () => {
     COMMANDS.shift()?.command ?? '',
     /--file deploy\/Dockerfile --tag registry\.example\/multus-native:0\.1\.0 /,
   );
-  assert.is(COMMANDS.length, 9);
+  assert.is(COMMANDS.length, 10);
 });
 
 test('installed as it says, a pod gets the networks, the status and the events that it shows', async () => {
+  await next('kubectl apply -k deploy/crd');
   await next('kubectl apply -k cluster');
   await next('kubectl -n kube-system rollout status daemonset/multus-native');
   const objects = await build(join(clone, 'cluster'));

@@ -91,7 +91,7 @@ export class FakeApi {
     const refused = (): void => {
       this.refusals += 1;
     };
-    return new ApiClient({ access: async () => access, refused }, 'fake-test');
+    return new ApiClient({ access: async () => access, refused, description: 'credentials of the test' }, 'fake-test');
   }
 
   async close(): Promise<void> {

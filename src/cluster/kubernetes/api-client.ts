@@ -24,6 +24,8 @@ export interface ApiRequest {
 /** What the client gets to go with each request. */
 export interface AccessSource {
   access(): Promise<Access>;
+  /** For messages: "kubeconfig /etc/…". */
+  readonly description: string;
   /** Told of each 401. */
   refused(): void;
 }
@@ -97,7 +99,8 @@ export class ApiClient {
     if (status >= 200 && status < 300) return answer;
     if (status === 401) this.credentials.refused();
     const text = await bodyOf(answer, what, request.signal);
-    throw refusalOf(what, status, parsed(text), retryAfterOf(answer.headers['retry-after']));
+    const asked = status === 401 ? `${what} (${this.credentials.description})` : what;
+    throw refusalOf(asked, status, parsed(text), retryAfterOf(answer.headers['retry-after']));
   }
 
   private async exchange(request: ApiRequest, access: Access): Promise<IncomingMessage> {

@@ -1,8 +1,8 @@
 /**
  * A copy of a collection of the API server, kept by listing it once and following its changes.
  *
- * - The first list may be the server's cached one (resourceVersion 0): all nodes list when they boot. A later one must
- *   not be older than what was seen already, unless the server no longer has that (410) or never had it (504).
+ * - The first list may be the server's cached one (resourceVersion 0): all nodes list when they boot. A later one,
+ *   when the server has forgotten where the copy was (410) or has never been there (504), is what etcd has.
  * - A watch goes on where the last event or bookmark left off. A connection on which nothing comes for a while is given
  *   up: half-open ones look like quiet ones.
  * - While the server cannot be asked, the copy stays as it is.
@@ -87,8 +87,10 @@ export class ListWatch<T> {
   private readonly options: ListWatchOptions<T>;
   private readonly times: ListWatchTimes;
   private kept = new Map<string, Kept<T>>();
-  /** '' = as the server has it now, '0' = as it has it cached. */
-  private version = '0';
+  /** Of what was seen last. */
+  private version = '';
+  /** How the next list begins: as the server has it cached, or, empty, as etcd has it. */
+  private fromCache: Record<string, string> = { resourceVersion: '0' };
 
   constructor(client: ApiClient, resource: Resource<T>, options: ListWatchOptions<T>) {
     this.client = client;
@@ -120,7 +122,7 @@ export class ListWatch<T> {
       } catch (error) {
         if (signal.aborted) return;
         if (isExpired(error) || isTooNew(error)) {
-          this.version = '';
+          this.fromCache = {};
           isListed = false;
         }
         this.say(error);
@@ -147,7 +149,9 @@ export class ListWatch<T> {
     let page: unknown;
     let next = '';
     do {
-      const path = this.path(next === '' ? this.fromVersion() : { continue: next, limit: String(PAGE) });
+      // With "continue" a version is an error.
+      const from = next === '' ? this.fromCache : { continue: next };
+      const path = this.path({ ...from, limit: String(PAGE) });
       page = await withSignal(signal, (ending) => this.page(path, ending));
       const items = field(page, 'items');
       if (!Array.isArray(items))
@@ -195,14 +199,6 @@ export class ListWatch<T> {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  private fromVersion(): Record<string, string> {
-    const limit = String(PAGE);
-    if (this.version === '') return { limit };
-    // With a limit and without a match, another version than 0 would ask for exactly this one.
-    const match = this.version === '0' ? {} : { resourceVersionMatch: 'NotOlderThan' };
-    return { limit, resourceVersion: this.version, ...match };
   }
 
   /** @returns did anything come of it? */

@@ -3,6 +3,7 @@
  * saw, because no daemon ran, is found at the start.
  */
 import type { PodWatch, WatchedPod } from '../../cluster/source.ts';
+import { CniCode, CniError } from '../../cni/errors.ts';
 import { type FollowerOptions, PodFollower } from './pod-follower.ts';
 import { WorkQueue } from './work-queue.ts';
 
@@ -60,7 +61,7 @@ export class HotplugController {
   async stop(): Promise<void> {
     clearInterval(this.recheck);
     this.unsubscribe();
-    this.ending.abort(new Error('the daemon stops'));
+    this.ending.abort(new CniError(CniCode.cancelled, 'the daemon stops'));
     await this.queue.stop();
   }
 

@@ -100,6 +100,7 @@ export class PodFollower {
         this.told.clear();
         return 'followed';
       }
+      this.followed = undefined; // an edit back to what it was has to undo this
       tried.add(keyOf(step.change));
       await this.take(step.change, step.record, step.cniDir, signal);
     }

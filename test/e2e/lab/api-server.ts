@@ -16,7 +16,7 @@ import { freePort, ServerProcess } from './server-process.ts';
 type ApiObject = any;
 
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
-const CRD_FILE = new URL('../../../deploy/base/crd.yaml', import.meta.url);
+const CRD_FILE = new URL('../../../deploy/crd/crd.yaml', import.meta.url);
 
 export interface PodOptions {
   /** Default: default. */

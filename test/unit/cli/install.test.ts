@@ -154,6 +154,14 @@ test('a file for which there is no room leaves all programs as they were', async
   assert.ok((await actions()).includes('replaced'));
 });
 
+// Each would put what the other one is still writing in the place of a program.
+test('of two installs at a time one waits for the other', async () => {
+  writeParts();
+  const [first, second] = await Promise.all([actions(), actions()]);
+  assert.equal(new Set([...(first ?? []), ...(second ?? [])]), new Set(['installed', 'unchanged']));
+  assert.equal(readdirSync(folder.at('bin')).sort(), NAMES);
+});
+
 test('--dry-run says what would be done, and does nothing', async () => {
   writeParts();
   assert.match(await run({ dryRun: true }), /WOULD BE .*\n.*package.json +installed/);

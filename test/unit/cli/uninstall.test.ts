@@ -19,7 +19,7 @@ const folder = folderFor(test);
 const folders = () => ({
   binDir: folder.at('bin'),
   cniDir: folder.at('state'),
-  confDir: folder.at('net.d'),
+  confDirs: [folder.at('net.d')],
   socketDir: folder.at('run'),
 });
 const run = (more: Partial<UninstallOptions> = {}) =>

@@ -236,6 +236,7 @@ test('a connection on which nothing comes is given up; bookmarks keep it', async
     response.on('close', () => clearInterval(timer));
   };
   await copying([list('1', []), slowly], async ({ watch }, api) => {
+    await until('it is listed', () => watch.isSynced);
     const first = watch.seenAt;
     await until('longer than the silence', () => watch.seenAt > first + 2 * TIMES.silenceMs);
     assert.is(api.asked.length, 2);
@@ -243,7 +244,11 @@ test('a connection on which nothing comes is given up; bookmarks keep it', async
 });
 
 const REFUSALS: [string, Answer, RegExp][] = [
-  ['401', says(401, status(401, 'Unauthorized')), /answers 401 .*does not take our credentials/],
+  [
+    '401',
+    says(401, status(401, 'Unauthorized')),
+    /answers 401 .*\(credentials of the test\): it does not take our credentials/,
+  ],
   [
     '403',
     says(403, status(403, 'u cannot list things')),
