@@ -14,6 +14,7 @@ struct Answer {
 
 /// Codes of the CNI specification.
 inline constexpr int kInvalidEnvironment = 4;
+inline constexpr int kIoFailure = 5;
 inline constexpr int kDecodingFailure = 6;
 inline constexpr int kTryAgainLater = 11;
 inline constexpr int kInternalError = 999;

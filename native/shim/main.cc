@@ -14,6 +14,7 @@
 #include "core/version.h"
 #include "shim/answer.h"
 #include "shim/conversation.h"
+#include "shim/interpreter.h"
 #include "shim/invocation.h"
 #include "shim/passthru.h"
 #include "shim/probe.h"
@@ -40,9 +41,13 @@ int RunForPeople(int argc, char** argv) {
     // On hosts without Node the one executable is both.
     for (const char* name : {"multus-cli", "multus-standalone"}) {
       const std::string cli = BesideUs(name);
-      execv(cli.c_str(), argv);
-      if (errno == ENOENT) continue;
-      const std::string message = "multus: cannot execute " + cli + ": " + strerror(errno) + "\n";
+      std::string message = MissingInterpreter(cli);
+      if (message.empty()) {
+        execv(cli.c_str(), argv);
+        if (errno == ENOENT) continue;
+        message = "cannot execute " + cli + ": " + strerror(errno);
+      }
+      message = "multus: " + message + "\n";
       (void)!write(STDERR_FILENO, message.data(), message.size());
       return 1;
     }

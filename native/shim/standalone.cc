@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/unique_fd.h"
+#include "shim/interpreter.h"
 
 namespace multus {
 namespace {
@@ -39,6 +40,10 @@ std::string BesideUs(const char* name) {
 
 Answer BecomeStandalone(const Invocation& invocation, const std::string& reason) {
   const std::string path = BesideUs("multus-standalone");
+  if (const std::string missing = MissingInterpreter(path); !missing.empty()) {
+    return CniError(invocation.cni_version, kIoFailure, missing,
+                    "No multus daemon answers on " + invocation.socket_path + " (" + reason + ")");
+  }
   int failure = 0;
   if (ReplaceStdin(invocation.config)) {
     unsetenv("NODE_OPTIONS");  // The runtime's own, if it is one of Node: not meant for us.

@@ -6,7 +6,7 @@ import { targetOf } from '../log/open-log.ts';
 import { StartError } from '../node-config/start-error.ts';
 import { type DaemonConfig, parseDaemonConfig } from '../pod/daemon-config.ts';
 import type { LogSettings } from '../pod/log-settings.ts';
-import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
+import { DEFAULT_CNI_DIR, parseNodeKeys } from '../pod/multus-config.ts';
 import type { Overlay } from '../pod/overlay.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 
@@ -91,9 +91,18 @@ function clusterOf(
   return origin === undefined ? undefined : { origin, node };
 }
 
+/** What a daemon without an API server is asked in vain. */
+function noteOfNobody(nodeKeys: RawObject): string[] {
+  const { kubernetes, kubeconfig, manifestsDir } = parseNodeKeys(nodeKeys);
+  if (!kubernetes || kubeconfig !== '' || manifestsDir !== '') return [];
+  return [
+    '"kubernetes" is set, but the daemon has no credentials for an API server: pods whose annotations the runtime does not hand over wait (error 11); set "kubeconfig"',
+  ];
+}
+
 /**
  * @param config the daemon's file, if there is one
- * @throws StartError 3 for a connection limit that lets nobody in
+ * @throws StartError 1 for a node without a name, 3 for a connection limit that lets nobody in
  */
 export function settingsOf(options: Options, config: DaemonConfig | undefined, around: Surroundings): Settings {
   const { connectionLimit = DEFAULT_MAX_OPERATIONS, socketDir, cniDir, log, notes, source } = config ?? NO_FILE;
@@ -103,8 +112,15 @@ export function settingsOf(options: Options, config: DaemonConfig | undefined, a
   if (connectionLimit < 1) {
     throw new StartError(3, `Cannot start: "connectionLimit" must be a whole number from 1, got ${connectionLimit}`);
   }
+  if (options.nodeName === '') {
+    throw new StartError(1, 'Cannot start: --node-name must not be empty; leave it out for the host name');
+  }
   // Not only the file's: without the daemon, pods may have been attached before this file was written.
   const stateDirectories = new Set([options.cniDir ?? DEFAULT_CNI_DIR, ...(cniDir === '' ? [] : [cniDir])]);
+  const nodeKeys = RawObject.parse('{}', 'daemon configuration').with({
+    cniDir: JSON.stringify(options.cniDir ?? DEFAULT_CNI_DIR),
+    ...overlay,
+  });
   return {
     socketDir: options.socketDir ?? (socketDir || DEFAULT_SOCKET_DIR),
     stateDirectories: [...stateDirectories],
@@ -114,10 +130,7 @@ export function settingsOf(options: Options, config: DaemonConfig | undefined, a
     cluster,
     overlay,
     hotplug: options.hotplug ?? (config ?? NO_FILE).hotplug,
-    nodeKeys: RawObject.parse('{}', 'daemon configuration').with({
-      cniDir: JSON.stringify(options.cniDir ?? DEFAULT_CNI_DIR),
-      ...overlay,
-    }),
-    notes,
+    nodeKeys,
+    notes: cluster === undefined ? [...notes, ...noteOfNobody(nodeKeys)] : notes,
   };
 }

@@ -117,10 +117,9 @@ function notesOf(keys: ConfigKeys): string[] {
   return set.map((key) => `"${key}" has no effect: ${reasons[key]}`);
 }
 
-/** What every request would be refused for is told when the daemon starts. @returns what has no effect */
-function checkOverlay(overlay: Overlay, what: string): string[] {
-  const { unknownKeys } = parseMultusConfig(RawObject.parse('{"kubeconfig":"/"}', what).with(overlay), what);
-  return unknownKeys.length === 0 ? [] : [`unknown keys, without effect: ${unknownKeys.join(', ')}`];
+/** What every request would be refused for is told when the daemon starts. @returns keys that nobody knows */
+function unknownKeysOf(overlay: Overlay, what: string): string[] {
+  return parseMultusConfig(RawObject.parse('{"kubeconfig":"/"}', what).with(overlay), what).unknownKeys;
 }
 
 /**
@@ -130,8 +129,9 @@ function checkOverlay(overlay: Overlay, what: string): string[] {
 export function parseDaemonConfig(source: RawObject, what: string): DaemonConfig {
   const keys = new ConfigKeys(source, what);
   const multusConfigFile = multusConfigFileOf(keys);
-  const overlay = overlayOf(source, multusConfigFile === 'auto');
-  const unknown = checkOverlay(overlay, what);
+  const others = overlayOf(source, multusConfigFile === 'auto');
+  const unknown = unknownKeysOf(others, what);
+  const overlay = Object.fromEntries(Object.entries(others).filter(([key]) => !unknown.includes(key)));
   // Only the shim and the generated file have a use for them.
   keys.path('daemonSocketDir', '');
   keys.text('type', '');
@@ -152,6 +152,6 @@ export function parseDaemonConfig(source: RawObject, what: string): DaemonConfig
     forceCNIVersion: keys.flag('forceCNIVersion', false),
     overrideNetworkName: keys.flag('overrideNetworkName', false),
     perNodeCertificate: perNodeCertificateOf(source, what),
-    notes: [...notesOf(keys), ...unknown],
+    notes: [...notesOf(keys), ...(unknown.length === 0 ? [] : [`unknown keys, without effect: ${unknown.join(', ')}`])],
   };
 }

@@ -2,7 +2,7 @@
  * npm run demo: a node with two pods on several real networks, from a folder of manifests; what the kernel has beside
  * what the plugins claim; failures made on purpose; and the proof that nothing is left.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -12,7 +12,7 @@ import type { PodRecord } from '../../src/cluster/source.ts';
 import { podInterfaceIndex } from '../../src/cni/pod-interface.ts';
 import { parseResult } from '../../src/cni/result.ts';
 import { Lab, referencePlugins } from '../lab/lab.ts';
-import { claimDirectory, cleanKept, cleanUp, DEMO_DIRECTORY, writeNote } from './kept.ts';
+import { claimDirectory, cleanKept, cleanUp, DEMO_DIRECTORY, dropStatusFolders, writeNote } from './kept.ts';
 import * as output from './output.ts';
 import { bad, good, note, say, table } from './output.ts';
 
@@ -20,6 +20,7 @@ import { bad, good, note, say, table } from './output.ts';
 const DEFAULT_IPAM = '/var/lib/cni/networks';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
+const FAILURES = join(HERE, 'failures');
 const HELP = `npm run demo [-- options]
 
   --manifests DIR   attach the pods of your own folder of YAML instead (on a node with eth0 and eth1)
@@ -89,14 +90,14 @@ function foreignReservations(): string[] {
   return (readdirSync(DEFAULT_IPAM, { recursive: true }) as string[]).filter((path) => /\/[0-9a-f.:]+$/.test(path));
 }
 
-async function startNode(lab: Lab): Promise<void> {
+async function startNode(lab: Lab, manifests: readonly string[]): Promise<void> {
   step('A node: a network namespace as its host, with eth0 and eth1, and the daemon');
   for (const name of ['eth0', 'eth1']) {
     await lab.exec('host', 'ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}-far`);
     for (const end of [name, `${name}-far`]) await lab.exec('host', 'ip', 'link', 'set', end, 'up');
   }
   await lab.startDaemon();
-  writeNote({ demoPid: process.pid, daemonPid: lab.daemonPid ?? 0, labId: lab.id });
+  writeNote({ demoPid: process.pid, daemonPid: lab.daemonPid ?? 0, labId: lab.id, manifests: [...manifests] });
   say(`multusd runs as process ${lab.daemonPid} on ${lab.socketPath}`);
   note(`plugins from ${referencePlugins()}, default network ptp + host-local`);
 }
@@ -170,7 +171,7 @@ async function detach(lab: Lab, pod: PodRecord): Promise<void> {
 }
 
 async function failOnPurpose(lab: Lab): Promise<void> {
-  lab.config['manifestsDir'] = join(HERE, 'failures');
+  lab.config['manifestsDir'] = FAILURES;
   lab.plugin('demo-stubborn', STUBBORN);
   lab.plugin('demo-failing', FAILING);
 
@@ -209,7 +210,14 @@ async function expectNothing(lab: Lab, pod: string): Promise<void> {
   );
 }
 
-async function prove(lab: Lab, pods: readonly PodRecord[], foreign: readonly string[]): Promise<void> {
+/** What may be left elsewhere than in the lab. */
+interface Elsewhere {
+  /** Addresses that were reserved before. */
+  foreign: readonly string[];
+  manifests: string;
+}
+
+async function prove(lab: Lab, pods: readonly PodRecord[], { foreign, manifests }: Elsewhere): Promise<void> {
   step('Nothing is left');
   const left = await lab.leftovers(...pods.map(placeOf));
   const of = (kind: string): string[] => left.filter((one) => one.startsWith(kind));
@@ -218,7 +226,7 @@ async function prove(lab: Lab, pods: readonly PodRecord[], foreign: readonly str
   const checks: [string, string[]][] = [
     ['interface in a pod or veth on the node', links],
     ['reserved address', [...of('address'), ...foreignReservations().filter((one) => !foreign.includes(one))]],
-    ['journal entry, lock or other file', of('file')],
+    ['journal entry, lock or other file', [...of('file'), ...dropStatusFolders([manifests, FAILURES])]],
     ['process', of('process')],
   ];
   for (const [what, found] of checks)
@@ -245,7 +253,7 @@ async function demo(lab: Lab, manifests: string, own: boolean, keep: boolean): P
   }
   lab.config['manifestsDir'] = manifests;
 
-  await startNode(lab);
+  await startNode(lab, [manifests, FAILURES]);
   step(`Attach the pods of ${manifests} to the networks that they ask for`);
   const attached: PodRecord[] = [];
   for (const pod of pods) if (await attach(lab, pod)) attached.push(pod);
@@ -262,7 +270,7 @@ async function demo(lab: Lab, manifests: string, own: boolean, keep: boolean): P
   step('Detach');
   // Those that failed, too: so does a runtime.
   for (const pod of pods) await detach(lab, pod);
-  await prove(lab, pods, foreign);
+  await prove(lab, pods, { foreign, manifests });
 }
 
 async function main(): Promise<number> {
@@ -284,6 +292,9 @@ async function main(): Promise<number> {
     return 0;
   }
   const manifests = resolve(values.manifests ?? join(HERE, 'manifests'));
+  if (statSync(manifests, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new Error(`cannot read --manifests ${manifests}: there is no such folder`);
+  }
   const interrupt = (): void => {
     interrupted = true;
   };
@@ -292,7 +303,7 @@ async function main(): Promise<number> {
   process.on('SIGHUP', interrupt);
   claimDirectory();
   const lab = await Lab.create(DEMO_DIRECTORY, true, (id) => {
-    writeNote({ demoPid: process.pid, daemonPid: 0, labId: id });
+    writeNote({ demoPid: process.pid, daemonPid: 0, labId: id, manifests: [manifests, FAILURES] });
   });
   let kept = false;
   try {
@@ -304,7 +315,7 @@ async function main(): Promise<number> {
     say('interrupted: cleaning up');
     return 130;
   } finally {
-    if (!kept) await cleanUp(lab);
+    if (!kept) await cleanUp(lab, [manifests, FAILURES]);
   }
   process.stdout.write(failures === 0 ? '\nAll of it held.\n' : `\nWhat is marked FAIL did not hold: ${failures}.\n`);
   return failures === 0 ? 0 : 1;

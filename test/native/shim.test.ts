@@ -644,6 +644,25 @@ test('with neither daemon nor standalone program the error says what is missing 
   await check(/Connection refused/);
 });
 
+// The runtime would show nothing but exit code 127: env says on stderr what is missing.
+test('a standalone program without Node in PATH is an error that says so, to the runtime and to people', async ({
+  node,
+}) => {
+  const script = '#!/usr/bin/env node\nconsole.log("ran");\n';
+  for (const name of ['multus-standalone', 'multus-cli']) writeFileSync(join(node.dir, name), script, { mode: 0o755 });
+  const PATH = `${node.binDir}::/nowhere`;
+  const missing = `cannot start: no "node" in PATH (${PATH}); install Node 20 or the single executable`;
+  const end = await node.run(node.config(), { PATH });
+  assert.is(end.code, 1);
+  const error = JSON.parse(end.stdout) as { cniVersion: string; code: number; msg: string; details: string };
+  assert.equal([error.cniVersion, error.code, error.msg], ['0.4.0', 5, `multus-standalone ${missing}`]);
+  assert.ok(error.details.includes(join(node.dir, 'multus.sock')), error.details);
+  const people = await ended(node.launch({ PATH, CNI_COMMAND: '' }, ['ps']));
+  assert.equal([people.code, people.stderr], [1, `multus: multus-cli ${missing}\n`]);
+  const withNode = await node.run(node.config(), { PATH: `${node.binDir}:${dirname(process.execPath)}` });
+  assert.equal([withNode.code, withNode.stdout], [0, 'ran\n']);
+});
+
 test('a socket path that cannot be is no crash', async ({ node }) => {
   for (const daemonSocketDir of [`/${'x'.repeat(200)}`, '/a\0b']) {
     const end = await node.run(node.config({ daemonSocketDir }));

@@ -5,6 +5,7 @@ export interface ApiErrorOptions extends ErrorOptions {
   /** Status.details.name of the answer: what it is that is not there. */
   objectName?: string;
   retryAfterMs?: number;
+  isTold?: boolean;
 }
 
 export class ApiError extends Error {
@@ -14,9 +15,16 @@ export class ApiError extends Error {
   readonly objectName: string;
   /** Milliseconds that the server asks to wait; 0 when it does not say. */
   readonly retryAfterMs: number;
+  /** The reason is in the log already: nobody who meets it says it again. */
+  readonly isTold: boolean;
 
-  constructor(status: number, message: string, { objectName = '', retryAfterMs = 0, ...rest }: ApiErrorOptions = {}) {
+  constructor(
+    status: number,
+    message: string,
+    { objectName = '', retryAfterMs = 0, isTold = false, ...rest }: ApiErrorOptions = {},
+  ) {
     super(message, rest);
+    this.isTold = isTold;
     this.status = status;
     this.objectName = objectName;
     this.retryAfterMs = retryAfterMs;

@@ -81,7 +81,7 @@ export class Credentials {
     } catch (error) {
       const reason = `cannot use ${this.description}: ${reasonOf(error)}`;
       this.say(reason);
-      if (this.good === undefined) throw new ApiError(0, reason);
+      if (this.good === undefined) throw new ApiError(0, reason, { isTold: true });
       return this.good;
     }
   }

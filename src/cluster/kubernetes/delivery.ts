@@ -16,16 +16,18 @@ const MAX_MESSAGE_BYTES = 1024;
 const MERGE_PATCH = 'application/merge-patch+json';
 
 /** What will not be better next time: the pod is gone, is another one, or takes nothing like it. */
-const FINAL = new Set([400, 404, 405, 413, 415, 422]);
+const FINAL = new Set([400, 405, 413, 415, 422]);
 
 function deliveryError(what: string, error: unknown): DeliveryError {
   const { message } = error as Error;
   const status = error instanceof ApiError ? error.status : 0;
+  // Without the name of what is not there it is the word of a proxy that has lost its API server.
+  const isGone = error instanceof ApiError && status === 404 && error.objectName !== '';
   const isOtherPod = status === 409 && /Precondition failed: UID/.test(message); // "druid" is a name of pods
   // While a namespace ends, nothing can be made in it.
   const isEnding = status === 403 && /being terminated/i.test(message);
   return new DeliveryError(`${what}: ${message}`, {
-    isFinal: FINAL.has(status) || isOtherPod || isEnding,
+    isFinal: FINAL.has(status) || isGone || isOtherPod || isEnding,
     retryAfterMs: error instanceof ApiError ? error.retryAfterMs : 0,
     cause: error,
   });

@@ -50,16 +50,38 @@ function readKubeConfig(path: string, certificate = ''): KubeConfig {
   const config = new KubeConfig();
   config.loadFromString(text);
   config.makePathsAbsolute(dirname(path));
+  checkContext(config);
   const cluster = config.getCurrentCluster();
   if (cluster !== null && holds(certificate)) {
     config.loadFromClusterAndUser(cluster, { name: 'node', certFile: certificate, keyFile: certificate });
     return config;
   }
   const user = config.getCurrentUser();
-  const tokenFile = user === null ? '' : tokenFileOf(text, user.name);
-  if (tokenFile !== '')
-    Object.assign(user ?? {}, { token: undefined }, withTokenFile(resolve(dirname(path), tokenFile)));
+  const named = user === null ? '' : tokenFileOf(text, user.name);
+  const tokenFile = named === '' ? '' : resolve(dirname(path), named);
+  checkFiles({
+    'certificate-authority': cluster?.caFile,
+    'client-certificate': user?.certFile,
+    'client-key': user?.keyFile,
+    tokenFile,
+  });
+  if (tokenFile !== '') Object.assign(user ?? {}, { token: undefined }, withTokenFile(tokenFile));
   return config;
+}
+
+function checkContext(config: KubeConfig): void {
+  const name = config.getCurrentContext() ?? '';
+  const names = config.getContexts().map((context) => context.name);
+  if (!names.includes(name)) {
+    throw new Error(`current-context ${quote(name)} is none of its contexts (${names.join(', ') || 'it has none'})`);
+  }
+}
+
+/** Of the keys of a kubeconfig. */
+function checkFiles(paths: Record<string, string | undefined>): void {
+  for (const [key, path = ''] of Object.entries(paths)) {
+    if (path !== '' && !existsSync(path)) throw new Error(`its key "${key}" names ${path}: there is no such file`);
+  }
 }
 
 /** The client reads such a file anew each minute. */

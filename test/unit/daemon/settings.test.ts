@@ -109,4 +109,24 @@ test('with an API server, every request of the node knows that unknown is not no
   assert.is(settings({}).overlay['kubernetes'], undefined);
 });
 
+// Nobody would look for the reason before a pod waits for ever.
+test('a node of a cluster whose daemon has no credentials is told so once, at the start', () => {
+  const file = { kubernetes: true };
+  const [note, ...more] = settings(file).notes;
+  assert.match(note ?? '', /^"kubernetes" is set, but the daemon has no credentials .* set "kubeconfig"$/);
+  assert.equal(more, []);
+  const pod = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' };
+  assert.equal(settings(file, {}, pod).notes, []);
+  assert.equal(settings({ ...file, kubeconfig: '/k' }).notes, []);
+  assert.equal(settings({ ...file, manifestsDir: '/m' }).notes, []);
+  assert.equal(settings({}).notes, []);
+});
+
+// The daemon would follow the pods of no node, and say nothing.
+test('an empty --node-name is refused', () => {
+  const { exitCode, message } = startError(() => settings({ kubeconfig: '/k' }, { nodeName: '' }));
+  assert.is(exitCode, 1);
+  assert.match(message, '--node-name must not be empty');
+});
+
 test.run();

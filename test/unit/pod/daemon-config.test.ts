@@ -12,6 +12,7 @@ const reason = (text: string): string => refusal(() => parse(text)).message.repl
 test('names the keys that nobody knows: a typing error would switch off what the key is for', () => {
   const source = RawObject.parse('{"namespaceIsolaton":true,"socketDir":"/run/m","defaultNetworks":["a"]}', 'the file');
   assert.equal(parseDaemonConfig(source, 'the file').notes, ['unknown keys, without effect: namespaceIsolaton']);
+  assert.equal(parseDaemonConfig(source, 'the file').overlay, { defaultNetworks: '["a"]' }, 'told once only');
 });
 
 test('names key, value and what is wanted, so that the daemon does not start with half of its file', () => {
@@ -116,7 +117,7 @@ test('reads every key, and the file of Multus’s own manifest', () => {
     overrideNetworkName: true,
     perNodeCertificate: undefined,
   });
-  assert.equal(Object.keys(overlay), ['logLevel', 'logToStderr', 'logFile', 'logOptions', 'cniDir', 'unknown']);
+  assert.equal(Object.keys(overlay), ['logLevel', 'logToStderr', 'logFile', 'logOptions', 'cniDir']);
   assert.equal(notes.length, 2, 'a key without effect here, and one that nobody knows');
 });
 

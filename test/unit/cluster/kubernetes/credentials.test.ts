@@ -3,7 +3,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ApiError } from '../../../../src/cluster/kubernetes/api-error.ts';
 import { Credentials } from '../../../../src/cluster/kubernetes/credentials.ts';
+import { KubernetesSource } from '../../../../src/cluster/kubernetes/kubernetes-source.ts';
 import { FakeLog } from '../../../fakes/fake-log.ts';
+import { until } from '../../../lab/process.ts';
 import { folderFor } from '../../folder.ts';
 
 const folder = folderFor(test);
@@ -46,6 +48,42 @@ test('a kubeconfig that was never usable is an error that names it, and is told 
   put('k', kubeconfig({ token: 'one' }));
   assert.is(await bearer(credentials), 'Bearer one');
   assert.is(log.of('credentials in use again').length, 1);
+});
+
+// "ENOENT … token" and "names no cluster" do not say where to look.
+test('what a kubeconfig names and is not there is told by its key, with what there is', async () => {
+  const reasonOf = async (text: string) =>
+    (await refusalOf(new Credentials({ kubeconfig: put('k', text) }, new FakeLog()))).message;
+  const noFile = (key: string) => `its key "${key}" names ${folder.at('gone')}: there is no such file`;
+  assert.match(await reasonOf(kubeconfig({ tokenFile: 'gone' })), noFile('tokenFile'));
+  assert.match(await reasonOf(kubeconfig({ 'client-certificate': 'gone' })), noFile('client-certificate'));
+  assert.match(await reasonOf(kubeconfig({ 'client-key': folder.at('gone') })), noFile('client-key'));
+  assert.match(await reasonOf(kubeconfig({}, { 'certificate-authority': 'gone' })), noFile('certificate-authority'));
+  const elsewhere = { ...JSON.parse(kubeconfig({})), 'current-context': 'zz' };
+  assert.match(await reasonOf(JSON.stringify(elsewhere)), 'current-context "zz" is none of its contexts (x)');
+  assert.match(await reasonOf('{"clusters":[]}'), 'current-context "" is none of its contexts (it has none)');
+});
+
+// An operator would read three faults where there is one.
+test('credentials that cannot be used are told once, though pods and definitions are not followed for it', async () => {
+  const log = new FakeLog();
+  const source = new KubernetesSource({
+    origin: { kubeconfig: folder.at('gone') },
+    node: 'n',
+    cniDir: folder.path,
+    userAgent: 'test',
+    log,
+  });
+  const ending = new AbortController();
+  const running = source.run(ending.signal);
+  await until('both have tried', () => source.state.pods.problem !== '' && source.state.definitions.problem !== '');
+  ending.abort();
+  await running;
+  const told = log.entries.filter(({ fields }) => JSON.stringify(fields).includes('cannot use kubeconfig'));
+  assert.equal(
+    told.map(({ message }) => message),
+    ['no credentials for the API server'],
+  );
 });
 
 // The reason is in the log, and in the error of a pod's ADD, which the kubelet shows to everyone who may see the pod.

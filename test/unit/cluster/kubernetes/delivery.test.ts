@@ -43,7 +43,7 @@ test('what is final is told from what may be better next time, and the wait that
   const precondition = 'Precondition failed: UID in precondition: u, UID in object meta: v';
   const other = says(200, { metadata: { name: 'web', uid: 'v', annotations: {} } });
   const final: Answer[][] = [
-    [refusal(404)],
+    [says(404, { kind: 'Status', details: { name: 'web' } })],
     [refusal(409, precondition), other],
     [refusal(422), other],
     [refusal(400), other],
@@ -55,6 +55,7 @@ test('what is final is told from what may be better next time, and the wait that
     assert.match(error.message, 'cannot tell the network status of pod ns/web');
   }
   const passing = [refusal(401), refusal(403), refusal(409, 'the object has been modified'), refusal(500), drops];
+  passing.push(says(404, 'default backend - 404'));
   for (const answer of passing) assert.not((await failure([answer, answer])).isFinal);
   const druid = { ...STATUS, name: 'druid-0' };
   const modified = [refusal(409, 'the object has been modified'), other];
