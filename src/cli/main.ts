@@ -13,8 +13,8 @@ import { type ForgetOptions, forget } from './forget.ts';
 import { type InstallOptions, install } from './install.ts';
 import { DEFAULT_RUNTIME_DIR, usualCniDir } from './node-folders.ts';
 import { type PsOptions, ps } from './ps.ts';
-import { followServiceAccount, SERVICE_ACCOUNT_DIR, writeKubeconfig } from './service-account.ts';
-import { readThinNode, type ThinOptions, writeThinConfig } from './thin-config.ts';
+import { followServiceAccount, kubeconfigOf, SERVICE_ACCOUNT_DIR, writeKubeconfig } from './service-account.ts';
+import { checkThinOptions, readThinNode, type ThinOptions, tryThinConfig, writeThinConfig } from './thin-config.ts';
 import { followThinNode } from './thin-node.ts';
 import { keepUninstalling, type ReportOptions, reportUninstall } from './uninstall-report.ts';
 
@@ -95,13 +95,20 @@ program
   .addHelpText('after', '\nExit code: 0 when all of it is in place, 1 when something is not.')
   .action(async (options: InstallOptions & ThinOptions & { thin?: boolean; watch?: boolean }) => {
     const { kubeconfig, dryRun, json } = options;
+    checkThinOptions(options);
     const node = options.thin === true ? readThinNode(options) : undefined;
     const cniDir = node?.cniDir ?? options.cniDir; // who looks after the node finds there that it was given back
-    process.stdout.write(await install({ ...options, cniDir }));
-    if (node === undefined || dryRun === true) return;
-    const { log } = openLog(targetOf(NO_LOG_SETTINGS, options.watch === true ? 'info' : 'warn'));
     const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '' } = process.env;
     const account = { folder: SERVICE_ACCOUNT_DIR, host, port };
+    if (kubeconfig !== undefined) kubeconfigOf(account); // what it lacks is told before anything is installed
+    process.stdout.write(await install({ ...options, cniDir }));
+    if (node === undefined) return;
+    const { log } = openLog(targetOf(NO_LOG_SETTINGS, options.watch === true ? 'info' : 'warn'));
+    for (const note of node.notes) log.warn({ note }, 'configuration');
+    if (dryRun === true) {
+      if (json !== true) process.stdout.write(await tryThinConfig(node));
+      return;
+    }
     if (kubeconfig !== undefined) await writeKubeconfig(kubeconfig, account);
     if (options.watch !== true) {
       const written = await writeThinConfig(options, log);
