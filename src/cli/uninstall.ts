@@ -177,8 +177,8 @@ function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch (error) {
-    // In a container it may be a mount: the empty folder stays on the node.
-    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    // In a container it may be a mount, in a root that is read-only: the empty folder stays on the node.
+    if (!['EBUSY', 'EROFS'].includes(String((error as NodeJS.ErrnoException).code))) throw error;
   }
 }
 
