@@ -4,7 +4,7 @@ import { chmodSync, closeSync, createReadStream, lstatSync, openSync, readSync }
 import { type Draft, draftWholeFile } from '../node/whole-file.ts';
 
 /** `unchanged`: not even its inode changed, so that a runtime may be running it. */
-export type Action = 'installed' | 'replaced' | 'mode set' | 'unchanged';
+export type Action = 'installed' | 'replaced' | 'replaced (not ours before)' | 'mode set' | 'unchanged';
 
 export interface FileToInstall {
   /** What it is made of. A single executable is longer than an init container may have memory: it is never read whole. */
@@ -12,6 +12,8 @@ export interface FileToInstall {
   /** Where it belongs: absolute. */
   path: string;
   mode: number;
+  /** It is on the list of what was installed before. */
+  isKnown: boolean;
 }
 
 const CHUNK_BYTES = 2 ** 20;
@@ -36,10 +38,10 @@ export function sha256OfFile(path: string): string | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true ? sha256Of(path) : undefined;
 }
 
-function actionFor({ source, path, mode }: FileToInstall): Action {
+function actionFor({ source, path, mode, isKnown }: FileToInstall): Action {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined) return 'installed';
-  if (sha256OfFile(path) !== sha256Of(source)) return 'replaced';
+  if (sha256OfFile(path) !== sha256Of(source)) return isKnown ? 'replaced' : 'replaced (not ours before)';
   return (there.mode & 0o7777) === mode ? 'unchanged' : 'mode set';
 }
 

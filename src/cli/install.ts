@@ -1,6 +1,6 @@
 /** `multus install`: the programs that a runtime runs, put where it finds them, and written down for `multus uninstall`. */
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { makeFolder } from '../node/make-folder.ts';
 import { RangeLock } from '../node/range-lock.ts';
 import {
@@ -17,6 +17,7 @@ import {
   placeFile,
   prepareFile,
   sha256Of,
+  sha256OfFile,
   verifyFile,
 } from './install-file.ts';
 import { formatTable } from './table.ts';
@@ -64,7 +65,7 @@ interface Done {
   sha256: string;
 }
 
-function filesOf(part: Part, { from, binDir }: InstallOptions): FileToInstall[] {
+function filesOf(part: Part, { from, binDir }: InstallOptions, known: ReadonlySet<string>): FileToInstall[] {
   const source = join(from, part.name);
   const there = lstatSync(source, { throwIfNoEntry: false });
   // A link in a folder for hosts without Node: that program is another's, which the shim knows to be it.
@@ -73,19 +74,34 @@ function filesOf(part: Part, { from, binDir }: InstallOptions): FileToInstall[] 
     if (!part.isNeeded) return [];
     throw new Error(`Cannot install: ${source} is not there; name the folder of the programs with --from`);
   }
-  return [part.name, ...(part.also ?? [])].map((name) => ({ source, path: join(binDir, name), mode: part.mode }));
+  const paths = [part.name, ...(part.also ?? [])].map((name) => join(binDir, name));
+  return paths.map((path) => ({ source, path, mode: part.mode, isKnown: known.has(path) }));
 }
 
-/** What was put elsewhere before stays written down: it is still to be removed some day. */
-async function writeDown({ cniDir, kubeconfig }: InstallOptions, done: readonly Done[]): Promise<void> {
-  const files = done.map(({ path, sha256: hash }): InstalledFile => ({ path, sha256: hash }));
-  const paths = new Set(files.map(({ path }) => path));
+/** What else has this name in a folder of programs is somebody's package: that would be another one with ours. */
+function checkNames(files: readonly FileToInstall[]): void {
+  const other = files.find(
+    ({ source, path, isKnown }) =>
+      !isKnown && basename(path) === 'package.json' && existsSync(path) && sha256OfFile(path) !== sha256Of(source),
+  );
+  if (other === undefined) return;
+  throw new Error(`Cannot install to --bin-dir ${dirname(other.path)}: ${other.path} is there, and is not ours`);
+}
+
+/**
+ * Written first, so that what fails half-way leaves nothing that nobody knows of; what was there before stays on the list
+ * until all of it is in place. What was put elsewhere before stays for good: it is still to be removed some day.
+ */
+async function writeDown(options: InstallOptions, added: readonly InstalledFile[], isDone: boolean): Promise<void> {
+  const { cniDir, kubeconfig } = options;
+  const paths = new Set(added.map(({ path }) => path));
   const before = readInstallRecord(cniDir);
-  const earlier = (before?.files ?? []).filter(({ path }) => !paths.has(path));
-  const { configs = [], kubeconfigs = [] } = before ?? {};
+  const { files: earlier = [], configs = [], kubeconfigs = [], withdrawnAt } = before ?? {};
+  const kept = earlier.filter(({ path }) => !isDone || !paths.has(path));
   const credentials = new Set([...kubeconfigs, ...(kubeconfig === undefined ? [] : [kubeconfig])]);
-  const written = { configs, kubeconfigs: [...credentials] };
-  await writeInstallRecord(cniDir, { version: VERSION, files: [...earlier, ...files], ...written });
+  const written = { version: VERSION, files: [...kept, ...added], configs, kubeconfigs: [...credentials] };
+  const withdrawn = isDone || withdrawnAt === undefined ? {} : { withdrawnAt };
+  await writeInstallRecord(cniDir, { ...written, ...withdrawn });
 }
 
 /** A folder that no runtime reads is the commonest mistake, and a pod's error comes much later. */
@@ -130,30 +146,53 @@ async function lockInstall(cniDir: string): Promise<RangeLock> {
   });
 }
 
+/** @throws Error saying what is in its place already */
+async function placeAll(prepared: readonly PreparedFile[]): Promise<void> {
+  const placed: string[] = [];
+  try {
+    for (const one of prepared) {
+      await placeFile(one);
+      placed.push(one.file.path);
+    }
+  } catch (error) {
+    for (const { draft } of prepared) await draft?.discard();
+    const what = placed.length === 0 ? 'nothing is' : `${placed.join(', ')} are`;
+    const remedy = 'install again, or "multus uninstall"';
+    throw new Error(`${(error as Error).message}; ${what} in place already: ${remedy}`, { cause: error });
+  }
+}
+
 /** @returns what was done, or would be */
-async function installFiles(files: readonly FileToInstall[], isTrial: boolean): Promise<Done[]> {
+async function installFiles(options: InstallOptions, files: readonly FileToInstall[]): Promise<Done[]> {
+  const isTrial = options.dryRun === true;
+  const added = files.map(({ path, source }): InstalledFile => ({ path, sha256: sha256Of(source) }));
+  if (!isTrial) await writeDown(options, added, false);
   const prepared = await prepareAll(files, isTrial);
-  if (!isTrial) for (const one of prepared) await placeFile(one);
-  return prepared.map(({ file, action }) => {
-    if (!isTrial) verifyFile(file);
-    return { path: file.path, action, bytes: statSync(file.source).size, sha256: sha256Of(file.source) };
+  const done = prepared.map(({ file, action }, index): Done => {
+    return { path: file.path, action, bytes: statSync(file.source).size, sha256: added[index]?.sha256 ?? '' };
   });
+  if (isTrial) return done;
+  await placeAll(prepared);
+  for (const file of files) verifyFile(file);
+  await writeDown(options, added, true);
+  return done;
 }
 
 /**
- * Put every program in its place, or none is written down.
+ * Put every program in its place, and on the list of what is to be removed some day.
  * @returns what to print
  * @throws Error, CniError 5 naming the file that could not be put in its place
  */
 export async function install(options: InstallOptions): Promise<string> {
   const binDir = resolve(options.binDir);
-  const files = PARTS.flatMap((part) => filesOf(part, { ...options, binDir }));
+  const known = new Set((readInstallRecord(options.cniDir)?.files ?? []).map(({ path }) => path));
+  const files = PARTS.flatMap((part) => filesOf(part, { ...options, binDir }, known));
+  checkNames(files);
   const isTrial = options.dryRun === true;
   if (!isTrial) makeFolder(binDir, 0o755);
   const lock = isTrial ? undefined : await lockInstall(options.cniDir);
   try {
-    const done = await installFiles(files, isTrial);
-    if (!isTrial) await writeDown(options, done);
+    const done = await installFiles(options, files);
     const notes = existsSync(binDir) ? notesOn(binDir, done) : [];
     return reportOf(done, notes, options);
   } finally {

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { openLog, targetOf } from '../log/open-log.ts';
+import { absolutePath } from '../node/path-option.ts';
 import { NO_LOG_SETTINGS } from '../pod/log-settings.ts';
 import { DEFAULT_BIN_DIR, DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
@@ -27,7 +28,7 @@ const STATE_DIRECTORY = `state directory (default: "cniDir" of ${DEFAULT_RUNTIME
 program
   .command('ps')
   .description('list what is attached, and what could not be detached')
-  .option('--cni-dir <dir>', STATE_DIRECTORY)
+  .option('--cni-dir <dir>', STATE_DIRECTORY, absolutePath)
   .option('--json', 'print the journal as JSON')
   .action((options: Partial<PsOptions>) => {
     const { output, errors, exitCode } = ps({ cniDir: usualCniDir(), ...options });
@@ -40,7 +41,7 @@ program
   .command('forget')
   .description('drop a container from the journal that its plugins can never detach; frees nothing')
   .argument('<container...>', 'IDs of containers, or how they begin')
-  .option('--cni-dir <dir>', STATE_DIRECTORY)
+  .option('--cni-dir <dir>', STATE_DIRECTORY, absolutePath)
   .option('--force', 'also one that is attached and in order')
   .action(async (containers: string[], options: Partial<ForgetOptions>) => {
     process.stdout.write(await forget(containers, { cniDir: usualCniDir(), ...options }));
@@ -77,15 +78,19 @@ const RUNTIME_CACHE = '/var/lib/cni/results';
 program
   .command('install')
   .description("put the runtime's programs in their place; what is there already is not touched")
-  .option('--bin-dir <dir>', 'where the runtime looks for plugins', DEFAULT_BIN_DIR)
-  .option('--cni-dir <dir>', 'state directory: has the list of what was installed', DEFAULT_CNI_DIR)
-  .option('--from <dir>', 'folder of the programs', dirname(fileURLToPath(import.meta.url)))
+  .option('--bin-dir <dir>', 'where the runtime looks for plugins', absolutePath, DEFAULT_BIN_DIR)
+  .option('--cni-dir <dir>', 'state directory: has the list of what was installed', absolutePath, DEFAULT_CNI_DIR)
+  .option('--from <dir>', 'folder of the programs', absolutePath, dirname(fileURLToPath(import.meta.url)))
   .option('--dry-run', 'say what would be done')
   .option('--json', 'print it as JSON')
   .option('--thin', 'also write 00-multus.conf, which multusd does where it runs')
-  .option('--conf-dir <dir>', "the runtime's configurations, for --thin", DEFAULT_RUNTIME_DIR)
+  .option('--conf-dir <dir>', "the runtime's configurations, for --thin", absolutePath, DEFAULT_RUNTIME_DIR)
   .option('--config <file>', "keys of 00-multus.conf, for --thin: multusd's own file")
-  .option('--kubeconfig <file>', "with --thin, in a pod: write its service account's credentials there, for the node")
+  .option(
+    '--kubeconfig <file>',
+    "with --thin, in a pod: write its service account's credentials there, for the node",
+    absolutePath,
+  )
   .option('--watch', 'with --thin: stay, and follow the primary configuration, the service account and the definitions')
   .addHelpText('after', '\nExit code: 0 when all of it is in place, 1 when something is not.')
   .action(async (options: InstallOptions & ThinOptions & { thin?: boolean; watch?: boolean }) => {
@@ -112,13 +117,19 @@ program
 program
   .command('uninstall')
   .description('give the node back to its primary configuration; to be run again until nothing is left')
-  .option('--bin-dir <dir>', 'where the runtime looks for plugins', DEFAULT_BIN_DIR)
-  .option('--cni-dir <dir>', 'state directory', DEFAULT_CNI_DIR)
+  .option('--bin-dir <dir>', 'where the runtime looks for plugins', absolutePath, DEFAULT_BIN_DIR)
+  .option('--cni-dir <dir>', 'state directory', absolutePath, DEFAULT_CNI_DIR)
   .option(
     '--conf-dir <dir>',
     `the runtime's configurations (default: where 00-multus.conf was written, or ${DEFAULT_RUNTIME_DIR})`,
+    absolutePath,
   )
-  .option('--socket-dir <dir>', 'where a daemon would answer', DEFAULT_SOCKET_DIR)
+  .option('--socket-dir <dir>', 'where a daemon would answer', absolutePath, DEFAULT_SOCKET_DIR)
+  .option(
+    '--plugin-dir <dir>',
+    'where the runtime looks for plugins beside --bin-dir, for --verify; more than once',
+    (dir: string, dirs: string[] = []) => [...dirs, absolutePath(dir)],
+  )
   .option('--force', 'do not wait for pods: nobody detaches their further networks; drop what can never be detached')
   .option('--verify', "check afterwards that the node is its primary configuration's alone")
   .option('--dry-run', 'say what would be done')

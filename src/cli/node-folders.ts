@@ -5,7 +5,7 @@ import { quote } from '../cni/quote.ts';
 import { type InstallRecord, loadInstallRecord } from '../node-config/install-record.ts';
 import { DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import { VERSION } from '../wire/version.ts';
-import { isWrapper, namedCniDirs, ownConfigs, runtimeFiles } from './runtime-folder.ts';
+import { isWrapper, namedFolders, ownConfigs, runtimeFiles } from './runtime-folder.ts';
 
 export const DEFAULT_RUNTIME_DIR = '/etc/cni/net.d';
 
@@ -15,11 +15,14 @@ export interface NodeFolders {
   /** Where runtimes read, or read once, a configuration of ours. */
   confDirs: string[];
   socketDir: string;
+  /** Where plugins of the primary may be beside `binDir`. */
+  pluginDirs: string[];
 }
 
-export interface FolderOptions extends Omit<NodeFolders, 'confDirs'> {
+export interface FolderOptions extends Omit<NodeFolders, 'confDirs' | 'pluginDirs'> {
   /** Beside those that are written down. */
   confDir?: string;
+  pluginDir?: string[];
 }
 
 function isFolder(path: string): boolean {
@@ -35,9 +38,9 @@ export function recordedConfDirs({ configs = [] }: InstallRecord): string[] {
  * The journal of another folder would let the programs go while pods are attached. A configuration without the key says
  * nothing: a daemon may lay its own over it.
  */
-function checkCniDir({ binDir, cniDir, confDirs }: NodeFolders, record: InstallRecord): void {
-  for (const path of confDirs.flatMap((folder) => ownConfigs(folder, binDir, record))) {
-    const other = namedCniDirs(path).find((named) => named !== cniDir);
+function checkCniDir(configs: readonly string[], cniDir: string): void {
+  for (const path of configs) {
+    const other = namedFolders(path, 'cniDir').find((named) => named !== cniDir);
     if (other !== undefined) throw new Error(`${path} names cniDir ${other}; give --cni-dir ${other}`);
   }
 }
@@ -45,13 +48,13 @@ function checkCniDir({ binDir, cniDir, confDirs }: NodeFolders, record: InstallR
 /** Where the state is when no option says it: as our configuration that the runtime reads says, or in the usual folder. */
 export function usualCniDir(confDir = DEFAULT_RUNTIME_DIR): string {
   const files = isFolder(confDir) ? runtimeFiles(confDir) : [];
-  return files.filter(isWrapper).flatMap(namedCniDirs)[0] ?? DEFAULT_CNI_DIR;
+  return files.filter(isWrapper).flatMap((path) => namedFolders(path, 'cniDir'))[0] ?? DEFAULT_CNI_DIR;
 }
 
 /**
  * @throws Error when --conf-dir is no folder, the list of what was installed is damaged, or the state is in another folder
  */
-export function findFolders({ confDir, ...given }: FolderOptions): NodeFolders {
+export function findFolders({ confDir, pluginDir = [], ...given }: FolderOptions): NodeFolders {
   if (confDir !== undefined && !isFolder(confDir)) {
     const why = existsSync(confDir) ? 'it is a file' : 'it is not there';
     throw new Error(
@@ -61,7 +64,10 @@ export function findFolders({ confDir, ...given }: FolderOptions): NodeFolders {
   const record = loadInstallRecord(given.cniDir) ?? { version: VERSION, files: [] };
   const recorded = recordedConfDirs(record);
   const named = confDir ?? (recorded.length > 0 ? [] : DEFAULT_RUNTIME_DIR);
-  const folders = { ...given, confDirs: [...new Set([named, recorded].flat())] };
-  checkCniDir(folders, record);
-  return folders;
+  const confDirs = [...new Set([named, recorded].flat())];
+  const configs = confDirs.flatMap((folder) => ownConfigs(folder, given.binDir, record));
+  checkCniDir(configs, given.cniDir);
+  const binDirs = configs.flatMap((path) => namedFolders(path, 'binDir'));
+  const pluginDirs = [...new Set([...pluginDir, ...(record.pluginDirs ?? []), ...binDirs])];
+  return { ...given, confDirs, pluginDirs };
 }

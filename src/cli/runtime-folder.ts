@@ -20,9 +20,9 @@ export function runtimeFiles(folder: string): string[] {
   return names.map(({ name }) => join(folder, name)).sort();
 }
 
-/** What our configuration at `path` says about where the state is; empty when it says nothing. */
-export function namedCniDirs(path: string): string[] {
-  const named: unknown[] = pluginsIn(path).map(({ config }) => config.value('cniDir'));
+/** What our configuration at `path` says about a folder; empty when it says nothing. */
+export function namedFolders(path: string, key: 'cniDir' | 'binDir'): string[] {
+  const named: unknown[] = pluginsIn(path).map(({ config }) => config.value(key));
   return named.filter((one) => typeof one === 'string' && one !== '') as string[];
 }
 

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FolderOptions, findFolders } from './node-folders.ts';
 import { type UninstallOptions, uninstall } from './uninstall.ts';
-import { verifyUninstalled } from './verify-uninstalled.ts';
+import { notesOnPlugins, verifyUninstalled } from './verify-uninstalled.ts';
 
-export interface ReportOptions extends FolderOptions, Omit<UninstallOptions, 'confDirs'> {
+export interface ReportOptions extends FolderOptions, Omit<UninstallOptions, 'confDirs' | 'pluginDirs'> {
   verify?: boolean;
   json?: boolean;
 }
@@ -23,14 +23,16 @@ export async function reportUninstall(options: ReportOptions): Promise<Uninstall
   const folders = findFolders(options);
   const { done, waitsFor, stuck } = await uninstall({ ...options, ...folders });
   const found = options.verify === true ? await verifyUninstalled(folders) : [];
+  const notes = options.verify === true ? notesOnPlugins(folders) : [];
   const problems = [...new Set([...stuck, ...found])];
   if (options.json === true)
-    return { output: `${JSON.stringify({ done, waitsFor, stuck, problems: found }, null, 2)}\n`, problems };
+    return { output: `${JSON.stringify({ done, waitsFor, stuck, problems: found, notes }, null, 2)}\n`, problems };
   const lines = [
     ...done,
     ...waitsFor.map((one) => `waits for ${one}`),
     ...stuck,
     ...found.filter((one) => !stuck.includes(one)).map((one) => `not given back: ${one}`),
+    ...notes.map((one) => `note: ${one}`),
     ...(options.verify === true && problems.length === 0 ? ['verified: the node is given back'] : []),
   ];
   return { output: `${lines.join('\n')}\n`, problems };

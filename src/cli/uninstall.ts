@@ -101,11 +101,11 @@ async function restorePrimary(confDir: string, cniDir: string, steps: Steps): Pr
 
 /** From here on no new pod comes to us. The word to the daemons comes first: they would write the file again. */
 async function giveBack(options: UninstallOptions, record: InstallRecord, steps: Steps): Promise<void> {
-  const { binDir, cniDir, confDirs } = options;
+  const { binDir, cniDir, confDirs, pluginDirs } = options;
   if (record.withdrawnAt === undefined) {
     const withdrawnAt = new Date().toISOString();
     await steps.take('told daemons to keep their hands off the configuration', () =>
-      writeInstallRecord(cniDir, { ...record, withdrawnAt }),
+      writeInstallRecord(cniDir, { ...record, pluginDirs, withdrawnAt }),
     );
   }
   for (const path of confDirs.flatMap((folder) => ownConfigs(folder, binDir, record))) {

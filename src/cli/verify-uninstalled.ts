@@ -22,13 +22,26 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** Which plugins of the configuration at `path` are not in `binDir`. @throws CniError as loadConfFile does */
+function missingPlugins(path: string, binDir: string): string[] {
+  return programsOf(loadConfFile(path)).filter((program) => !isExecutable(join(binDir, program)));
+}
+
+/** The one of other folders that has it. Debian's runtimes look in /usr/lib/cni, and not where ours are. */
+function folderOf(program: string, pluginDirs: readonly string[]): string | undefined {
+  return pluginDirs.find((folder) => isExecutable(join(folder, program)));
+}
+
 /** What a runtime would do for a pod that starts now. */
-function networkProblems(confDir: string, binDir: string): string[] {
+function networkProblems(confDir: string, { binDir, pluginDirs }: NodeFolders): string[] {
   const [first] = runtimeFiles(confDir);
   if (first === undefined) return [`no configuration is in ${confDir}: the node has no network`];
   try {
-    const needed = programsOf(loadConfFile(first)).filter((program) => !isExecutable(join(binDir, program)));
-    const missing = needed.map((program) => `${first} needs the plugin ${program}, which is not in ${binDir}`);
+    const nowhere = missingPlugins(first, binDir).filter((program) => folderOf(program, pluginDirs) === undefined);
+    const remedy = 'if the runtime looks in another folder, name it with --plugin-dir';
+    const missing = nowhere.map(
+      (program) => `${first} needs the plugin ${program}, which is not in ${binDir}; ${remedy}`,
+    );
     const { candidates, others } = readPrimaryFolder(dirname(first), DEFAULT_TYPE);
     if (candidates.some(({ file }) => file === basename(first))) return missing;
     const why = others.find((other) => other.startsWith(`${basename(first)}:`)) ?? `${basename(first)}: it is none`;
@@ -36,6 +49,27 @@ function networkProblems(confDir: string, binDir: string): string[] {
   } catch (error) {
     return [(error as Error).message];
   }
+}
+
+/** The same where it does not matter that nobody can use the configuration: that is a finding. */
+function missingIfReadable(path: string, binDir: string): string[] {
+  try {
+    return missingPlugins(path, binDir);
+  } catch {
+    return [];
+  }
+}
+
+/** Plugins of the primary that are elsewhere: well where the runtime looks there, too. */
+export function notesOnPlugins({ confDirs, binDir, pluginDirs }: NodeFolders): string[] {
+  return confDirs.flatMap((confDir) => {
+    const [first] = runtimeFiles(confDir);
+    const missing = first === undefined ? [] : missingIfReadable(first, binDir);
+    return missing.flatMap((program) => {
+      const folder = folderOf(program, pluginDirs);
+      return folder === undefined ? [] : [`${first} needs the plugin ${program}, which is in ${folder}`];
+    });
+  });
 }
 
 /** Who removed the list, or never had one, would be told that a node is given back which is full of us. */
@@ -53,7 +87,7 @@ export async function verifyUninstalled(folders: NodeFolders): Promise<string[]>
   const record = readInstallRecord(cniDir) ?? { version: VERSION, files: [] };
   const programs = record.files.filter(({ path, sha256 }) => sha256OfFile(path) === sha256);
   return [
-    ...confDirs.flatMap((folder) => networkProblems(folder, binDir)),
+    ...confDirs.flatMap((folder) => networkProblems(folder, folders)),
     ...confDirs
       .flatMap((folder) => ownConfigs(folder, binDir, record))
       .map((path) => `${path} is there: the runtime may run us by it`),

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { writeOverlay } from '../attach/overlay-file.ts';
 import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { levelNamed } from '../log/open-log.ts';
+import { absolutePath } from '../node/path-option.ts';
 import { nodeConfigOrigin } from '../node-config/node-config-text.ts';
 import { readDaemonConfig } from '../node-config/read-daemon-config.ts';
 import { StartError } from '../node-config/start-error.ts';
@@ -114,8 +115,16 @@ const program = new Command('multusd')
     '--config <file>',
     `daemon-config.json of Multus; options win over it (default: ${DEFAULT_DAEMON_CONFIG}, if any)`,
   )
-  .option('--socket-dir <dir>', `directory of multus.sock (default: "socketDir", or ${DEFAULT_SOCKET_DIR})`)
-  .option('--cni-dir <dir>', `state directory to look after beside "cniDir" (default: ${DEFAULT_CNI_DIR})`)
+  .option(
+    '--socket-dir <dir>',
+    `directory of multus.sock (default: "socketDir", or ${DEFAULT_SOCKET_DIR})`,
+    absolutePath,
+  )
+  .option(
+    '--cni-dir <dir>',
+    `state directory to look after beside "cniDir" (default: ${DEFAULT_CNI_DIR})`,
+    absolutePath,
+  )
   .option('--log-level <level>', `${LOG_LEVELS} (default: "logLevel", or info)`, logLevel)
   .option(
     '--max-operations <n>',
@@ -123,7 +132,11 @@ const program = new Command('multusd')
     positive,
   )
   .option('--hotplug', 'follow the annotations of running pods (default: "hotplug", or no)')
-  .option('--kubeconfig <file>', 'for the API server (default: "kubeconfig", or what the kubelet gives to a pod)')
+  .option(
+    '--kubeconfig <file>',
+    'for the API server (default: "kubeconfig", or what the kubelet gives to a pod)',
+    absolutePath,
+  )
   .option('--node-name <name>', 'of this node in the cluster (default: $MULTUS_NODE_NAME, or the host name)')
   .option('--reconcile-interval <seconds>', 'seconds between looks at the journal', positive, 60)
   .action(run);

@@ -28,6 +28,8 @@ export interface InstallRecord {
   configs?: string[];
   /** Paths of kubeconfigs, which are written anew from time to time. */
   kubeconfigs?: string[];
+  /** Where plugins were looked for beside the folder of the programs: noted when the node is given back. */
+  pluginDirs?: string[];
   /** ISO 8601: since when the node is given back; absent while it is ours. */
   withdrawnAt?: string;
 }
@@ -42,10 +44,10 @@ function isInstalledFile(value: unknown): value is InstalledFile {
 }
 
 function parseInstallRecord(text: string): InstallRecord {
-  const { version, files, configs, kubeconfigs, withdrawnAt } = Object(JSON.parse(text));
+  const { version, files, configs, kubeconfigs, pluginDirs, withdrawnAt } = Object(JSON.parse(text));
   if (typeof version !== 'string') throw new Error('"version" is missing');
   if (!Array.isArray(files) || !files.every(isInstalledFile)) throw new Error('"files" is no list of paths and hashes');
-  const lists = Object.entries({ configs, kubeconfigs }).filter(([, value]) => value !== undefined);
+  const lists = Object.entries({ configs, kubeconfigs, pluginDirs }).filter(([, value]) => value !== undefined);
   const wrong = lists.find(([, value]) => !isPaths(value));
   if (wrong !== undefined) throw new Error(`"${wrong[0]}" is no list of absolute paths`);
   return { version, files, ...Object.fromEntries(lists), ...(typeof withdrawnAt === 'string' ? { withdrawnAt } : {}) };

@@ -136,8 +136,33 @@ test('replaces a program while a runtime runs it, and one that is damaged or onl
 test('a file that cannot be written is named, and what was there stays', async () => {
   writeParts();
   folder.write('bin/multus/in-the-way', '');
-  assert.match(await refusal(run()), `Cannot write ${folder.at('bin/multus')}: `);
-  assert.is(readInstallRecord(folder.at('state')), undefined);
+  const said = await refusal(run());
+  assert.match(said, `Cannot write ${folder.at('bin/multus')}: `);
+  // Nobody would know what to remove from the node.
+  assert.match(said, `${folder.at('bin/multus-cli')} are in place already: install again, or "multus uninstall"`);
+  const listed = readInstallRecord(folder.at('state'))?.files.map(({ path }) => path);
+  assert.equal(
+    listed?.sort(),
+    NAMES.map((name) => folder.at('bin', name)),
+  );
+  assert.equal(
+    readdirSync(folder.at('bin')).filter((name) => name.startsWith('.')),
+    [],
+    'no draft is left',
+  );
+});
+
+test("does not take the place of somebody's package, and says whose names it takes", async () => {
+  writeParts();
+  const theirs = folder.write('bin/package.json', '{"name":"theirs"}');
+  assert.is(
+    await refusal(run()),
+    `Cannot install to --bin-dir ${folder.at('bin')}: ${theirs} is there, and is not ours`,
+  );
+  assert.equal(readdirSync(folder.at('bin')), ['package.json']);
+  folder.remove('bin/package.json');
+  folder.write('bin/multus', "Multus's own");
+  assert.match(await run(), /bin\/multus +replaced \(not ours before\)/);
 });
 
 // The shim of one version would start the standalone program of another, or that one load the addon of a third.

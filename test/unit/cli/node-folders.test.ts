@@ -1,16 +1,16 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { install } from '../../../src/cli/install.ts';
-import { type FolderOptions, usualCniDir } from '../../../src/cli/node-folders.ts';
+import { usualCniDir } from '../../../src/cli/node-folders.ts';
 import { writeThinConfig } from '../../../src/cli/thin-config.ts';
-import { reportUninstall } from '../../../src/cli/uninstall-report.ts';
+import { type ReportOptions, reportUninstall } from '../../../src/cli/uninstall-report.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
 import { folderFor } from '../folder.ts';
 
 const folder = folderFor(test);
 
-const run = (more: Partial<FolderOptions> = {}) =>
+const run = (more: Partial<ReportOptions> = {}) =>
   reportUninstall({
     binDir: folder.at('bin'),
     cniDir: folder.at('state'),
@@ -79,6 +79,26 @@ test('ps and forget look where the configuration that the runtime reads says', a
   assert.is(usualCniDir(folder.at('net.d')), folder.at('state'));
   assert.is(usualCniDir(folder.at('other')), '/var/lib/cni/multus');
   assert.is(usualCniDir(folder.at('nope')), '/var/lib/cni/multus');
+});
+
+// Debian's plugins are in /usr/lib/cni: the node would never be given back for --verify.
+test("--verify finds the primary's plugins where the configuration or --plugin-dir says", async () => {
+  await setUp();
+  chmodSync(folder.write('lib/ptp', ''), 0o755);
+  const needs = `${folder.at('net.d/10-ptp.conf')} needs the plugin ptp, which is`;
+  const without = await run({ verify: true });
+  assert.equal(without.problems, [
+    `${needs} not in ${folder.at('bin')}; if the runtime looks in another folder, name it with --plugin-dir`,
+  ]);
+  const confDir = folder.at('net.d');
+  const { output, problems } = await run({ verify: true, confDir, pluginDir: [folder.at('nope'), folder.at('lib')] });
+  assert.equal(problems, []);
+  assert.match(output, `note: ${needs} in ${folder.at('lib')}\n`);
+
+  await setUp();
+  const text = JSON.parse(readFileSync(folder.at('net.d/00-multus.conf'), 'utf8'));
+  folder.write('net.d/00-multus.conf', JSON.stringify({ ...text, binDir: folder.at('lib') }));
+  assert.equal((await run({ verify: true })).problems, []);
 });
 
 test('a list of what was installed that is damaged is told, and kept', async () => {

@@ -21,6 +21,7 @@ const folders = () => ({
   cniDir: folder.at('state'),
   confDirs: [folder.at('net.d')],
   socketDir: folder.at('run'),
+  pluginDirs: [],
 });
 const run = (more: Partial<UninstallOptions> = {}) =>
   uninstall({
@@ -255,7 +256,7 @@ test('--verify finds everything that keeps a node from being given back, and not
   assert.match((await problems()).join(), 'Cannot parse CNI configuration file');
   folder.write('net.d/10-ptp.conf', '{"cniVersion":"1.0.0","name":"n","type":"ptp","ipam":{"type":"host-local"}}');
   assert.equal(await problems(), [
-    `${folder.at('net.d/10-ptp.conf')} needs the plugin host-local, which is not in ${folder.at('bin')}`,
+    `${folder.at('net.d/10-ptp.conf')} needs the plugin host-local, which is not in ${folder.at('bin')}; if the runtime looks in another folder, name it with --plugin-dir`,
   ]);
 });
 
