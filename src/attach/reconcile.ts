@@ -41,7 +41,7 @@ interface Finding {
  * Why attachments of a record must go, and which; undefined when it is in order. What another program attached is its own
  * affair, or a DEL's, until its namespace is gone.
  */
-function reasonToDetach(record: JournalRecord | ForeignRecord): Finding | undefined {
+export function reasonToDetach(record: JournalRecord | ForeignRecord): Finding | undefined {
   if (record instanceof ForeignRecord) {
     return isForeignNetnsGone(record) ? { reason: 'its network namespace is gone', attachments: [] } : undefined;
   }

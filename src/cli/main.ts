@@ -120,7 +120,7 @@ program
     `the runtime's configurations (default: where 00-multus.conf was written, or ${DEFAULT_RUNTIME_DIR})`,
   )
   .option('--socket-dir <dir>', 'where a daemon would answer', DEFAULT_SOCKET_DIR)
-  .option('--force', 'do not wait for pods: their further networks (addresses, devices) are detached by nobody')
+  .option('--force', 'do not wait for pods: nobody detaches their further networks; drop what can never be detached')
   .option('--verify', "check afterwards that the node is its primary configuration's alone")
   .option('--dry-run', 'say what would be done')
   .option('--json', 'print it as JSON')

@@ -11,7 +11,7 @@ export interface ReportOptions extends FolderOptions, Omit<UninstallOptions, 'co
 
 export interface UninstallReport {
   output: string;
-  /** What --verify found. */
+  /** What --verify found, and what waiting does not end. */
   problems: string[];
 }
 
@@ -21,13 +21,16 @@ const LOOK_EVERY_MS = 10_000;
 /** Uninstall once. @throws as findFolders and uninstall do */
 export async function reportUninstall(options: ReportOptions): Promise<UninstallReport> {
   const folders = findFolders(options);
-  const { done, waitsFor } = await uninstall({ ...options, ...folders });
-  const problems = options.verify === true ? await verifyUninstalled(folders) : [];
-  if (options.json === true) return { output: `${JSON.stringify({ done, waitsFor, problems }, null, 2)}\n`, problems };
+  const { done, waitsFor, stuck } = await uninstall({ ...options, ...folders });
+  const found = options.verify === true ? await verifyUninstalled(folders) : [];
+  const problems = [...new Set([...stuck, ...found])];
+  if (options.json === true)
+    return { output: `${JSON.stringify({ done, waitsFor, stuck, problems: found }, null, 2)}\n`, problems };
   const lines = [
     ...done,
     ...waitsFor.map((one) => `waits for ${one}`),
-    ...problems.map((one) => `not given back: ${one}`),
+    ...stuck,
+    ...found.filter((one) => !stuck.includes(one)).map((one) => `not given back: ${one}`),
     ...(options.verify === true && problems.length === 0 ? ['verified: the node is given back'] : []),
   ];
   return { output: `${lines.join('\n')}\n`, problems };

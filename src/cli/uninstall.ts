@@ -19,24 +19,23 @@ import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { createSources } from '../cluster/sources.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
-import {
-  INSTALL_LOCK,
-  INSTALL_RECORD,
-  type InstallRecord,
-  readInstallRecord,
-  writeInstallRecord,
-} from '../node-config/install-record.ts';
+import { type InstallRecord, readInstallRecord, writeInstallRecord } from '../node-config/install-record.ts';
 import { CILIUM_SUFFIX, readPrimaryFolder } from '../node-config/primary-candidates.ts';
 import { readPrimaryMemory } from '../node-config/primary-memory.ts';
 import { DEFAULT_TYPE } from '../pod/node-config.ts';
 import { SOCKET_NAME } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
+import { type AttachedPod, attachedPods, dropAttached, isStuck, stuckText } from './attached-pods.ts';
 import { sha256OfFile } from './install-file.ts';
 import { type NodeFolders, recordedConfDirs } from './node-folders.ts';
+import { isNothingThere, SOCKET_NAMES, STATE_NAMES, unlistedPrograms } from './on-node.ts';
 import { ownConfigs } from './runtime-folder.ts';
 
 export interface UninstallOptions extends NodeFolders {
-  /** Remove programs and state although pods are attached: nobody detaches their further networks then. */
+  /**
+   * Remove programs and state although pods are attached: nobody detaches their further networks then. What can never be
+   * detached is dropped from the journal.
+   */
   force?: boolean;
   dryRun?: boolean;
   log: Log;
@@ -49,18 +48,14 @@ export interface UninstallOptions extends NodeFolders {
 export interface Uninstalled {
   /** What was done, or would be. */
   done: string[];
-  /** Why programs and state are still there; empty when they are gone. */
+  /** Why programs and state are still there; they are gone when this is empty and `stuck` is. */
   waitsFor: string[];
+  /** What waiting does not end. */
+  stuck: string[];
 }
 
 /** Multus's thin plugin renames the primary so when it is told to. */
 const RENAMED_SUFFIXES = [CILIUM_SUFFIX, '.old'];
-
-/** What of the state directory is ours and nobody else's; what was damaged stays, for whoever looks into it. */
-const STATE_NAMES = [INSTALL_RECORD, INSTALL_LOCK, '.primary.json', '.definitions.json', '.outbox', '.lock'];
-
-/** What a daemon leaves beside its socket; the socket itself, when it was killed. */
-const SOCKET_NAMES = [SOCKET_NAME, `.${SOCKET_NAME}.lock`, 'overlay.json'];
 
 /** How long operations that are under way may take to end. */
 const LOCK_WAIT_MS = 10_000;
@@ -87,20 +82,6 @@ export function isDaemonThere(socketDir: string): Promise<boolean> {
     socket.once('connect', () => answer(true));
     socket.once('error', ({ code }: NodeJS.ErrnoException) => answer(code === 'EAGAIN'));
     socket.once('connect', () => socket.destroy());
-  });
-}
-
-/** Who is still attached by us, as people know them. @throws CniError 105 when the journal cannot be listed */
-export function attachedPods(cniDir: string): string[] {
-  const journal = new Journal(cniDir);
-  return journal.list().map((containerId) => {
-    try {
-      const record = journal.find(containerId);
-      const pod = record === undefined || record instanceof ForeignRecord ? '' : record.pod;
-      return `pod ${pod || 'unknown'}, container ${containerId.slice(0, 13)}`;
-    } catch {
-      return `container ${containerId.slice(0, 13)}, whose journal file cannot be read`;
-    }
   });
 }
 
@@ -177,14 +158,22 @@ function removeIfEmpty(folder: string): void {
   }
 }
 
-async function removeAll({ cniDir, socketDir }: NodeFolders, record: InstallRecord, steps: Steps): Promise<void> {
+async function removeAll(
+  { binDir, cniDir, socketDir }: NodeFolders,
+  record: InstallRecord,
+  steps: Steps,
+): Promise<void> {
   // The shim first: what runs it then finds all of it or nothing.
-  for (const { path, sha256 } of [...record.files].reverse()) {
+  for (const path of new Set(record.files.map((file) => file.path).reverse())) {
     const found = sha256OfFile(path);
-    if (found === sha256) await steps.take(`removed ${path}`, () => rmSync(path));
+    const isOurs = record.files.some((file) => file.path === path && file.sha256 === found);
+    if (isOurs) await steps.take(`removed ${path}`, () => rmSync(path));
     else if (found !== undefined) steps.done.push(`left ${path}: it is not what was installed`);
   }
-  if (record.files.length === 0) steps.done.push('left the programs: no "multus install" wrote down which they are');
+  const unlisted = unlistedPrograms(binDir, record);
+  if (unlisted.length > 0) {
+    steps.done.push(`left ${unlisted.join(', ')}: no "multus install" wrote down that they are ours`);
+  }
   const state = STATE_NAMES.map((name) => join(cniDir, name));
   const ofDaemons = SOCKET_NAMES.map((name) => join(socketDir, name));
   const others = [...ofDaemons, ...(record.kubeconfigs ?? [])];
@@ -194,12 +183,31 @@ async function removeAll({ cniDir, socketDir }: NodeFolders, record: InstallReco
   await steps.take('removed the folders that are empty now', () => [cniDir, socketDir].forEach(removeIfEmpty));
 }
 
+async function dropStuck(pods: readonly AttachedPod[], cniDir: string, steps: Steps): Promise<void> {
+  for (const pod of pods.filter(isStuck)) {
+    await steps.take(`dropped ${pod.who} (${pod.goneFor}), which cannot be detached: ${pod.problem}`, () =>
+      dropAttached(pod, cniDir),
+    );
+  }
+}
+
+function waitText({ who, goneFor }: AttachedPod): string {
+  if (goneFor === undefined) return `${who}: its networks are detached after the pod is gone`;
+  return `${who} (${goneFor}): it is not detached yet, run this again`;
+}
+
 /** Who keeps programs and state in their place. */
-async function findWaiting({ cniDir, socketDir, force = false }: UninstallOptions): Promise<string[]> {
-  const attached = force ? [] : attachedPods(cniDir);
-  const pods = attached.map((one) => `${one}: its networks are detached after the pod is gone`);
+async function findWaiting(options: UninstallOptions, steps: Steps): Promise<Omit<Uninstalled, 'done'>> {
+  const { cniDir, socketDir, force = false, dryRun = false } = options;
+  const pods = attachedPods(cniDir);
+  if (force) await dropStuck(pods, cniDir, steps);
+  const detached = dryRun ? pods.filter((pod) => pod.goneFor !== undefined && !isStuck(pod)) : [];
+  for (const { who, goneFor } of detached) steps.done.push(`would have detached ${who} (${goneFor})`);
+  const kept = force ? [] : pods.filter((pod) => !detached.includes(pod));
+  const waitsFor = kept.filter((pod) => !isStuck(pod)).map(waitText);
   // A daemon would begin anew with what is removed.
-  return (await isDaemonThere(socketDir)) ? [...pods, `multusd, which answers in ${socketDir}: end it`] : pods;
+  if (await isDaemonThere(socketDir)) waitsFor.push(`multusd, which answers in ${socketDir}: end it`);
+  return { waitsFor, stuck: kept.filter(isStuck).map((pod) => stuckText(pod, cniDir)) };
 }
 
 /**
@@ -208,14 +216,15 @@ async function findWaiting({ cniDir, socketDir, force = false }: UninstallOption
 export async function uninstall(options: UninstallOptions): Promise<Uninstalled> {
   const { cniDir, dryRun = false } = options;
   const steps = new Steps(dryRun);
+  if (isNothingThere(options)) return { done: ['nothing of multus-native is on this node'], waitsFor: [], stuck: [] };
   const record = readInstallRecord(cniDir) ?? { version: VERSION, files: [] };
   await giveBack(options, record, steps);
   const gone = dryRun ? 0 : await detachTheDead(options);
   if (gone > 0) steps.done.push(`detached what was left of pods that are gone: ${gone}`);
   const finish = async (): Promise<Uninstalled> => {
-    const waitsFor = await findWaiting(options);
-    if (waitsFor.length === 0) await removeAll(options, record, steps);
-    return { done: steps.done, waitsFor };
+    const { waitsFor, stuck } = await findWaiting(options, steps);
+    if (waitsFor.length + stuck.length === 0) await removeAll(options, record, steps);
+    return { done: steps.done, waitsFor, stuck };
   };
   if (dryRun) return finish();
   // An ADD that began before the configuration was gone has its record only later.

@@ -2,14 +2,16 @@
 import { accessSync, constants } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { loadConfFile } from '../cluster/conf-files.ts';
-import { readInstallRecord } from '../node-config/install-record.ts';
+import { type InstallRecord, readInstallRecord } from '../node-config/install-record.ts';
 import { readPrimaryFolder } from '../node-config/primary-candidates.ts';
 import { DEFAULT_TYPE } from '../pod/node-config.ts';
 import { VERSION } from '../wire/version.ts';
+import { attachedPods, isStuck, stuckText } from './attached-pods.ts';
 import { sha256OfFile } from './install-file.ts';
 import type { NodeFolders } from './node-folders.ts';
+import { listProblem, unlistedPrograms } from './on-node.ts';
 import { ownConfigs, programsOf, runtimeFiles } from './runtime-folder.ts';
-import { attachedPods, isDaemonThere } from './uninstall.ts';
+import { isDaemonThere } from './uninstall.ts';
 
 function isExecutable(path: string): boolean {
   try {
@@ -36,6 +38,15 @@ function networkProblems(confDir: string, binDir: string): string[] {
   }
 }
 
+/** Who removed the list, or never had one, would be told that a node is given back which is full of us. */
+function unlistedProblems({ binDir, cniDir }: NodeFolders, record: InstallRecord): string[] {
+  const paths = unlistedPrograms(binDir, record);
+  if (paths.length === 0) return [];
+  const why = listProblem(cniDir);
+  const remark = why === '' ? '' : ` (${why})`;
+  return [`${paths.join(', ')} are there and not on the list${remark}; run "multus install" again, then uninstall`];
+}
+
 /** @returns what is not as it should be, one line each; empty when the node is given back */
 export async function verifyUninstalled(folders: NodeFolders): Promise<string[]> {
   const { binDir, cniDir, confDirs, socketDir } = folders;
@@ -46,7 +57,8 @@ export async function verifyUninstalled(folders: NodeFolders): Promise<string[]>
     ...confDirs
       .flatMap((folder) => ownConfigs(folder, binDir, record))
       .map((path) => `${path} is there: the runtime may run us by it`),
-    ...attachedPods(cniDir).map((one) => `${one}, is still attached`),
+    ...attachedPods(cniDir).map((pod) => (isStuck(pod) ? stuckText(pod, cniDir) : `${pod.who}, is still attached`)),
+    ...unlistedProblems(folders, record),
     ...(programs.length === 0 ? [] : [`${programs.map(({ path }) => path).join(', ')} are still there`]),
     ...((await isDaemonThere(socketDir)) ? [`multusd answers in ${socketDir}`] : []),
   ];

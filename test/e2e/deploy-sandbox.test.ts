@@ -369,10 +369,16 @@ test('the pod is not privileged, sees no other process of the node, and no folde
 
 /** What the API server answers who follows definitions, until it is away. */
 function definitionsFor({ path }: AskedRequest): Answer {
-  if (path.includes('watch=1')) return { status: 200, body: '' };
+  if (!path.includes('sendInitialEvents')) return { status: 200, body: '' }; // the watch that follows
   const lan = nad('lan', bridge('lan', '10.211.0.0/24'));
-  const items = [{ ...lan, metadata: { ...lan.metadata, resourceVersion: '1' } }];
-  return { status: 200, body: JSON.stringify({ metadata: { resourceVersion: '1' }, items }) };
+  const events = [
+    { type: 'ADDED', object: { ...lan, metadata: { ...lan.metadata, resourceVersion: '1' } } },
+    {
+      type: 'BOOKMARK',
+      object: { metadata: { resourceVersion: '1', annotations: { 'k8s.io/initial-events-end': 'true' } } },
+    },
+  ];
+  return { status: 200, body: events.map((event) => `${JSON.stringify(event)}\n`).join('') };
 }
 
 interface ThinNode {
@@ -403,7 +409,8 @@ async function onThinNode(
     api.answer = definitionsFor;
     const container = await node.startContainer(pod, 'follow', files, { folder: '/run/account', apiPort });
     const isFurnished = () => node.exists(NODE_CONFIG) && node.exists('/var/lib/cni/multus/.definitions.json');
-    await until('the node is configured', () => isFurnished() || !container.isRunning());
+    // A tenth of a CPU: node itself takes seconds to start with it.
+    await until('the node is configured', () => isFurnished() || !container.isRunning(), 60_000);
     assert.ok(container.isRunning(), container.log());
     await body({ node, api, container });
     assert.ok(container.isRunning(), container.log());

@@ -133,7 +133,8 @@ export class ListWatch<T> {
   }
 
   private async list(signal: AbortSignal): Promise<void> {
-    const { found, version } = (await this.streamed(signal)) ?? (await this.paged(signal));
+    const { found, version } =
+      (await withSignal(signal, (ending) => this.streamed(ending))) ?? (await this.paged(signal));
     this.version = version;
     const earlier = this.kept;
     this.kept = found;
@@ -167,16 +168,16 @@ export class ListWatch<T> {
    * without it refuse the question.
    * @returns undefined where it is not wanted, or refused
    */
-  private async streamed(signal: AbortSignal): Promise<Collection<T> | undefined> {
+  private async streamed(ending: AbortController): Promise<Collection<T> | undefined> {
     if (this.resource.isLarge !== true) return undefined;
     const found = new Map<string, Kept<T>>();
     const path = this.path({
       ...{ watch: '1', sendInitialEvents: 'true', allowWatchBookmarks: 'true' },
-      ...{ resourceVersion: this.version, resourceVersionMatch: 'NotOlderThan' },
+      ...{ resourceVersion: '', ...this.fromCache, resourceVersionMatch: 'NotOlderThan' },
     });
-    const request = { path, signal: AbortSignal.any([signal, AbortSignal.timeout(STREAM_MS)]) };
+    const timer = setTimeout(() => ending.abort(new DOMException('', 'TimeoutError')), STREAM_MS);
     try {
-      for await (const line of this.client.lines(request)) {
+      for await (const line of this.client.lines({ path, signal: ending.signal })) {
         const { type, object } = this.eventOf(line);
         const metadata = field(object, 'metadata');
         if (type === 'DELETED') found.delete(keyOf(object));
@@ -189,6 +190,8 @@ export class ListWatch<T> {
     } catch (error) {
       if (error instanceof ApiError && (error.status === 400 || error.status === 422)) return undefined;
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -11,7 +11,7 @@ import { bootId } from '../../../src/node/boot-id.ts';
 import { readInstallRecord } from '../../../src/node-config/install-record.ts';
 import { writePrimaryMemory } from '../../../src/node-config/primary-memory.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
-import { aDefaultAttachment, aRecord } from '../attach/records.ts';
+import { aDefaultAttachment, anAttachment, aRecord } from '../attach/records.ts';
 import { folderFor } from '../folder.ts';
 
 const folder = folderFor(test);
@@ -64,11 +64,30 @@ test('gives the whole node back when no pod is attached: programs, configuration
 
 test('may be run on a node that has nothing of us, and again', async () => {
   folder.write('net.d/10-ptp.conf', conf('ptp'));
-  for (const _ of [1, 2]) {
-    assert.equal((await run()).waitsFor, []);
+  for (const dryRun of [false, true, false]) {
+    const { done, waitsFor } = await run({ dryRun });
+    assert.equal([done, waitsFor], [['nothing of multus-native is on this node'], []]);
     assert.equal(configs(), ['10-ptp.conf']);
     assert.not.ok(existsSync(folder.at('state')));
   }
+});
+
+// "verified", it said of a node that was full of us.
+test('--verify finds programs that are on no list', async () => {
+  await setUp();
+  folder.remove('state/.install.json');
+  const { done } = await run();
+  const left = ['multus-standalone', 'multus_native.node', 'multus-credentials.cjs']
+    .map((name) => folder.at('bin', name))
+    .join(', ');
+  assert.ok(done.includes(`left ${left}: no "multus install" wrote down that they are ours`), done.join('\n'));
+  const how = 'run "multus install" again, then uninstall';
+  const list = folder.at('state/.install.json');
+  assert.equal(await verifyUninstalled(folders()), [
+    `${left} are there and not on the list (${list} is not there); ${how}`,
+  ]);
+  folder.write('state/.install.json', '{');
+  assert.match((await verifyUninstalled(folders())).join(), `not on the list (${list} is damaged: `);
 });
 
 // Field notes A7. CRI-O runs us for the DEL of pods that we attached, whatever its configuration says by then: without
@@ -85,6 +104,41 @@ test('with pods attached, the configuration goes and the programs stay; --force 
   assert.equal((await run({ force: true })).waitsFor, []);
   assert.equal(programs(), ['ptp']);
   assert.equal(new Journal(folder.at('state')).list(), ['c0ffee'], 'what nobody detaches stays written down');
+});
+
+const aStuckPod = () => {
+  const problem = 'plugin "macvlan" of network "prod/data": Link not found';
+  const step = { type: 'macvlan', stdin: '{"cniVersion":"1.0.0","name":"data","type":"macvlan"}' };
+  const lost = anAttachment({ state: 'detaching', lastError: problem, steps: [step] });
+  return aRecord({ path: [folder.at('bin')], attachments: [lost] });
+};
+
+// It said to wait for the pod, which was gone for days.
+test('says what keeps a pod that is gone from being detached, and what to do; --force drops it', async () => {
+  await setUp();
+  chmodSync(folder.write('bin/macvlan', '#!/bin/sh\necho \'{"code":11,"msg":"Link not found"}\'; exit 1\n'), 0o755);
+  await new Journal(folder.at('state')).write(aStuckPod());
+  const { waitsFor, stuck } = await run();
+  assert.equal(waitsFor, []);
+  assert.is(stuck.length, 1);
+  assert.match(
+    stuck[0] ?? '',
+    /^cannot detach pod prod\/web, container c0ffee \(the node was rebooted since\): .*Link not found.* or drop it: multus forget --cni-dir \S+ c0ffee$/,
+  );
+  assert.ok(programs().includes('multus'));
+  const forced = await run({ force: true });
+  assert.equal([forced.waitsFor, forced.stuck], [[], []]);
+  assert.match(forced.done.join('\n'), 'dropped pod prod/web, container c0ffee (the node was rebooted since)');
+  assert.not.ok(existsSync(folder.at('state')));
+  assert.equal(await verifyUninstalled(folders()), []);
+});
+
+// Most containers that are run by hand have none.
+test('a container without a pod is called so', async () => {
+  await setUp();
+  await new Journal(folder.at('state')).write({ ...aRunningPod(), pod: '' });
+  const { waitsFor } = await run();
+  assert.equal(waitsFor, ['container c0ffee (no pod): its networks are detached after the pod is gone']);
 });
 
 test('--dry-run says what would be done, and does nothing', async () => {
