@@ -21,6 +21,7 @@ import { keepUninstalling, type ReportOptions, reportUninstall } from './uninsta
 const program = new Command('multus')
   .description('Look after the networks of the pods on this node.')
   .version(VERSION)
+  .addHelpText('after', '\nmultus probe /healthz|/readyz [SOCKET_DIR]: exit code 0 when the daemon answers so.')
   .showHelpAfterError();
 
 const STATE_DIRECTORY = `state directory (default: "cniDir" of ${DEFAULT_RUNTIME_DIR}/00-multus.conf, or ${DEFAULT_CNI_DIR})`;

@@ -131,6 +131,12 @@ inLab('a daemon without a file takes back what one with a file has left', async 
   assert.equal(existsSync(join(lab.socketDir, 'overlay.json')), false);
 });
 
+// Who looks for a way to ask whether the daemon answers finds it nowhere else: the shim has it, not the program behind it.
+test('multus --help names every command, probe among them', async () => {
+  const { stdout } = await run(join(DIST, 'multus'), ['--help']);
+  for (const name of ['ps', 'forget', 'explain', 'install', 'uninstall', 'multus probe']) assert.match(stdout, name);
+});
+
 inLab('multus explain takes the keys of the daemon’s file into account', async (lab) => {
   const conf = join(lab.directory, 'multus.conf');
   const { manifestsDir, ...rest } = lab.config;

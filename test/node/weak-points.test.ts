@@ -18,7 +18,7 @@ import { eachDoor, inLab } from '../lab/doors.ts';
 import { Fakes } from '../lab/fakes.ts';
 import { DIST, type Lab, referencePlugins } from '../lab/lab.ts';
 import { post } from '../lab/post.ts';
-import { run } from '../lab/process.ts';
+import { must, run } from '../lab/process.ts';
 import { assertClean, assertError, assertResult, assertSilent } from '../lab/spec.ts';
 
 /** The default network is a list in a file of the node. */
@@ -129,6 +129,31 @@ inLab('the daemon leaves what else lies in the folder of its socket', async (lab
   await lab.startDaemon();
   await lab.endDaemon();
   for (const path of kept) assert.is(readFileSync(path, 'utf8'), 'x');
+});
+
+// What was attached without a record would stay behind for ever; a record in part would keep the pod from being deleted.
+eachDoor('a pod is not attached while the disk of the journal is full, and is once there is room', async (lab) => {
+  const fakes = new Fakes(lab);
+  lab.config['delegates'] = [fakes.plugin('one')];
+  const stateDir = join(lab.directory, 'small');
+  mkdirSync(stateDir);
+  await must('mount', '-t', 'tmpfs', '-o', 'size=64k', 'none', stateDir);
+  try {
+    lab.config['cniDir'] = stateDir;
+    await lab.addNetns('pod1');
+    const filler = join(stateDir, '.filler');
+    writeFileSync(filler, 'x'.repeat(64 * 1024));
+    assertError(await lab.cni('ADD'), 105, 'ENOSPC');
+    assert.equal(fakes.history(), [], 'no plugin ran');
+    assertSilent(await lab.cni('DEL'));
+    rmSync(filler);
+    assertResult(await lab.cni('ADD'), '1.0.0');
+    assertSilent(await lab.cni('DEL'));
+    assert.equal(fakes.history(), ['ADD one', 'DEL one']);
+    await lab.endDaemon();
+  } finally {
+    await must('umount', stateDir);
+  }
 });
 
 // Multus's weak point 21: a crash while the state is written makes every DEL of the pod a silent no-op.
