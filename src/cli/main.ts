@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { openLog, targetOf } from '../log/open-log.ts';
 import { absolutePath } from '../node/path-option.ts';
+import { systemText } from '../node/system-reason.ts';
 import { NO_LOG_SETTINGS } from '../pod/log-settings.ts';
 import { DEFAULT_BIN_DIR, DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
@@ -164,6 +165,6 @@ Exit code: 0; 1 when something failed, or --verify found something (while pods a
   });
 
 program.parseAsync(process.argv).catch((error: Error & { details?: string }) => {
-  process.stderr.write(`multus: ${error.message}${error.details ? ` (${error.details})` : ''}\n`);
+  process.stderr.write(`multus: ${systemText(error)}${error.details ? ` (${error.details})` : ''}\n`);
   process.exitCode = 1;
 });
