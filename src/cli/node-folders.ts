@@ -45,6 +45,14 @@ function checkCniDir(configs: readonly string[], cniDir: string): void {
   }
 }
 
+/** @throws Error when --conf-dir is no folder */
+export function checkConfDir(confDir: string): void {
+  if (isFolder(confDir)) return;
+  const why = existsSync(confDir) ? 'it is a file' : 'it is not there';
+  const must = "must be the folder of the runtime's configurations";
+  throw new Error(`option '--conf-dir <dir>' ${must}, got ${quote(confDir)}: ${why}`);
+}
+
 /** Where the state is when no option says it: as our configuration that the runtime reads says, or in the usual folder. */
 export function usualCniDir(confDir = DEFAULT_RUNTIME_DIR): string {
   const files = isFolder(confDir) ? runtimeFiles(confDir) : [];
@@ -55,12 +63,7 @@ export function usualCniDir(confDir = DEFAULT_RUNTIME_DIR): string {
  * @throws Error when --conf-dir is no folder, the list of what was installed is damaged, or the state is in another folder
  */
 export function findFolders({ confDir, pluginDir = [], ...given }: FolderOptions): NodeFolders {
-  if (confDir !== undefined && !isFolder(confDir)) {
-    const why = existsSync(confDir) ? 'it is a file' : 'it is not there';
-    throw new Error(
-      `option '--conf-dir <dir>' must be the folder of the runtime's configurations, got ${quote(confDir)}: ${why}`,
-    );
-  }
+  if (confDir !== undefined) checkConfDir(confDir);
   const record = loadInstallRecord(given.cniDir) ?? { version: VERSION, files: [] };
   const recorded = recordedConfDirs(record);
   const named = confDir ?? (recorded.length > 0 ? [] : DEFAULT_RUNTIME_DIR);

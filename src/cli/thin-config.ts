@@ -6,6 +6,7 @@ import { NodeConfigFile } from '../node-config/node-config-file.ts';
 import { type NodeConfigOrigin, nodeConfigOrigin } from '../node-config/node-config-text.ts';
 import { readDaemonConfig } from '../node-config/read-daemon-config.ts';
 import { parseDaemonConfig } from '../pod/daemon-config.ts';
+import { checkConfDir } from './node-folders.ts';
 
 export interface ThinOptions {
   /** A file with the keys of Multus's daemon-config.json. */
@@ -34,9 +35,13 @@ export function checkThinOptions(options: {
   watch?: boolean;
   config?: string;
   kubeconfig?: string;
+  confDir?: string;
 }): void {
   const alone = (['watch', 'config', 'kubeconfig'] as const).find((name) => options[name] !== undefined);
   if (options.thin !== true && alone !== undefined) throw new Error(`--${alone} needs --thin`);
+  // With --watch, the folder is waited for; the file of --config may name another one.
+  const { thin, watch, config, confDir } = options;
+  if (thin === true && watch !== true && config === undefined && confDir !== undefined) checkConfDir(confDir);
 }
 
 /** What the file does not say, the options do. @throws Error, CniError when the file cannot be used */

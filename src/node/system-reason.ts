@@ -16,10 +16,9 @@ export function systemReason(error: unknown): string {
   return REASONS[code] ?? message;
 }
 
-/** One that nobody put into words: "Cannot unlink /x: permission denied; run as root". */
+/** What to tell of an error: "Cannot unlink /x: permission denied; run as root"; errnos in a message of ours, too. */
 export function systemText(error: Error): string {
-  const { syscall, path } = error as NodeJS.ErrnoException;
-  return syscall === undefined || path === undefined
-    ? error.message
-    : `Cannot ${syscall} ${path}: ${systemReason(error)}`;
+  const { syscall, path, cause, message } = error as NodeJS.ErrnoException;
+  if (syscall !== undefined && path !== undefined) return `Cannot ${syscall} ${path}: ${systemReason(error)}`;
+  return cause instanceof Error ? message.replace(cause.message, () => systemReason(cause)) : message;
 }

@@ -262,6 +262,8 @@ test('what only --thin heeds is refused without it', () => {
     assert.throws(() => checkThinOptions(options), new RegExp(`^--${name} needs --thin$`));
     checkThinOptions({ ...options, thin: true });
   }
+  const confDir = folder.at('nope');
+  assert.throws(() => checkThinOptions({ thin: true, confDir }), /--conf-dir <dir>.* it is not there$/);
 });
 
 test('--thin --dry-run says what 00-multus.conf would be, and writes nothing', async () => {

@@ -19,6 +19,8 @@ test('an errno is told by what it means, with the call and the path when nobody 
   assert.is(systemText(missing), 'Cannot open /nope/file: there is no such file');
   const forbidden = Object.assign(new Error('EACCES'), { code: 'EACCES', syscall: 'unlink', path: '/x' });
   assert.is(systemText(forbidden), 'Cannot unlink /x: permission denied; run as root');
+  const wrapped = new Error(`Cannot list F: ${missing.message}`, { cause: missing });
+  assert.is(systemText(wrapped), 'Cannot list F: there is no such file');
   assert.is(systemText(new Error('as it is')), 'as it is');
 });
 
