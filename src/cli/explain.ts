@@ -11,6 +11,7 @@ import { parseArgs } from '../cni/args.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { checkIfName } from '../cni/names.ts';
 import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import { systemReason } from '../node/system-reason.ts';
 import { parseDaemonConfig } from '../pod/daemon-config.ts';
 import { parseMultusConfig } from '../pod/multus-config.ts';
 import type { Device } from '../pod/plan.ts';
@@ -47,9 +48,7 @@ function readObject(path: string, option: string, what: string): RawObject {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'there is no such file' : message;
-    throw new CniError(CniCode.ioFailure, `Cannot read ${option} ${path}: ${reason}`);
+    throw new CniError(CniCode.ioFailure, `Cannot read ${option} ${path}: ${systemReason(error)}`);
   }
   return RawObject.parse(decodeUtf8(bytes, what), what);
 }

@@ -1,7 +1,6 @@
 /** `multus install`: the programs that a runtime runs, put where it finds them, and written down for `multus uninstall`. */
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { makeFolder } from '../node/make-folder.ts';
 import { RangeLock } from '../node/range-lock.ts';
 import {
   INSTALL_LOCK,
@@ -10,6 +9,7 @@ import {
   writeInstallRecord,
 } from '../node-config/install-record.ts';
 import { VERSION } from '../wire/version.ts';
+import { makeFolderOf } from './folder-option.ts';
 import {
   type Action,
   type FileToInstall,
@@ -137,7 +137,6 @@ async function prepareAll(files: readonly FileToInstall[], isTrial: boolean): Pr
 
 /** Two at a time, as when pods of two DaemonSets start, would write the same drafts. @throws Error when it takes too long */
 async function lockInstall(cniDir: string): Promise<RangeLock> {
-  makeFolder(cniDir, 0o700);
   const path = join(cniDir, INSTALL_LOCK);
   const signal = AbortSignal.timeout(LOCK_WAIT_MS);
   return RangeLock.acquire(path, { start: 0, length: 0, signal }).catch((error: Error) => {
@@ -189,7 +188,10 @@ export async function install(options: InstallOptions): Promise<string> {
   const files = PARTS.flatMap((part) => filesOf(part, { ...options, binDir }, known));
   checkNames(files);
   const isTrial = options.dryRun === true;
-  if (!isTrial) makeFolder(binDir, 0o755);
+  if (!isTrial) {
+    makeFolderOf('--bin-dir', binDir, 0o755);
+    makeFolderOf('--cni-dir', options.cniDir, 0o700);
+  }
   const lock = isTrial ? undefined : await lockInstall(options.cniDir);
   try {
     const done = await installFiles(options, files);

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { openLog, targetOf } from '../log/open-log.ts';
 import { absolutePath } from '../node/path-option.ts';
+import { systemText } from '../node/system-reason.ts';
 import { NO_LOG_SETTINGS } from '../pod/log-settings.ts';
 import { DEFAULT_BIN_DIR, DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
@@ -13,8 +14,8 @@ import { type ForgetOptions, forget } from './forget.ts';
 import { type InstallOptions, install } from './install.ts';
 import { DEFAULT_RUNTIME_DIR, usualCniDir } from './node-folders.ts';
 import { type PsOptions, ps } from './ps.ts';
-import { followServiceAccount, SERVICE_ACCOUNT_DIR, writeKubeconfig } from './service-account.ts';
-import { readThinNode, type ThinOptions, writeThinConfig } from './thin-config.ts';
+import { followServiceAccount, kubeconfigOf, SERVICE_ACCOUNT_DIR, writeKubeconfig } from './service-account.ts';
+import { checkThinOptions, readThinNode, type ThinOptions, tryThinConfig, writeThinConfig } from './thin-config.ts';
 import { followThinNode } from './thin-node.ts';
 import { keepUninstalling, type ReportOptions, reportUninstall } from './uninstall-report.ts';
 
@@ -96,13 +97,20 @@ program
   .addHelpText('after', '\nExit code: 0 when all of it is in place, 1 when something is not.')
   .action(async (options: InstallOptions & ThinOptions & { thin?: boolean; watch?: boolean }) => {
     const { kubeconfig, dryRun, json } = options;
+    checkThinOptions(options);
     const node = options.thin === true ? readThinNode(options) : undefined;
     const cniDir = node?.cniDir ?? options.cniDir; // who looks after the node finds there that it was given back
-    process.stdout.write(await install({ ...options, cniDir }));
-    if (node === undefined || dryRun === true) return;
-    const { log } = openLog(targetOf(NO_LOG_SETTINGS, options.watch === true ? 'info' : 'warn'));
     const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '' } = process.env;
     const account = { folder: SERVICE_ACCOUNT_DIR, host, port };
+    if (kubeconfig !== undefined) kubeconfigOf(account); // what it lacks is told before anything is installed
+    process.stdout.write(await install({ ...options, cniDir }));
+    if (node === undefined) return;
+    const { log } = openLog(targetOf(NO_LOG_SETTINGS, options.watch === true ? 'info' : 'warn'));
+    for (const note of node.notes) log.warn({ note }, 'configuration');
+    if (dryRun === true) {
+      if (json !== true) process.stdout.write(await tryThinConfig(node));
+      return;
+    }
     if (kubeconfig !== undefined) await writeKubeconfig(kubeconfig, account);
     if (options.watch !== true) {
       const written = await writeThinConfig(options, log);
@@ -157,6 +165,6 @@ Exit code: 0; 1 when something failed, or --verify found something (while pods a
   });
 
 program.parseAsync(process.argv).catch((error: Error & { details?: string }) => {
-  process.stderr.write(`multus: ${error.message}${error.details ? ` (${error.details})` : ''}\n`);
+  process.stderr.write(`multus: ${systemText(error)}${error.details ? ` (${error.details})` : ''}\n`);
   process.exitCode = 1;
 });

@@ -26,7 +26,7 @@ export interface FolderOptions extends Omit<NodeFolders, 'confDirs' | 'pluginDir
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return existsSync(path) && statSync(path).isDirectory();
 }
 
 /** Folders of the configurations that were written, as far as they are there. */

@@ -7,6 +7,7 @@ import { isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Log } from '../attach/operation.ts';
 import { makeFolder } from '../node/make-folder.ts';
+import { systemReason } from '../node/system-reason.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
 import { followFolders } from '../node-config/follow-folders.ts';
 import { readInstallRecord } from '../node-config/install-record.ts';
@@ -24,6 +25,15 @@ export interface ServiceAccount {
 
 const NAME = 'multus';
 
+function readPart(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const remedy = 'run it in a pod with a service account';
+    throw new Error(`Cannot write a kubeconfig: ${path}: ${systemReason(error)}; ${remedy}`, { cause: error });
+  }
+}
+
 /**
  * As JSON, which is YAML. The token is in it: a path would be one of the pod's file system.
  * @throws Error naming what is missing
@@ -31,8 +41,8 @@ const NAME = 'multus';
 export function kubeconfigOf({ folder, host, port }: ServiceAccount): string {
   if (host === '') throw new Error('Cannot write a kubeconfig: KUBERNETES_SERVICE_HOST is not set; this is no pod');
   const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port || '443'}`;
-  const authority = readFileSync(join(folder, 'ca.crt')).toString('base64');
-  const token = readFileSync(join(folder, 'token'), 'utf8').trim();
+  const authority = readPart(join(folder, 'ca.crt')).toString('base64');
+  const token = readPart(join(folder, 'token')).toString('utf8').trim();
   if (token === '') throw new Error(`Cannot write a kubeconfig: ${join(folder, 'token')} is empty`);
   const config = {
     apiVersion: 'v1',

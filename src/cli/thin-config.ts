@@ -15,6 +15,7 @@ export interface ThinOptions {
   cniDir: string;
   /** What the standalone program asks the API server with; the file then says that the node is one of a cluster. */
   kubeconfig?: string;
+  dryRun?: boolean;
 }
 
 /** What the programs of the node go by. */
@@ -23,10 +24,23 @@ export interface ThinNode {
   cniDir: string;
   /** '' = the API server is not to be asked. */
   kubeconfig: string;
+  /** Keys of the file that have no effect. */
+  notes: string[];
+}
+
+/** What would be ignored without --thin. @throws Error naming the option */
+export function checkThinOptions(options: {
+  thin?: boolean;
+  watch?: boolean;
+  config?: string;
+  kubeconfig?: string;
+}): void {
+  const alone = (['watch', 'config', 'kubeconfig'] as const).find((name) => options[name] !== undefined);
+  if (options.thin !== true && alone !== undefined) throw new Error(`--${alone} needs --thin`);
 }
 
 /** What the file does not say, the options do. @throws Error, CniError when the file cannot be used */
-export function readThinNode({ config, confDir, cniDir, kubeconfig }: ThinOptions): ThinNode {
+export function readThinNode({ config, confDir, cniDir, kubeconfig, dryRun = false }: ThinOptions): ThinNode {
   const source = config === undefined ? undefined : readDaemonConfig(config)?.source;
   const cluster = kubeconfig === undefined ? {} : { kubeconfig, kubernetes: true };
   const defaults = { multusAutoconfigDir: confDir, cniConfigDir: confDir, cniDir, ...cluster };
@@ -35,13 +49,21 @@ export function readThinNode({ config, confDir, cniDir, kubeconfig }: ThinOption
   const whole = (source ?? RawObject.parse('{}', 'options')).with(members);
   const parsed = parseDaemonConfig(whole, config === undefined ? 'options' : `configuration ${config}`);
   const stateDirectory = parsed.cniDir || cniDir;
-  const origin = nodeConfigOrigin(parsed, { cniDir: stateDirectory });
+  const origin = nodeConfigOrigin(parsed, { cniDir: stateDirectory, isTrial: dryRun });
   if (origin === undefined) throw new Error('nothing is said about the node configuration'); // a folder is always set
-  return { origin, cniDir: stateDirectory, kubeconfig: (parsed.source.value('kubeconfig') ?? '') as string };
+  const credentials = (parsed.source.value('kubeconfig') ?? '') as string;
+  return { origin, cniDir: stateDirectory, kubeconfig: credentials, notes: parsed.notes };
 }
 
 function readIfThere(path: string): string | undefined {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+/** What the file would be. @returns what to print @throws CniError when there is nothing usable to make it from */
+export async function tryThinConfig({ origin }: ThinNode): Promise<string> {
+  const wanted = await origin.text(0);
+  if (wanted.text === undefined) return `${origin.target} would not be written: ${wanted.reason}\n`;
+  return `${origin.target} would wrap ${wanted.from}:\n${wanted.text}`;
 }
 
 /**

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { makeFolder } from '../node/make-folder.ts';
+import { systemReason } from '../node/system-reason.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
 
 /** No container's ID begins with a dot. */
@@ -56,10 +57,16 @@ function parseInstallRecord(text: string): InstallRecord {
 /** @returns undefined when there is none @throws Error when it cannot be read, or is not what was written */
 export function loadInstallRecord(cniDir: string): InstallRecord | undefined {
   const path = join(cniDir, INSTALL_RECORD);
+  let text: string;
   try {
-    return parseInstallRecord(readFileSync(path, 'utf8'));
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw new Error(`Cannot read ${path}: ${systemReason(error)}`, { cause: error });
+  }
+  try {
+    return parseInstallRecord(text);
+  } catch (error) {
     throw new Error(`${path} is damaged: ${(error as Error).message}`);
   }
 }

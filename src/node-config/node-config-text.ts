@@ -34,6 +34,8 @@ export interface NodeConfigContext {
   cniDir: string;
   /** The daemon has an API server. */
   kubernetes?: boolean;
+  /** Only to say what the file would be: nothing is written. */
+  isTrial?: boolean;
 }
 
 /** The text, with what an operator should know of it; or why there can be none at the moment. */
@@ -91,7 +93,7 @@ function made(settings: NodeConfigSettings, context: NodeConfigContext): NodeCon
   /** @returns why it could not be: a node works without, until its next start */
   const remember = async (): Promise<string[]> => {
     const { memory } = primary;
-    if (memory === undefined || JSON.stringify(memory) === written) return [];
+    if (context.isTrial === true || memory === undefined || JSON.stringify(memory) === written) return [];
     try {
       await writePrimaryMemory(context.cniDir, memory);
       written = JSON.stringify(memory);
@@ -108,7 +110,7 @@ function made(settings: NodeConfigSettings, context: NodeConfigContext): NodeCon
       const found = primary.find(now);
       if (found.path === undefined) return { text: undefined, reason: found.reason };
       const { path, remarks } = found;
-      if (forceCNIVersion) await forceVersion(path, cniVersion);
+      if (forceCNIVersion && context.isTrial !== true) await forceVersion(path, cniVersion);
       const text = formatNodeConfig(loadConfFile(path), path, source, context);
       return { text, from: path, remarks: [...remarks, ...(await remember())] };
     },
@@ -171,7 +173,7 @@ export function nodeConfigOrigin(
       const reason = obstacle(settings, context);
       if (reason !== undefined) return { text: undefined, reason };
       const found = await origin.text(now);
-      if (found.text !== undefined) await recordConfig(context.cniDir, origin.target);
+      if (found.text !== undefined && context.isTrial !== true) await recordConfig(context.cniDir, origin.target);
       return found;
     },
   };

@@ -1,6 +1,7 @@
 /** The file that says what counts for the whole node, read from where it lies. */
 import { readFileSync } from 'node:fs';
 import { decodeUtf8, RawObject } from '../cni/raw-json.ts';
+import { systemReason } from '../node/system-reason.ts';
 import { type DaemonConfig, DEFAULT_DAEMON_CONFIG, parseDaemonConfig } from '../pod/daemon-config.ts';
 import { StartError } from './start-error.ts';
 
@@ -18,7 +19,7 @@ export function readDaemonConfig(named: string | undefined, usual = DEFAULT_DAEM
     bytes = readFileSync(path);
   } catch (error) {
     if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new StartError(1, `Cannot read ${what}: ${(error as Error).message}`);
+    throw new StartError(1, `Cannot read ${what}: ${systemReason(error)}`);
   }
   return parseDaemonConfig(RawObject.parse(decodeUtf8(bytes, what), what), what);
 }

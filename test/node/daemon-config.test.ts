@@ -224,7 +224,7 @@ inLab("a plugin's environment has nothing of the daemon's, and of the shim's wha
 // Multus's weak point 11: a daemon that ends with 0 looks as if it had done its work.
 inLab('a daemon that cannot start ends with an exit code and says which key is wrong', async (lab) => {
   const cases: [string[], number, string][] = [
-    [['--config', join(lab.directory, 'absent.json')], 1, 'absent.json: ENOENT'],
+    [['--config', join(lab.directory, 'absent.json')], 1, 'absent.json: there is no such file'],
     [['--config', writeConfig(lab, '{"logLevel": ')], 1, 'daemon-config.json: unexpected end of text'],
   ];
   for (const [options, code, part] of cases) {

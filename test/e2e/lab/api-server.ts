@@ -148,7 +148,7 @@ export class ApiServer {
 
   /** It hangs: the kernel accepts connections, nobody answers. */
   pause(): void {
-    this.#server.signal('SIGSTOP');
+    this.#server.freeze();
   }
 
   resume(): void {

@@ -1,7 +1,7 @@
 /** A server of a lab as a child process: it dies with the test, and tells what it said when it does not start. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 /** How long a server may take to end by itself before it is killed. */
@@ -43,6 +43,22 @@ export class ServerProcess {
 
   signal(name: NodeJS.Signals): void {
     if (this.running) this.#child.kill(name);
+  }
+
+  /** SIGSTOP, and wait until its last thread stands still: one on another CPU would still answer what is asked at once. */
+  freeze(): void {
+    this.signal('SIGSTOP');
+    const limit = performance.now() + GRACE_MS;
+    while (this.running && !this.#standsStill()) {
+      if (performance.now() > limit) throw new Error(`process ${this.pid} does not stop`);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+
+  #standsStill(): boolean {
+    const tasks = `/proc/${this.pid}/task`;
+    // "pid (name) state …" (proc(5)); names may have brackets in them.
+    return readdirSync(tasks).every((tid) => /\) T [^)]*$/.test(readFileSync(`${tasks}/${tid}/stat`, 'utf8')));
   }
 
   /** End it; by force if it is stopped, or takes longer than 3 s. */

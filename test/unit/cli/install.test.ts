@@ -13,7 +13,7 @@ import {
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type InstallOptions, install } from '../../../src/cli/install.ts';
-import { writeThinConfig } from '../../../src/cli/thin-config.ts';
+import { checkThinOptions, readThinNode, tryThinConfig, writeThinConfig } from '../../../src/cli/thin-config.ts';
 import { readInstallRecord, writeInstallRecord } from '../../../src/node-config/install-record.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
 import { folderFor } from '../folder.ts';
@@ -253,6 +253,42 @@ test('--thin says why it writes nothing, and leaves what is there', async () => 
   folder.write('net.d/10-ptp.conf', '{');
   assert.match(await refusal(writeThinConfig(thin(), new FakeLog())), 'Cannot parse CNI configuration file');
   assert.is(readFileSync(folder.at('net.d/00-multus.conf'), 'utf8'), 'as it was');
+});
+
+// It ended well, and nothing was followed or written.
+test('what only --thin heeds is refused without it', () => {
+  for (const options of [{ watch: true }, { config: '/c' }, { kubeconfig: '/k' }]) {
+    const name = Object.keys(options).join();
+    assert.throws(() => checkThinOptions(options), new RegExp(`^--${name} needs --thin$`));
+    checkThinOptions({ ...options, thin: true });
+  }
+});
+
+test('--thin --dry-run says what 00-multus.conf would be, and writes nothing', async () => {
+  const trial = (config?: string) => readThinNode({ ...thin(config), dryRun: true });
+  folder.write('net.d/10-ptp.conf', PTP.replace('1.0.0', '0.4.0'));
+  const keys = folder.write('keys.json', '{"cniVersion":"1.0.0","forceCNIVersion":true,"namespaceisolaton":true}');
+  const said = await tryThinConfig(trial(keys));
+  assert.match(said, `${folder.at('net.d/00-multus.conf')} would wrap ${folder.at('net.d/10-ptp.conf')}:\n{`);
+  assert.equal(readdirSync(folder.at('net.d')), ['10-ptp.conf']);
+  assert.match(readFileSync(folder.at('net.d/10-ptp.conf'), 'utf8'), '0.4.0');
+  assert.not.ok(existsSync(folder.at('state')));
+  assert.equal(trial(keys).notes, ['unknown keys, without effect: namespaceisolaton']);
+  folder.remove('net.d/10-ptp.conf');
+  assert.match(await tryThinConfig(trial()), `${folder.at('net.d/00-multus.conf')} would not be written: `);
+});
+
+test('a folder that cannot be installed to is told by its option, without an errno', async () => {
+  writeParts();
+  const file = folder.write('file', '');
+  const isFile = 'it is a file, not a folder';
+  assert.is(await refusal(run({ binDir: file })), `Cannot install to --bin-dir ${file}: ${isFile}`);
+  assert.is(await refusal(run({ cniDir: file })), `Cannot install to --cni-dir ${file}: ${isFile}`);
+  const below = folder.at('file/bin');
+  assert.is(
+    await refusal(run({ binDir: below })),
+    `Cannot make --bin-dir ${below}: what leads there is ${isFile.slice(6)}`,
+  );
 });
 
 test.run();

@@ -28,7 +28,7 @@ test('says what is missing: a kubeconfig without a token would be refused by the
   writeAccount('\n');
   assert.throws(() => kubeconfigOf(account()), /token is empty/);
   folder.remove('account/token');
-  assert.throws(() => kubeconfigOf(account()), /ENOENT/);
+  assert.throws(() => kubeconfigOf(account()), /token: there is no such file; run it in a pod with a service account$/);
 });
 
 test('has the API server, the authority and the token of the pod, IPv6 in brackets', () => {
