@@ -47,7 +47,7 @@ int RunForPeople(int argc, char** argv) {
         if (errno == ENOENT) continue;
         message = "cannot execute " + cli + ": " + strerror(errno);
       }
-      message = "multus: " + message + "\n";
+      message.insert(0, "multus: ").push_back('\n');
       (void)!write(STDERR_FILENO, message.data(), message.size());
       return 1;
     }
