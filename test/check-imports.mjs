@@ -14,11 +14,12 @@ const MAY_IMPORT = {
   cluster: ['cni', 'pod', 'node'],
   log: ['cni', 'pod', 'node'],
   delegate: ['cni', 'wire', 'node'],
-  attach: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate'],
+  sriov: ['cni', 'pod', 'node'],
+  attach: ['cni', 'wire', 'pod', 'node', 'cluster', 'delegate', 'sriov'],
   'node-config': ['cni', 'pod', 'node', 'cluster', 'attach'],
   daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'node-config'],
   standalone: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
-  cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'node-config'],
+  cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'sriov', 'attach', 'node-config'],
 };
 
 const MAIN = /^src\/[^/]+\/main\.ts$/;

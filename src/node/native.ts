@@ -40,6 +40,12 @@ export interface NativeLink {
   altNames: string[];
   /** IFLA_PARENT_DEV_NAME, e.g. a PCI address; '' when absent. */
   parentDevice: string;
+  /** IFLA_PARENT_DEV_BUS_NAME: "pci", "netdevsim"; '' when absent. */
+  parentBus: string;
+  /** IFLA_PHYS_PORT_NAME: "p0" of a port, "pf0vf3" of a VF's representor; '' when absent. */
+  portName: string;
+  /** IFLA_PHYS_SWITCH_ID in hexadecimal, of a port of an embedded switch; '' when absent. */
+  switchId: string;
 }
 
 export interface NativeAddress {
@@ -119,6 +125,17 @@ export interface NativeVfList {
   vfs: NativeVf[];
 }
 
+/** One attribute of a VF to set on its PF. One at a time: the kernel applies several in turn and keeps those before a failure. */
+export type NativeVfChange =
+  | { mac: string }
+  /** Ethertype 0x8100 or 0x88a8; 0x8100 by default. */
+  | { vlan: number; qos?: number; protocol?: number }
+  | { minTxRate: number; maxTxRate: number }
+  | { spoofCheck: boolean }
+  | { trust: boolean }
+  /** 0 auto, 1 enable, 2 disable. */
+  | { linkState: number };
+
 export interface NativeSnapshot {
   links: NativeLink[];
   addresses: NativeAddress[];
@@ -164,7 +181,13 @@ export interface Native {
   openSocket(netnsFd: number): number;
   /** Number of the socket's namespace, never used again until reboot (SO_NETNS_COOKIE, Linux 5.14); 0n before. */
   netnsCookie(socket: number): bigint;
-  listLinks(socket: number): Promise<NativeLink[]>;
+  /** @param nsid of another namespace, by netnsId(); the socket's own by default */
+  listLinks(socket: number, nsid?: number): Promise<NativeLink[]>;
+  /**
+   * Number by which the socket's namespace knows another one (RTM_GETNSID; given by RTM_NEWNSID when it has none, which
+   * wants CAP_NET_ADMIN). With it links there can be asked for without entering, i.e. without CAP_SYS_ADMIN.
+   */
+  netnsId(socket: number, netnsFd: number): Promise<number>;
   /** By index, or by name when `by` is a string (primary name only: an altname match is ENODEV). */
   getLink(socket: number, by: number | string): Promise<NativeLink>;
   /** Links, addresses (both families) and main-table routes (both families) in one go. */
@@ -185,8 +208,15 @@ export interface Native {
   deleteDefaultRoutes(socket: number, family: 4 | 6): Promise<NativeRoute[]>;
   /** Give a route of `listRoutes` another metric, from 1; everything else of it stays. */
   setRouteMetric(socket: number, route: NativeRoute, metric: number): Promise<void>;
-  /** VFs of a PF by one RTM_GETLINK (mask VF | SKIP_STATS). */
-  getVfs(socket: number, index: number): Promise<NativeVfList>;
+  /** VFs of a PF by one RTM_GETLINK (mask VF | SKIP_STATS). @param nsid where the PF is, by netnsId() */
+  getVfs(socket: number, index: number, nsid?: number): Promise<NativeVfList>;
+  /** Set one attribute of a VF. Fails with the driver's errno: EOPNOTSUPP, EPROTONOSUPPORT, EINVAL for a VF that is not there. */
+  setVf(socket: number, index: number, vf: number, change: NativeVfChange): Promise<void>;
+  /**
+   * Move a link to another namespace under a name that must be free there. EEXIST when it is not; nothing is moved then
+   * (the kernel alone would move the link and keep its old name).
+   */
+  moveLink(socket: number, index: number, netnsFd: number, name: string): Promise<void>;
 
   /**
    * Start a process in its own group that dies with us, stdin withheld until feed. Synchronous (vfork-like,

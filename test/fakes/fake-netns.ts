@@ -18,6 +18,9 @@ export function fakeLink(index: number, name: string, more: Partial<NativeLink> 
     masterIndex: 0,
     altNames: [],
     parentDevice: '',
+    parentBus: '',
+    portName: '',
+    switchId: '',
     ...more,
   };
 }
