@@ -1,6 +1,6 @@
 /** The network namespaces that live on this node, as processes and bind mounts tell of them. */
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { LiveNetns } from './model.ts';
 
 export interface NamespaceOptions {
@@ -21,6 +21,15 @@ const NETNS_DIRS = ['/run/netns', '/var/run/docker/netns'];
 /** They say that something is not there, or not any more: processes end. */
 const GONE = new Set(['ENOENT', 'ESRCH', 'ENOTDIR']);
 
+/**
+ * Did the process end, or was the mount removed? Of a process that ended since it was opened the kernel says EACCES
+ * (proc_ns_get_link), which it says of those of others, too.
+ */
+export function isGone(error: unknown, path: string): boolean {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return GONE.has(code) || (code === 'EACCES' && !existsSync(dirname(path)));
+}
+
 interface FileIdentity {
   dev: string;
   ino: string;
@@ -32,7 +41,7 @@ function identityOf(path: string): FileIdentity | undefined {
     const { dev, ino } = statSync(path, { bigint: true });
     return { dev: String(dev), ino: String(ino) };
   } catch (error) {
-    if (GONE.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (isGone(error, path)) return undefined;
     throw error;
   }
 }
@@ -97,7 +106,7 @@ export function findNamespaces(options: NamespaceOptions = {}): { namespaces: Fo
   const [first] = refused;
   if (first !== undefined) {
     const others = refused.size > 1 ? ` and ${refused.size - 1} more` : '';
-    problems.push(`Cannot look at ${first}${others}: permission denied; run as root to see all namespaces`);
+    problems.push(`Cannot look at ${first}${others}: permission denied; root of the node sees all namespaces`);
   }
   return { namespaces: [...found.values()], problems };
 }

@@ -2,8 +2,8 @@
  * Physical and virtual functions as sysfs has them (Documentation/ABI/testing/sysfs-bus-pci). The folders of PCI devices
  * are the same in every network namespace; only what is in their `net/` is not.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { PfDevice, VfDevice } from './model.ts';
 
 export const SYSFS = '/sys';
@@ -14,8 +14,8 @@ const NETWORK_CLASS = '0x02';
 /** Somebody changes the number of VFs while we look: as often is enough. */
 const MOST_WALKS = 4;
 
-/** Devices come and go, and attributes of a device that goes answer ENODEV. */
-const GONE = new Set(['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EINVAL']);
+/** Devices come and go: attributes of one that goes answer ENODEV, and those that a driver does not have ENOTSUP. */
+const GONE = new Set(['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EINVAL', 'ENOTSUP']);
 
 /** Nothing where it is not, or not any more. @throws the system's error for anything else */
 function ifThere<T>(read: () => T): T | undefined {
@@ -105,4 +105,21 @@ export function netdevsOf(address: string, sysfs = SYSFS): string[] {
   const folder = pciFolder(sysfs, address);
   const virtio = entriesOf(folder).filter((name) => /^virtio\d+$/.test(name));
   return ['.', ...virtio].flatMap((child) => entriesOf(folder, child, 'net')).sort();
+}
+
+/** Name of the port that a network device of a PCI device is (phys_port_name), '' where its driver gives none. */
+export function portNameOf(address: string, netdev: string, sysfs = SYSFS): string {
+  return textOf(pciFolder(sysfs, address), 'net', netdev, 'phys_port_name') ?? '';
+}
+
+/**
+ * The PCI device to which a parent on another bus belongs: virtio's network devices are children of "virtio0".
+ * @param parent a link's parentDevice
+ * @param bus its parentBus
+ * @returns the parent itself where it is no such thing
+ */
+export function pciParent(parent: string, bus: string, sysfs = SYSFS): string {
+  if (bus !== 'virtio') return parent;
+  const target = ifThere(() => realpathSync(join(sysfs, 'bus/virtio/devices', parent)));
+  return target === undefined ? parent : basename(dirname(target));
 }
