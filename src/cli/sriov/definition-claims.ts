@@ -8,7 +8,7 @@ import { CniError } from '../../cni/errors.ts';
 import { RawObject, type RawValue } from '../../cni/raw-json.ts';
 import { DEFAULT_CONF_DIR, TKE_CONF_DIR } from '../../pod/multus-config.ts';
 import { attachmentOf } from '../../pod/plan.ts';
-import { type Claims, claimOf } from '../../sriov/claims/claim.ts';
+import type { Claims } from '../../sriov/claims/claim.ts';
 import { problemOf, vfPluginOf } from '../../sriov/claims/vf-plugin.ts';
 import { VERSION } from '../../wire/version.ts';
 import type { VfAttachment } from './journal-claims.ts';
@@ -78,9 +78,8 @@ function runtimeConfigOf({ attachment: { steps } }: VfAttachment): Record<string
 async function claimOfDefinition(one: VfAttachment, lookUp: Lookup): Promise<Claims> {
   const { attachment, claim } = one;
   const network = `network "${attachment.network}"`;
-  let config: NetworkConfig | undefined;
   try {
-    config = await lookUp(one);
+    const config = await lookUp(one);
     if (config === undefined) return { claims: [], problems: [] };
     const { steps } = attachmentOf({ label: attachment.network, config }, attachment.ifName, attachment.args, {
       runtimeConfig: runtimeConfigOf(one),
@@ -88,11 +87,7 @@ async function claimOfDefinition(one: VfAttachment, lookUp: Lookup): Promise<Cla
     });
     const { settings } = vfPluginOf(steps, attachment.args) ?? {};
     if (settings === undefined) throw new Error('as it is defined now, none of its plugins sets up a VF');
-    const origin = config.source.what === '' ? network : config.source.what;
-    return {
-      claims: [claimOf('definition', origin, { ...claim, source: 'definition', origin, settings })],
-      problems: [],
-    };
+    return { claims: [{ ...claim, source: 'definition', origin: config.source.what, settings }], problems: [] };
   } catch (error) {
     const reason = error instanceof CniError ? problemOf(error) : (error as Error).message;
     return { claims: [], problems: [`${network} of ${claim.pod || `container ${claim.containerId}`}: ${reason}`] };
