@@ -7,7 +7,8 @@ export type Selection =
   | { kind: 'node' }
   /** @property pod "namespace/name" @property network as the definition is called, with or without its namespace */
   | { kind: 'pod'; pod: string; network?: string }
-  | { kind: 'netns'; path: string; dev: string; ino: string; ifName?: string }
+  /** @property netns undefined: the path leads to none */
+  | { kind: 'netns'; path: string; netns: { dev: string; ino: string } | undefined; ifName?: string }
   /** @property pf name of its network device, or PCI address */
   | { kind: 'pf'; pf: string; vf?: number }
   | { kind: 'pci'; address: string };

@@ -52,11 +52,11 @@ function itemOf(
 
 /** A claim on a VF that no PF has: the VF was removed under its container, or the file is of before. */
 function orphanCheck(claim: VfClaim): NodeCheck {
-  const { address, pf, vf, netns, netnsPath, pod, containerId } = claim;
+  const { address, pf, vf, netns, netnsPath, pod, containerId, ifName } = claim;
   const who = pod || containerId || netnsPath || 'a container';
-  const what = address === '' ? `VF ${vf} of ${pf}` : address;
+  const what = address !== '' ? address : vf !== undefined ? `${vf} of ${pf}` : `called ${ifName} in ${netnsPath}`;
   const isGone = claim.isEnded || (netnsPath !== '' && netns === undefined);
-  const message = `has no VF ${what}, which ${who} has by ${sourceOf(claim)}${isGone ? '; that one is gone, too' : ''}`;
+  const message = `must have the VF ${what}: ${who} has it by ${sourceOf(claim)}${isGone ? '; that one is gone, too' : ''}`;
   const isFile = claim.source === 'pci-file' || claim.source === 'sriov-cache';
   return {
     pf,

@@ -15,8 +15,8 @@ export function saysWhoHasIt({ source }: VfClaim): boolean {
 }
 
 /** It names no VF: it is said of all that are selected. */
-export function isForAll({ address, pf, vf }: VfClaim): boolean {
-  return address === '' && pf === '' && vf === undefined;
+export function isForAll(claim: VfClaim): boolean {
+  return !saysWhoHasIt(claim) && claim.address === '';
 }
 
 /** Is this what the PF is called: its interface's name, another name of it, its PCI address? */
@@ -24,10 +24,12 @@ export function isNameOfPf(name: string, { name: pfName, device, place }: PfStat
   return name === pfName || name === device?.address || (place?.link.altNames.includes(name) ?? false);
 }
 
-/** By PCI address; where the claim or the bus has none, by PF and index. */
-function names(claim: VfClaim, pf: PfState, vf: VfState): boolean {
-  if (claim.address !== '' && vf.device !== undefined) return claim.address === vf.device.address;
-  return claim.vf === vf.index && isNameOfPf(claim.pf, pf);
+/** By PCI address; where the claim or the bus has none, by PF and index; an old plugin's, by what it made in the pod. */
+function names({ address, pf: pfName, vf: index, netns, ifName }: VfClaim, pf: PfState, vf: VfState): boolean {
+  if (address !== '' && vf.device !== undefined) return address === vf.device.address;
+  if (index !== undefined) return index === vf.index && isNameOfPf(pfName, pf);
+  if (address !== '' || netns === undefined || ifName === '') return false;
+  return vf.places.some((place) => isSameNetns(place.netns, netns) && place.link.name === ifName);
 }
 
 /** The claims on one VF, in rising order of authority. */

@@ -38,7 +38,7 @@ export function isSelected(item: AuditItem, selection: Selection): boolean {
     case 'pod':
       return claims.some((claim) => isOfPod(selection, claim));
     case 'netns':
-      return isInNetns(item, selection, selection.ifName);
+      return selection.netns !== undefined && isInNetns(item, selection.netns, selection.ifName);
     case 'pf':
       return isNameOfPf(selection.pf, pf) && (selection.vf === undefined || selection.vf === vf.index);
     case 'pci':
@@ -53,8 +53,11 @@ export function isMeant(claim: VfClaim, pfs: readonly PfState[], selection: Sele
       return true;
     case 'pod':
       return isOfPod(selection, claim);
-    case 'netns':
-      return claim.netns !== undefined && isSameNetns(claim.netns, selection);
+    case 'netns': {
+      const { netns, ifName } = selection;
+      if (netns === undefined || claim.netns === undefined || !isSameNetns(claim.netns, netns)) return false;
+      return ifName === undefined || claim.ifName === ifName;
+    }
     case 'pf': {
       const pf = pfs.find((one) => isNameOfPf(selection.pf, one));
       return pf !== undefined && isNameOfPf(claim.pf, pf) && (selection.vf === undefined || selection.vf === claim.vf);
@@ -81,7 +84,8 @@ export function notFound(selection: Selection, { pfs, problems }: Inventory, cla
       return `pod ${quote(pod)} has no VF of network ${quote(network ?? '')}, only of ${[...new Set(networks)].join(', ')}${unseen}`;
     }
     case 'netns': {
-      const { path, ifName } = selection;
+      const { path, netns, ifName } = selection;
+      if (netns === undefined) return `${path} leads to no network namespace`;
       return `no VF ${ifName === undefined ? '' : `called ${quote(ifName)} `}is in ${path}${unseen}`;
     }
     case 'pf': {

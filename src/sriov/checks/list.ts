@@ -30,7 +30,8 @@ function problemOf({ list, problem, numVfs, device }: PfState): (Partial<Check> 
 
 /** @returns "vf-list" of a PF */
 export function listCheck(pf: PfState): NodeCheck {
-  const { name, device, list, vfs } = pf;
+  const { name, device, list, vfs, numVfs } = pf;
+  if (numVfs === 0 && (list?.numVfs ?? 0) === 0) return { pf: name, ...check('vf-list', 'skipped', 'has no VFs') };
   const problem = problemOf(pf);
   if (problem !== undefined) return { pf: name, ...check('vf-list', 'unknown', problem.message, problem) };
   const told = list?.numVfs ?? null;
