@@ -4,7 +4,7 @@ import { CniCode, CniError } from '../../cni/errors.ts';
 import { systemText } from '../../node/system-reason.ts';
 import { applyFix } from '../../sriov/apply-fix.ts';
 import type { AuditReport } from '../../sriov/audit-report.ts';
-import { fixesOf, keyOf, type PlannedFix } from '../../sriov/fix.ts';
+import { advicesOf, fixesOf, keyOf, type PlannedFix } from '../../sriov/fix.ts';
 import { withVfLock } from '../../sriov/vf-lock.ts';
 
 export interface FixOptions {
@@ -60,6 +60,14 @@ function listed(fixes: readonly PlannedFix[]): string {
   return fixes.map(({ of, check, fix }) => `  ${fix.command}\n      ${of} ${check.message}\n`).join('');
 }
 
+/** What is left for people. */
+function advice(report: AuditReport): string {
+  const advices = advicesOf(report);
+  if (advices.length === 0) return '';
+  const lines = advices.map(({ of, command }) => `  ${command}\n      ${of}\n`).join('');
+  return `For you to decide, since a pod has the VF or may have it:\n${lines}`;
+}
+
 /** Make one change, if looking again while sriov-cni is kept out still proposes it. */
 async function mend(planned: PlannedFix, run: FixRun): Promise<void> {
   const key = keyOf(planned.fix.action);
@@ -107,10 +115,14 @@ export async function runFixes(run: FixRun): Promise<FixOutcome> {
     const fixes = fixesOf(report).filter(({ fix }) => !tried.has(keyOf(fix.action)));
     if (fixes.length === 0) {
       if (tried.size === 0) run.print('Nothing here can be mended by --fix.\n');
+      run.print(advice(report));
       return { report, done, left: tried.size - done };
     }
     run.print(`${changes(fixes.length)} would mend what is wrong:\n${listed(fixes)}`);
-    if (run.dryRun === true) return { report, done, left: 0 };
+    if (run.dryRun === true) {
+      run.print(advice(report));
+      return { report, done, left: 0 };
+    }
     if (!(await isAgreed(fixes.length, run))) {
       run.print(done === 0 ? 'Nothing was changed.\n' : 'Nothing more was changed.\n');
       return { report, done, left: tried.size - done };
