@@ -9,7 +9,14 @@ import type { FixAction, PlacedLink } from './model.ts';
 import { processesIn } from './netns-users.ts';
 import { vfChanges } from './vf-changes.ts';
 
-const HOST_NETNS = '/proc/1/ns/net';
+/** That of pid 1; ours where that one may not be looked at. */
+function openHost(): NativeNetns {
+  try {
+    return native().openNetns('/proc/1/ns/net');
+  } catch {
+    return native().openNetns('/proc/self/ns/net');
+  }
+}
 
 /** It is better not done. */
 function refuse(why: string): CniError {
@@ -101,7 +108,7 @@ async function moveToHost({ place, name }: FixAction & { kind: 'move-to-host' })
   if (!place.netns.isHost) checkUnused(place);
   await onLink(place, async (socket, link) => {
     await checkNoPf(socket, link);
-    const host = native().openNetns(HOST_NETNS);
+    const host = openHost();
     try {
       await native().moveLink(socket, link.index, host.fd, name);
     } finally {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { isGone } from './namespaces.ts';
 
 /**
- * Process IDs, of which the first few are enough to say that a container lives.
+ * Their process IDs. Not that of pid 1, which is in the host's namespace; in a sandbox even root may not look at it.
  * @throws system errors when a process may not be looked at: whether it is in the namespace is unknown then
  */
 export function processesIn(netns: { dev: string; ino: string }, proc = '/proc'): number[] {
-  const pids = readdirSync(proc).filter((name) => /^\d+$/.test(name));
+  const pids = readdirSync(proc).filter((name) => /^\d+$/.test(name) && name !== '1');
   const inside = pids.filter((pid) => {
     const path = join(proc, pid, 'ns/net');
     try {
