@@ -11,6 +11,12 @@ std::int64_t Arguments::Integer(std::size_t position, const char* name, std::int
   return ToInteger(info_[position], name, min, max);
 }
 
+std::optional<std::int64_t> Arguments::OptionalInteger(std::size_t position, const char* name,
+                                                       std::int64_t min, std::int64_t max) {
+  if (info_[position].IsUndefined()) return std::nullopt;
+  return ToInteger(info_[position], name, min, max);
+}
+
 bool Arguments::Boolean(std::size_t position, const char* name) {
   return ToBoolean(info_[position], name);
 }
@@ -25,9 +31,29 @@ Napi::Object Arguments::Object(std::size_t position, const char* name) {
   return Napi::Object::New(info_.Env());
 }
 
+std::string Arguments::OneProperty(std::size_t position, const char* name,
+                                   std::initializer_list<const char*> properties) {
+  const Napi::Object object = Object(position, name);
+  std::string found;
+  std::string all;
+  int count = 0;
+  for (const char* property : properties) {
+    all += (all.empty() ? "" : ", ") + std::string(property);
+    if (object.Get(property).IsUndefined()) continue;
+    found = property;
+    ++count;
+  }
+  if (count != 1) Fail(name, "an object with one of " + all);
+  return found;
+}
+
 std::int64_t Arguments::Integer(const Napi::Object& object, const char* name, std::int64_t min,
                                 std::int64_t max) {
   return ToInteger(object.Get(name), name, min, max);
+}
+
+bool Arguments::Boolean(const Napi::Object& object, const char* name) {
+  return ToBoolean(object.Get(name), name);
 }
 
 std::string Arguments::String(const Napi::Object& object, const char* name) {

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <string>
@@ -19,10 +20,17 @@ class Arguments {
 
   /// A whole number between `min` and `max`.
   std::int64_t Integer(std::size_t position, const char* name, std::int64_t min, std::int64_t max);
+  /// Nothing when the argument is left out.
+  std::optional<std::int64_t> OptionalInteger(std::size_t position, const char* name,
+                                              std::int64_t min, std::int64_t max);
   bool Boolean(std::size_t position, const char* name);
   /// A string without NUL bytes, which no kernel interface could take.
   std::string String(std::size_t position, const char* name);
   Napi::Object Object(std::size_t position, const char* name);
+
+  /// Of an object that must have exactly one property of these: which.
+  std::string OneProperty(std::size_t position, const char* name,
+                          std::initializer_list<const char*> properties);
 
   /// The open netlink socket, first argument of most functions.
   int Socket() { return static_cast<int>(Integer(0, "socket", 0, kMaxInt)); }
@@ -36,6 +44,7 @@ class Arguments {
 
   std::int64_t Integer(const Napi::Object& object, const char* name, std::int64_t min,
                        std::int64_t max);
+  bool Boolean(const Napi::Object& object, const char* name);
   std::string String(const Napi::Object& object, const char* name);
   int Family(const Napi::Object& object, const char* name) {
     return ToFamily(Integer(object, name, 4, 6), name);

@@ -50,6 +50,8 @@ Napi::Value ToJs(Napi::Env env, const Vf& vf) {
 
 Napi::Value ToJs(Napi::Env env, const Unit& /*unit*/) { return env.Undefined(); }
 
+Napi::Value ToJs(Napi::Env env, int number) { return Napi::Number::New(env, number); }
+
 Napi::Value ToJs(Napi::Env env, const Link& link) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("index", link.index);
@@ -69,6 +71,9 @@ Napi::Value ToJs(Napi::Env env, const Link& link) {
   }
   object.Set("altNames", alt_names);
   object.Set("parentDevice", link.parent_device);
+  object.Set("parentBus", link.parent_bus);
+  object.Set("portName", link.port_name);
+  object.Set("switchId", link.switch_id);
   return object;
 }
 

@@ -16,6 +16,7 @@
 namespace multus {
 
 Napi::Value ToJs(Napi::Env env, const Unit& unit);
+Napi::Value ToJs(Napi::Env env, int number);
 Napi::Value ToJs(Napi::Env env, const Link& link);
 Napi::Value ToJs(Napi::Env env, const Address& address);
 Napi::Value ToJs(Napi::Env env, const Route& route);

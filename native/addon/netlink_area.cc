@@ -1,8 +1,10 @@
 // Namespaces, links, addresses, routes and VFs for JavaScript: check the arguments, schedule,
 // convert. The contract is the Native interface in src/node/native.ts.
+#include <linux/if_ether.h>
 #include <linux/rtnetlink.h>
 #include <napi.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -18,7 +20,9 @@
 #include "core/links.h"
 #include "core/netlink_socket.h"
 #include "core/netns.h"
+#include "core/netns_id.h"
 #include "core/routes.h"
+#include "core/vf_changes.h"
 #include "core/vfs.h"
 
 namespace multus {
@@ -115,11 +119,26 @@ Napi::Value NetnsCookieJs(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), cookie.value());
 }
 
+/// The number of another namespace, an optional argument.
+std::optional<int> NsidArgument(Arguments& arguments, std::size_t position) {
+  const auto nsid = arguments.OptionalInteger(position, "nsid", 0, Arguments::kMaxInt);
+  return nsid ? std::optional<int>(static_cast<int>(*nsid)) : std::nullopt;
+}
+
 Napi::Value ListLinksJs(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const int fd = arguments.Socket();
+  const std::optional<int> nsid = NsidArgument(arguments, 1);
   if (arguments.failed()) return arguments.Throw();
-  return Run(info.Env(), fd, ListLinks);
+  return Run(info.Env(), fd, [nsid](Rtnetlink& socket) { return ListLinks(socket, nsid); });
+}
+
+Napi::Value NetnsIdJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const auto netns_fd = static_cast<int>(arguments.Integer(1, "netnsFd", 0, Arguments::kMaxInt));
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, [netns_fd](Rtnetlink& socket) { return NetnsId(socket, netns_fd); });
 }
 
 Napi::Value GetLinkJs(const Napi::CallbackInfo& info) {
@@ -152,6 +171,18 @@ Napi::Value RenameLinkJs(const Napi::CallbackInfo& info) {
     auto renamed = RenameLink(socket, index, name);
     if (!renamed.ok()) return std::move(renamed.error());
     return Renamed{.went_down = renamed.value()};
+  });
+}
+
+Napi::Value MoveLinkJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const int index = arguments.Index();
+  const auto netns_fd = static_cast<int>(arguments.Integer(2, "netnsFd", 0, Arguments::kMaxInt));
+  const std::string name = arguments.String(3, "name");
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd, [index, netns_fd, name](Rtnetlink& socket) {
+    return MoveLink(socket, index, netns_fd, name);
   });
 }
 
@@ -288,8 +319,44 @@ Napi::Value GetVfsJs(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const int fd = arguments.Socket();
   const int index = arguments.Index();
+  const std::optional<int> nsid = NsidArgument(arguments, 2);
   if (arguments.failed()) return arguments.Throw();
-  return Run(info.Env(), fd, [index](Rtnetlink& socket) { return GetVfs(socket, index); });
+  return Run(info.Env(), fd,
+             [index, nsid](Rtnetlink& socket) { return GetVfs(socket, index, nsid); });
+}
+
+/// Which change it is, is told by the one property that it has of these.
+VfChange ReadVfChange(Arguments& arguments, std::size_t position) {
+  const std::string kind = arguments.OneProperty(
+      position, "change", {"mac", "vlan", "maxTxRate", "spoofCheck", "trust", "linkState"});
+  const Napi::Object change = arguments.Object(position, "change");
+  const auto number = [&](const char* name, std::int64_t max) {
+    return static_cast<std::uint32_t>(arguments.Integer(change, name, 0, max));
+  };
+  if (kind == "mac") return VfMac{.mac = arguments.String(change, "mac")};
+  if (kind == "vlan") {
+    const auto qos = arguments.OptionalInteger(change, "qos", 0, 7);
+    const auto protocol = arguments.OptionalInteger(change, "protocol", 0, 0xffff);
+    return VfVlan{.vlan = number("vlan", 4095),
+                  .qos = static_cast<std::uint32_t>(qos.value_or(0)),
+                  .protocol = static_cast<std::uint16_t>(protocol.value_or(ETH_P_8021Q))};
+  }
+  if (kind == "spoofCheck") return VfSpoofCheck{.on = arguments.Boolean(change, "spoofCheck")};
+  if (kind == "trust") return VfTrust{.on = arguments.Boolean(change, "trust")};
+  if (kind == "linkState") return VfLinkState{.state = number("linkState", 2)};
+  return VfRate{.min = number("minTxRate", Arguments::kMaxU32),
+                .max = number("maxTxRate", Arguments::kMaxU32)};
+}
+
+Napi::Value SetVfJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.Socket();
+  const int index = arguments.Index();
+  const auto vf = static_cast<std::uint32_t>(arguments.Integer(2, "vf", 0, Arguments::kMaxInt));
+  const VfChange change = ReadVfChange(arguments, 3);
+  if (arguments.failed()) return arguments.Throw();
+  return Run(info.Env(), fd,
+             [index, vf, change](Rtnetlink& socket) { return SetVf(socket, index, vf, change); });
 }
 
 }  // namespace
@@ -299,9 +366,11 @@ void InitNetlinkArea(Napi::Env env, Napi::Object exports) {
   exports.Set("openSocket", Napi::Function::New<OpenSocketJs>(env, "openSocket"));
   exports.Set("netnsCookie", Napi::Function::New<NetnsCookieJs>(env, "netnsCookie"));
   exports.Set("listLinks", Napi::Function::New<ListLinksJs>(env, "listLinks"));
+  exports.Set("netnsId", Napi::Function::New<NetnsIdJs>(env, "netnsId"));
   exports.Set("getLink", Napi::Function::New<GetLinkJs>(env, "getLink"));
   exports.Set("snapshot", Napi::Function::New<SnapshotJs>(env, "snapshot"));
   exports.Set("renameLink", Napi::Function::New<RenameLinkJs>(env, "renameLink"));
+  exports.Set("moveLink", Napi::Function::New<MoveLinkJs>(env, "moveLink"));
   exports.Set("setLinkUp", Napi::Function::New<SetLinkUpJs>(env, "setLinkUp"));
   exports.Set("setLinkMtu", Napi::Function::New<SetLinkMtuJs>(env, "setLinkMtu"));
   exports.Set("setLinkMac", Napi::Function::New<SetLinkMacJs>(env, "setLinkMac"));
@@ -316,6 +385,7 @@ void InitNetlinkArea(Napi::Env env, Napi::Object exports) {
               Napi::Function::New<DeleteDefaultRoutesJs>(env, "deleteDefaultRoutes"));
   exports.Set("setRouteMetric", Napi::Function::New<SetRouteMetricJs>(env, "setRouteMetric"));
   exports.Set("getVfs", Napi::Function::New<GetVfsJs>(env, "getVfs"));
+  exports.Set("setVf", Napi::Function::New<SetVfJs>(env, "setVf"));
 }
 
 }  // namespace multus

@@ -26,17 +26,27 @@ std::optional<unsigned> ParseNumber(std::string_view text, int base) {
   return value;
 }
 
+void AppendHex(std::byte byte, std::string& text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  text += kDigits[std::to_integer<std::size_t>(byte >> 4)];
+  text += kDigits[std::to_integer<std::size_t>(byte & std::byte{15})];
+}
+
 }  // namespace
 
 std::string FormatMac(Bytes mac) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
   text.reserve(mac.size() * 3);
   for (const std::byte byte : mac) {
     if (!text.empty()) text += ':';
-    text += kDigits[std::to_integer<std::size_t>(byte >> 4)];
-    text += kDigits[std::to_integer<std::size_t>(byte & std::byte{15})];
+    AppendHex(byte, text);
   }
+  return text;
+}
+
+std::string FormatHex(Bytes bytes) {
+  std::string text;
+  for (const std::byte byte : bytes) AppendHex(byte, text);
   return text;
 }
 

@@ -14,6 +14,9 @@ namespace multus {
 /// "aa:bb:cc:dd:ee:ff", of any length; '' for no bytes.
 std::string FormatMac(Bytes mac);
 
+/// "3f625d68", two digits per byte; '' for no bytes.
+std::string FormatHex(Bytes bytes);
+
 /// The bytes of a colon-separated hardware address of 1 to 32 bytes, or nothing when the text is
 /// none.
 std::optional<Buffer> ParseMac(std::string_view text);

@@ -5,11 +5,13 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "core/address_text.h"
 #include "core/links.h"
+#include "core/netns_id.h"
 
 namespace multus {
 
@@ -30,19 +32,68 @@ Result<Unit> Apply(Rtnetlink& socket, int index, MessageBuilder& request, const 
   return done;
 }
 
+/// What of a name the kernel refuses (dev_valid_name, and the folders of /proc/sys/net/ipv4/conf),
+/// or takes for something else.
+std::string FaultOfName(const std::string& name) {
+  if (name.empty()) return "the new name is empty";
+  if (name == "." || name == ".." || name == "all" || name == "default") {
+    return "no link can have this name";
+  }
+  if (name.find('%') != std::string::npos) {
+    return "the name contains %, which the kernel takes for a template";
+  }
+  // 0xa0: white space to the kernel, whose isspace() knows Latin-1.
+  if (name.find_first_of("/: \t\n\v\f\r\xa0") != std::string::npos) {
+    return "the name contains a slash, a colon or white space";
+  }
+  return {};
+}
+
 Result<Unit> CheckNewName(const std::string& name) {
   const auto refuse = [&name](int code, std::string detail) {
     return Error{.code = code, .syscall = kSetLink, .detail = std::move(detail), .ifname = name};
   };
-  if (name.empty()) return refuse(EINVAL, "the new name is empty");
   if (name.size() >= IFNAMSIZ) {
     return refuse(ERANGE,
                   "the name is " + std::to_string(name.size()) + " bytes, at most 15 are allowed");
   }
-  if (name.find('%') != std::string::npos) {
-    return refuse(EINVAL, "the name contains %, which the kernel takes for a template");
-  }
+  if (std::string fault = FaultOfName(name); !fault.empty()) return refuse(EINVAL, fault);
   return Unit{};
+}
+
+/// EEXIST when the link could not get that name in the namespace `nsid`.
+Result<Unit> CheckNameIsFree(Rtnetlink& socket, const Link& link, int nsid,
+                             const std::string& name) {
+  const auto refuse = [&name](std::string detail) {
+    return Error{.code = EEXIST, .syscall = kSetLink, .detail = std::move(detail), .ifname = name};
+  };
+  if (std::ranges::find(link.alt_names, name) != link.alt_names.end()) {
+    return refuse("it is an alternative name of " + link.name + " itself, which was not moved");
+  }
+  const auto holder = GetLinkByAnyName(socket, name, nsid);
+  if (holder.ok()) {
+    return refuse((holder.value().name == name ? "a link there has it"
+                                               : holder.value().name + " there has it as well") +
+                  std::string("; ") + link.name + " was not moved");
+  }
+  if (holder.error().code != ENODEV) return holder.error();
+  return Unit{};
+}
+
+/// Add to the error of a move where the link is now.
+Error DescribeMoveError(Rtnetlink& socket, const Link& link, int nsid, Error error) {
+  if (error.ifname.empty()) error.ifname = link.name;
+  const auto here = GetLink(socket, link.index);
+  std::string place;
+  if (here.ok()) {
+    place = "the link was not moved";
+  } else if (GetLinkByAnyName(socket, link.name, nsid).ok()) {
+    place = "the link has been moved all the same, under its old name " + link.name;
+  } else {
+    place = "the link is in neither namespace as " + link.name;
+  }
+  error.detail += (error.detail.empty() ? "" : "; ") + place;
+  return error;
 }
 
 Result<Unit> SendRename(Rtnetlink& socket, int index, const std::string& name) {
@@ -94,6 +145,25 @@ Result<bool> RenameLink(Rtnetlink& socket, int index, const std::string& name) {
   auto link = GetLink(socket, index);
   if (!link.ok() || (link.value().flags & IFF_UP) == 0) return std::move(renamed.error());
   return RenameWhileDown(socket, index, name);
+}
+
+Result<Unit> MoveLink(Rtnetlink& socket, int index, int netns_fd, const std::string& name) {
+  if (auto checked = CheckNewName(name); !checked.ok()) return checked;
+  const auto link = GetLink(socket, index);
+  if (!link.ok()) return link.error();
+  const auto nsid = NetnsId(socket, netns_fd);
+  if (!nsid.ok()) return nsid.error();
+  if (auto free = CheckNameIsFree(socket, link.value(), nsid.value(), name); !free.ok()) {
+    return free;
+  }
+  MessageBuilder request = LinkRequest(RTM_SETLINK, 0, index);
+  request.AddU32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns_fd));
+  request.AddString(IFLA_IFNAME, name);
+  auto moved = socket.Change(request, kSetLink);
+  if (!moved.ok()) {
+    return DescribeMoveError(socket, link.value(), nsid.value(), std::move(moved.error()));
+  }
+  return moved;
 }
 
 Result<Unit> SetLinkUp(Rtnetlink& socket, int index, bool up) {

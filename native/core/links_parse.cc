@@ -50,6 +50,15 @@ void ReadLinkAttribute(const Attribute& attribute, Link& link) {
     case IFLA_PARENT_DEV_NAME:
       link.parent_device = ReadString(payload);
       break;
+    case IFLA_PARENT_DEV_BUS_NAME:
+      link.parent_bus = ReadString(payload);
+      break;
+    case IFLA_PHYS_PORT_NAME:
+      link.port_name = ReadString(payload);
+      break;
+    case IFLA_PHYS_SWITCH_ID:
+      link.switch_id = FormatHex(payload);
+      break;
     default:
       break;
   }

@@ -42,8 +42,8 @@ struct VfList {
 /// The VF list in an RTM_NEWLINK; nothing for another message or a short one.
 std::optional<VfList> ParseVfList(const Message& message);
 
-/// The VFs of a PF, by one get with RTEXT_FILTER_VF. Never by a dump: a dump leaves out links whose
-/// message does not fit.
-Result<VfList> GetVfs(Rtnetlink& socket, int index);
+/// The VFs of a PF, by one get with RTEXT_FILTER_VF, in the socket's namespace or in another by its
+/// number (see netns_id.h). Never by a dump: a dump leaves out links whose message does not fit.
+Result<VfList> GetVfs(Rtnetlink& socket, int index, std::optional<int> nsid = std::nullopt);
 
 }  // namespace multus

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/netlink_reply.h"
 #include "core/rtnetlink.h"
 #include "test/bytes.h"
 
@@ -21,9 +22,12 @@ class FakeKernel : public Rtnetlink {
     return Unit{};
   }
 
-  Result<Buffer> Get(MessageBuilder& request, const char* /*syscall*/) override {
+  Result<Buffer> Get(MessageBuilder& request, const char* syscall) override {
     const Buffer bytes = Finished(request);
-    return Answer(FirstMessage(bytes));
+    Buffer answer = Answer(FirstMessage(bytes));
+    const Message message = FirstMessage(answer);
+    if (message.header.nlmsg_type != NLMSG_ERROR) return answer;
+    return Error{.code = ParseErrorMessage(message).code, .syscall = syscall};
   }
 
   Result<Buffer> Dump(MessageBuilder& request, const char* syscall) override {
@@ -33,8 +37,12 @@ class FakeKernel : public Rtnetlink {
  protected:
   /// Do a change; a positive errno, 0 for success.
   virtual int Apply(const Message& message) = 0;
-  /// The message or messages that answer a get or dump.
+  /// The message or messages that answer a get or dump; or a Refusal.
   virtual Buffer Answer(const Message& message) = 0;
+
+  static Buffer Refusal(int error) {
+    return RawMessage(NLMSG_ERROR, 0, BytesOf(nlmsgerr{.error = -error}));
+  }
 };
 
 }  // namespace multus::test

@@ -70,6 +70,8 @@ TEST(ParseLinkReadsWhatThisKernelHadNoDeviceFor) {
   builder.Fixed(ifinfomsg{.ifi_index = 9}).AddString(IFLA_IFNAME, "ens1f0");
   builder.AddU32(IFLA_MASTER, 12).AddU32(IFLA_LINK_NETNSID, 4);
   builder.AddString(IFLA_PARENT_DEV_NAME, "0000:01:00.0");
+  builder.AddString(IFLA_PARENT_DEV_BUS_NAME, "pci").AddString(IFLA_PHYS_PORT_NAME, "pf0vf3");
+  builder.Add(IFLA_PHYS_SWITCH_ID, FromHex("98039b0012ab"));
   builder.Add(IFLA_PERM_ADDRESS, FromHex("0200000000ff"));
   const Buffer bytes = Finished(builder);
   const auto link = ParseLink(FirstMessage(bytes));
@@ -77,6 +79,9 @@ TEST(ParseLinkReadsWhatThisKernelHadNoDeviceFor) {
   EXPECT_EQ(link->master_index, 12);
   EXPECT_EQ(link->parent_nsid, 4);
   EXPECT_EQ(link->parent_device, "0000:01:00.0");
+  EXPECT_EQ(link->parent_bus, "pci");
+  EXPECT_EQ(link->port_name, "pf0vf3");
+  EXPECT_EQ(link->switch_id, "98039b0012ab");
   EXPECT_EQ(link->permanent_mac, "02:00:00:00:00:ff");
   EXPECT_EQ(link->mac, "");
 }

@@ -15,6 +15,7 @@ import { type InstallOptions, install } from './install.ts';
 import { DEFAULT_RUNTIME_DIR, usualCniDir } from './node-folders.ts';
 import { type PsOptions, ps } from './ps.ts';
 import { followServiceAccount, kubeconfigOf, SERVICE_ACCOUNT_DIR, writeKubeconfig } from './service-account.ts';
+import { sriovCommand } from './sriov/commands.ts';
 import { checkThinOptions, readThinNode, type ThinOptions, tryThinConfig, writeThinConfig } from './thin-config.ts';
 import { followThinNode } from './thin-node.ts';
 import { keepUninstalling, type ReportOptions, reportUninstall } from './uninstall-report.ts';
@@ -163,6 +164,8 @@ Exit code: 0; 1 when something failed, or --verify found something (while pods a
     process.stdout.write(output);
     process.exitCode = problems.length > 0 ? 1 : 0;
   });
+
+program.addCommand(sriovCommand());
 
 program.parseAsync(process.argv).catch((error: Error & { details?: string }) => {
   process.stderr.write(`multus: ${systemText(error)}${error.details ? ` (${error.details})` : ''}\n`);

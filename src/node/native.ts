@@ -181,11 +181,15 @@ export interface Native {
   openSocket(netnsFd: number): number;
   /** Number of the socket's namespace, never used again until reboot (SO_NETNS_COOKIE, Linux 5.14); 0n before. */
   netnsCookie(socket: number): bigint;
-  /** @param nsid of another namespace, by netnsId(); the socket's own by default */
+  /**
+   * @param nsid of another namespace, by netnsId(); the socket's own by default. EINVAL when no namespace has it,
+   *   EOPNOTSUPP when the kernel answers of another one (before 4.15)
+   */
   listLinks(socket: number, nsid?: number): Promise<NativeLink[]>;
   /**
    * Number by which the socket's namespace knows another one (RTM_GETNSID; given by RTM_NEWNSID when it has none, which
    * wants CAP_NET_ADMIN). With it links there can be asked for without entering, i.e. without CAP_SYS_ADMIN.
+   * `netnsFd` stays open until it settles. EINVAL when that is no namespace.
    */
   netnsId(socket: number, netnsFd: number): Promise<number>;
   /** By index, or by name when `by` is a string (primary name only: an altname match is ENODEV). */
@@ -210,11 +214,15 @@ export interface Native {
   setRouteMetric(socket: number, route: NativeRoute, metric: number): Promise<void>;
   /** VFs of a PF by one RTM_GETLINK (mask VF | SKIP_STATS). @param nsid where the PF is, by netnsId() */
   getVfs(socket: number, index: number, nsid?: number): Promise<NativeVfList>;
-  /** Set one attribute of a VF. Fails with the driver's errno: EOPNOTSUPP, EPROTONOSUPPORT, EINVAL for a VF that is not there. */
+  /**
+   * Set one attribute of a VF; `detail` of an error names the VF and the attribute. Fails with the driver's errno:
+   * EOPNOTSUPP, EPROTONOSUPPORT, EINVAL for a VF that is not there.
+   */
   setVf(socket: number, index: number, vf: number, change: NativeVfChange): Promise<void>;
   /**
-   * Move a link to another namespace under a name that must be free there. EEXIST when it is not; nothing is moved then
-   * (the kernel alone would move the link and keep its old name).
+   * Move a link to another namespace under a name that must be free there; it arrives down. EEXIST when the name is not
+   * free, EINVAL or ERANGE when no link can have it; nothing is moved then (the kernel alone would move the link and
+   * keep its old name). Whatever fails later says in `detail` where the link is. `netnsFd` stays open until it settles.
    */
   moveLink(socket: number, index: number, netnsFd: number, name: string): Promise<void>;
 

@@ -42,6 +42,26 @@ const wrong: [string, () => unknown, string][] = [
   ['setRouteMetric', () => addon.setRouteMetric(3, 'default', 100), 'route'],
   ['setRouteMetric', () => addon.setRouteMetric(3, { family: 4, dst: '0.0.0.0/0', index: 1 }, 100), 'gateway'],
   ['getVfs', () => addon.getVfs(3, -1), 'index'],
+  // -1 is "the socket's own" to nobody: an answer of the wrong namespace must not come of it.
+  ['getVfs', () => addon.getVfs(3, 1, -1), 'nsid'],
+  ['listLinks', () => addon.listLinks(3, null), 'nsid'],
+  ['netnsId', () => addon.netnsId(3, -1), 'netnsFd'],
+  ['moveLink', () => addon.moveLink(3, 0, 4, 'x'), 'index'],
+  ['moveLink', () => addon.moveLink(3, 1, -1, 'x'), 'netnsFd'],
+  ['moveLink', () => addon.moveLink(3, 1, 4), 'name'],
+  ['setVf', () => addon.setVf(3, 1, -1, { vlan: 1 }), 'vf'],
+  ['setVf', () => addon.setVf(3, 1, 0), 'change'],
+  ['setVf', () => addon.setVf(3, 1, 0, {}), 'change'],
+  // Two at once would be applied in the kernel's order, and in part.
+  ['setVf', () => addon.setVf(3, 1, 0, { vlan: 1, trust: true }), 'change'],
+  // The kernel would take 65746 for 210, and 258 for 2.
+  ['setVf', () => addon.setVf(3, 1, 0, { vlan: 65746 }), 'vlan'],
+  ['setVf', () => addon.setVf(3, 1, 0, { vlan: 1, qos: 258 }), 'qos'],
+  ['setVf', () => addon.setVf(3, 1, 0, { vlan: 1, protocol: '802.1q' }), 'protocol'],
+  ['setVf', () => addon.setVf(3, 1, 0, { maxTxRate: 5 }), 'minTxRate'],
+  ['setVf', () => addon.setVf(3, 1, 0, { trust: 1 }), 'trust'],
+  ['setVf', () => addon.setVf(3, 1, 0, { linkState: 3 }), 'linkState'],
+  ['setVf', () => addon.setVf(3, 1, 0, { mac: null }), 'mac'],
 ];
 
 for (const [name, call, argument] of wrong) {

@@ -1,7 +1,7 @@
 /** Debian packages of any suite, unpacked into the cache: the machine's own packages and apt's lists stay as they are. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { must } from '../../lab/process.ts';
 import { CACHE, cached } from './cache.ts';
 
@@ -24,8 +24,14 @@ async function keyring(scratch: string): Promise<string> {
   return join(scratch, 'keys', KEYRING);
 }
 
-/** An apt of its own, that knows one suite. @returns apt's options */
-async function aptOf(suite: string, scratch: string): Promise<string[]> {
+/** An apt of its own that knows one suite and no installed packages. */
+interface Apt {
+  /** Where it downloads to. */
+  folder: string;
+  options: string[];
+}
+
+async function makeApt(suite: string, scratch: string): Promise<Apt> {
   for (const folder of ['state/lists/partial', 'cache/archives/partial']) {
     mkdirSync(join(scratch, folder), { recursive: true });
   }
@@ -44,28 +50,30 @@ async function aptOf(suite: string, scratch: string): Promise<string[]> {
     'APT::Sandbox::User': 'root',
     'Acquire::Retries': '3',
   };
-  return Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
+  const options = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
+  await must('apt-get', '-qq', ...options, 'update');
+  return { folder: join(scratch, 'cache', 'archives'), options };
 }
 
-async function download(suite: string, names: readonly string[], folder: string): Promise<void> {
+async function withApt<T>(suite: string, use: (apt: Apt) => Promise<T>): Promise<T> {
   const scratch = mkdtempSync(join(tmpdir(), 'multus-apt-'));
   try {
-    const options = await aptOf(suite, scratch);
-    await must('apt-get', '-qq', ...options, 'update');
-    for (const name of names) {
-      // apt-get puts the file where it is run
-      await must('env', '-C', scratch, 'apt-get', '-qq', ...options, 'download', name);
-      const file = readdirSync(scratch).find((one) => one.startsWith(`${name}_`) && one.endsWith('.deb'));
-      if (file === undefined) throw new Error(`apt-get downloaded no ${name} of ${suite}`);
-      const version = decodeURIComponent(file.split('_')[1] ?? '');
-      await cached(join(folder, `${name}_${version}`), async (draft) => {
-        await must('dpkg', '-x', join(scratch, file), draft);
-      });
-    }
+    return await use(await makeApt(suite, scratch));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
+
+/** @returns the package's file */
+async function download({ folder, options }: Apt, name: string): Promise<string> {
+  // apt-get puts the file where it is run
+  await must('env', '-C', folder, 'apt-get', '-qq', ...options, 'download', name);
+  const file = readdirSync(folder).find((one) => one.startsWith(`${name}_`) && one.endsWith('.deb'));
+  if (file === undefined) throw new Error(`apt-get downloaded no ${name}`);
+  return join(folder, file);
+}
+
+const versionOf = (file: string): string => decodeURIComponent(basename(file).split('_')[1] ?? '');
 
 function find(folder: string, name: string): DebianPackage | undefined {
   const path = join(CACHE, folder);
@@ -83,10 +91,61 @@ function find(folder: string, name: string): DebianPackage | undefined {
 export async function debianPackages(suite: string, ...names: string[]): Promise<DebianPackage[]> {
   const folder = `debian-${suite}-${process.arch}`;
   const missing = names.filter((name) => find(folder, name) === undefined);
-  if (missing.length > 0) await download(suite, missing, folder);
+  if (missing.length > 0) {
+    await withApt(suite, async (apt) => {
+      for (const name of missing) {
+        const file = await download(apt, name);
+        await cached(join(folder, `${name}_${versionOf(file)}`), async (draft) => {
+          await must('dpkg', '-x', file, draft);
+        });
+      }
+    });
+  }
   return names.map((name) => {
     const found = find(folder, name);
     if (found === undefined) throw new Error(`${name} of ${suite} is not in ${join(CACHE, folder)}`);
     return found;
+  });
+}
+
+/**
+ * Packages and all that they depend on, in one folder: with a libc of their own they run on any distribution.
+ * @param use what to do with the folder; it is removed afterwards
+ * @throws Error with what apt says
+ */
+export async function withDebianClosure<T>(
+  suite: string,
+  names: readonly string[],
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
+  return withApt(suite, async (apt) => {
+    const install = ['install', '--yes', '--download-only', '--no-install-recommends', ...names];
+    await must('apt-get', '-qq', ...apt.options, ...install);
+    const files = readdirSync(apt.folder).filter((one) => one.endsWith('.deb'));
+    const folder = join(apt.folder, 'unpacked');
+    for (const file of files) await must('dpkg', '-x', join(apt.folder, file), folder);
+    return use(folder);
+  });
+}
+
+/**
+ * The newest of a suite's packages whose names differ by their versions, as those of kernels do.
+ * @param pattern of the name
+ * @param use what to do with it; it is removed afterwards
+ * @throws Error with what apt says, or when no name is like that
+ */
+export async function withNewestPackage<T>(
+  suite: string,
+  pattern: RegExp,
+  use: (unpacked: DebianPackage) => Promise<T>,
+): Promise<T> {
+  return withApt(suite, async (apt) => {
+    const names = (await must('apt-cache', ...apt.options, 'pkgnames')).split('\n').filter((one) => pattern.test(one));
+    const name = names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
+    if (name === undefined) throw new Error(`${suite} has no package like ${pattern}`);
+    const file = await download(apt, name);
+    const folder = join(apt.folder, 'unpacked');
+    await must('dpkg', '-x', file, folder);
+    return use({ name, version: versionOf(file), folder });
   });
 }
