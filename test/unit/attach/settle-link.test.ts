@@ -7,7 +7,7 @@ import type { NativeSnapshot } from '../../../src/node/native.ts';
 import type { VerifyModes } from '../../../src/pod/multus-config.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
 import { FakeNetns, fakeAddress, fakeLink } from '../../fakes/fake-netns.ts';
-import { FakeVfs, FakeVfs, fakeDevice, fakeDevice, fakeVf, fakeVf, VF_ADDRESS, VF_ADDRESS } from '../../fakes/fake-vf.ts';
+import { FakeVfs, fakeDevice, fakeVf, VF_ADDRESS } from '../../fakes/fake-vf.ts';
 import { laterRefusal } from '../cni/refusal.ts';
 import { anAttachment } from './records.ts';
 
