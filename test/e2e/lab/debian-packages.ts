@@ -68,14 +68,9 @@ async function withApt<T>(suite: string, use: (apt: Apt) => Promise<T>): Promise
 async function download({ folder, options }: Apt, name: string): Promise<string> {
   // apt-get puts the file where it is run
   await must('env', '-C', folder, 'apt-get', '-qq', ...options, 'download', name);
-  return join(folder, fileOf(readdirSync(folder), name));
-}
-
-/** The file of a package among others. @throws Error when there is none */
-function fileOf(files: readonly string[], name: string): string {
-  const file = files.find((one) => one.startsWith(`${name}_`) && one.endsWith('.deb'));
+  const file = readdirSync(folder).find((one) => one.startsWith(`${name}_`) && one.endsWith('.deb'));
   if (file === undefined) throw new Error(`apt-get downloaded no ${name}`);
-  return file;
+  return join(folder, file);
 }
 
 const versionOf = (file: string): string => decodeURIComponent(basename(file).split('_')[1] ?? '');
@@ -114,22 +109,22 @@ export async function debianPackages(suite: string, ...names: string[]): Promise
 }
 
 /**
- * A package and all that it depends on, in one folder: with a libc of its own it runs on any distribution.
- * @param use what to do with it; it is removed afterwards
+ * Packages and all that they depend on, in one folder: with a libc of their own they run on any distribution.
+ * @param use what to do with the folder; it is removed afterwards
  * @throws Error with what apt says
  */
 export async function withDebianClosure<T>(
   suite: string,
-  name: string,
-  use: (unpacked: DebianPackage) => Promise<T>,
+  names: readonly string[],
+  use: (folder: string) => Promise<T>,
 ): Promise<T> {
   return withApt(suite, async (apt) => {
-    const install = ['install', '--yes', '--download-only', '--no-install-recommends', name];
+    const install = ['install', '--yes', '--download-only', '--no-install-recommends', ...names];
     await must('apt-get', '-qq', ...apt.options, ...install);
     const files = readdirSync(apt.folder).filter((one) => one.endsWith('.deb'));
     const folder = join(apt.folder, 'unpacked');
     for (const file of files) await must('dpkg', '-x', join(apt.folder, file), folder);
-    return use({ name, version: versionOf(fileOf(files, name)), folder });
+    return use(folder);
   });
 }
 

@@ -1,10 +1,9 @@
 /** Debian's kernels for QEMU: of a package of 100 MB the cache keeps the image and the modules that the lab loads. */
-import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { cached } from '../../e2e/lab/cache.ts';
-import { debianPackages, withNewestPackage } from '../../e2e/lab/debian-packages.ts';
-import { must } from '../../lab/process.ts';
+import { withNewestPackage } from '../../e2e/lab/debian-packages.ts';
+import { digest, unpack } from './qemu-tools.ts';
 
 /** A series of kernels → the suite that has it, and how its packages are named. */
 const SERIES: Record<string, { suite: string; pattern: RegExp }> = {
@@ -82,20 +81,26 @@ async function pickModules(folder: string, target: string): Promise<string[]> {
     present.add(name);
     const file = files.get(name);
     if (file === undefined) throw new Error(`the kernel's package has no module ${name}`);
-    const copy = join(target, `${name}.ko`);
-    copyFileSync(file, file.endsWith('.xz') ? `${copy}.xz` : copy);
-    if (file.endsWith('.xz')) await must(await busybox(), 'unxz', `${copy}.xz`);
-    for (const dependency of dependencies(readFileSync(copy))) await pick(dependency);
+    const packed = readFileSync(file);
+    const module = file.endsWith('.ko') ? packed : await unpack(packed);
+    writeFileSync(join(target, `${name}.ko`), module);
+    for (const dependency of dependencies(module)) await pick(dependency);
     picked.push(name);
   };
   for (const module of MODULES) await pick(nameOf(module));
   return picked;
 }
 
-/** A static busybox: the guest's first programs. */
-export async function busybox(): Promise<string> {
-  const [found] = await debianPackages('bookworm', 'busybox-static');
-  return join(found?.folder ?? '', 'bin', 'busybox');
+/**
+ * The kernel that unpacks itself, unpacked: an emulated processor takes seconds for it.
+ * Where it lies: Documentation/arch/x86/boot.rst, setup_sects, payload_offset and payload_length.
+ */
+async function unpackImage(image: string, target: string): Promise<void> {
+  const file = readFileSync(image);
+  const start = (file.readUInt8(0x1f1) + 1) * 512 + file.readUInt32LE(0x248);
+  const payload = file.subarray(start, start + file.readUInt32LE(0x24c));
+  // its last four bytes are its length unpacked
+  writeFileSync(target, await unpack(payload.subarray(0, -4)));
 }
 
 /** Fill `folder` with `image`, `release`, `modules/` and `order`. */
@@ -108,7 +113,7 @@ async function keep(unpacked: string, folder: string): Promise<void> {
   const order = await pickModules(join(parent, release), join(folder, 'modules'));
   writeFileSync(join(folder, 'order'), order.join('\n'));
   writeFileSync(join(folder, 'release'), release);
-  copyFileSync(join(unpacked, 'boot', `vmlinuz-${release}`), join(folder, 'image'));
+  await unpackImage(join(unpacked, 'boot', `vmlinuz-${release}`), join(folder, 'image'));
 }
 
 /**
@@ -119,8 +124,7 @@ async function keep(unpacked: string, folder: string): Promise<void> {
 export async function debianKernel(series: string): Promise<Kernel> {
   const source = SERIES[series];
   if (source === undefined) throw new Error(`no kernel "${series}": it is one of ${Object.keys(SERIES).join(', ')}`);
-  const recipe = createHash('sha256').update(MODULES.join('\n')).digest('hex').slice(0, 16);
-  const folder = await cached(`kernel-${series}-${recipe}`, (draft) =>
+  const folder = await cached(`kernel-${series}-${digest(MODULES)}`, (draft) =>
     withNewestPackage(source.suite, source.pattern, (unpacked) => keep(unpacked.folder, draft)),
   );
   const order = readFileSync(join(folder, 'order'), 'utf8').split('\n');

@@ -3,43 +3,22 @@
  * sysfs as a node has them. The guest's root is the host's with a layer of memory on top. Its processor is emulated
  * (nine times slower than the host's): KVM is not everywhere where tests run.
  */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { cached } from '../../e2e/lab/cache.ts';
-import { withDebianClosure } from '../../e2e/lab/debian-packages.ts';
-import { must } from '../../lab/process.ts';
 import { type GuestOptions, runJob } from './guest.ts';
 import { folder, link, packInitrd, program } from './initrd.ts';
-import { busybox, debianKernel, type Kernel } from './qemu-kernel.ts';
+import { debianKernel, type Kernel } from './qemu-kernel.ts';
+import { busybox, qemuProgram } from './qemu-tools.ts';
 
 const GUEST = join(import.meta.dirname, 'guest');
-/** The oldest that all its libraries come with from one archive, and that has igb (QEMU 8.0). */
-const SUITE = 'trixie';
-const PROGRAM = 'qemu-system-x86_64';
-const LOADER = 'ld-linux-x86-64.so.2';
-const FIRMWARE = ['seabios/bios-256k.bin', 'qemu/kvmvapic.bin', 'qemu/linuxboot_dma.bin', 'qemu/pvh.bin'];
-
 export const KERNELS = ['6.1', '6.12'] as const;
 
 export interface Prepared {
   kernel: string;
-  /** Folder with QEMU, its libraries and firmware. */
-  qemu: string;
+  /** The program, with its first arguments. */
+  qemu: string[];
   image: string;
   initrd: Buffer;
-}
-
-/** Of 170 MB, the program with the libraries that it is linked with. */
-async function keepQemu(unpacked: string, target: string): Promise<void> {
-  const libraries = join(unpacked, 'usr', 'lib', 'x86_64-linux-gnu');
-  const original = join(unpacked, 'usr', 'bin', PROGRAM);
-  // "libz.so.1 => /usr/lib/libz.so.1 (0x00007f...)"
-  const list = await must(join(libraries, LOADER), '--library-path', libraries, '--list', original);
-  const needed = [...list.matchAll(/=> (\S+)/g)].map((match) => match[1] ?? '');
-  for (const file of [original, join(libraries, LOADER), ...needed]) copyFileSync(file, join(target, basename(file)));
-  mkdirSync(join(target, 'firmware'));
-  for (const file of FIRMWARE)
-    copyFileSync(join(unpacked, 'usr/share', file), join(target, 'firmware', basename(file)));
 }
 
 function initrdOf(kernel: Kernel, shell: string): Buffer {
@@ -62,10 +41,8 @@ function initrdOf(kernel: Kernel, shell: string): Buffer {
 export async function prepare(series: string): Promise<Prepared> {
   if (process.arch !== 'x64') throw new Error(`igb is emulated for x86-64 programs, this machine is ${process.arch}`);
   const kernel = await debianKernel(series);
-  const qemu = await cached(`qemu-${SUITE}-${process.arch}`, (draft) =>
-    withDebianClosure(SUITE, 'qemu-system-x86', ({ folder }) => keepQemu(folder, draft)),
-  );
-  return { kernel: kernel.release, qemu, image: kernel.image, initrd: initrdOf(kernel, await busybox()) };
+  const image = kernel.image;
+  return { kernel: kernel.release, qemu: await qemuProgram(), image, initrd: initrdOf(kernel, await busybox()) };
 }
 
 /** A machine without anything that costs time at its start: no display, no USB, no firmware of devices. */
@@ -103,7 +80,7 @@ export function runGuest(prepared: Prepared, command: string, options: GuestOpti
     writeFileSync(join(job, 'initrd'), initrd);
     return [
       ...['sh', '-c', WITH_PIPES, 'sh'],
-      ...[join(qemu, LOADER), '--library-path', qemu, join(qemu, PROGRAM), '-L', join(qemu, 'firmware'), ...MACHINE],
+      ...[...qemu, ...MACHINE],
       ...['-kernel', image, '-initrd', join(job, 'initrd')],
       ...['-append', `${PARAMETERS} job=${job} lab=${GUEST}`],
       ...share('root', '/', 'readonly=on', 'multidevs=remap'),
