@@ -7,7 +7,11 @@
  *
  * The exit status is that of the command inside.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { compileInto } from './lab/compiled.ts';
 import type { GuestOptions } from './lab/guest.ts';
 import { umlTests } from './lab/uml-tests.ts';
 
@@ -49,9 +53,19 @@ async function main(): Promise<number> {
 
   const prepared = await lab.prepare(kernel);
   if (values.prepare) return 0;
-  const targets = tests.length > 0 ? tests : found.tests(kernel);
-  const command = values.sh ?? `node test/run.mjs ${targets.join(' ')}`;
-  return lab.runGuest(prepared, command, { timeoutMs: Number(values.limit) * 1000, output: process.stdout });
+  const layer = mkdtempSync(join(tmpdir(), 'multus-layer-'));
+  try {
+    await compileInto(layer);
+    const targets = tests.length > 0 ? tests : found.tests(kernel);
+    const command = values.sh ?? `node test/run.mjs ${targets.join(' ')}`;
+    return await lab.runGuest(prepared, command, {
+      timeoutMs: Number(values.limit) * 1000,
+      output: process.stdout,
+      layer,
+    });
+  } finally {
+    rmSync(layer, { recursive: true, force: true });
+  }
 }
 
 main().then(

@@ -6,6 +6,7 @@ import { applyFix } from '../../sriov/apply-fix.ts';
 import type { AuditReport } from '../../sriov/audit-report.ts';
 import { advicesOf, fixesOf, keyOf, type PlannedFix } from '../../sriov/fix.ts';
 import { withVfLock } from '../../sriov/vf-lock.ts';
+import { UsageError } from './verify-selection.ts';
 
 export interface FixOptions {
   /** Do it without a question. */
@@ -17,8 +18,11 @@ export interface FixOptions {
 export interface FixRun extends FixOptions {
   /** What was found. */
   report: AuditReport;
-  /** Look anew, at the same VFs. */
-  look: () => Promise<AuditReport>;
+  /**
+   * Look anew, at the same VFs.
+   * @param isQuick what is wrong at the first glance is enough
+   */
+  look: (isQuick: boolean) => Promise<AuditReport>;
   /** sriov-cni's folder. */
   sriovDir: string;
   print: (text: string) => void;
@@ -32,15 +36,15 @@ export interface FixOutcome {
   /** The node as it is now. */
   report: AuditReport;
   done: number;
-  /** Changes that were not made: refused, no longer needed, or failed. */
+  /** Changes that were tried, and are needed all the same. */
   left: number;
 }
 
-/** @throws CniError 4 when nobody can be asked */
+/** @throws UsageError when nobody can be asked */
 export function checkFixOptions({ yes = false, dryRun = false }: FixOptions, isTerminal: boolean): void {
   if (yes || dryRun || isTerminal) return;
   const remedy = 'add --yes to make the changes, or --dry-run to see them';
-  throw new CniError(CniCode.invalidEnvironment, `Cannot ask before --fix: this is not a terminal; ${remedy}`);
+  throw new UsageError(`option '--fix' cannot ask before it changes anything: this is not a terminal; ${remedy}`);
 }
 
 async function askOnTerminal(question: string): Promise<string> {
@@ -72,7 +76,7 @@ function advice(report: AuditReport): string {
 async function mend(planned: PlannedFix, run: FixRun): Promise<void> {
   const key = keyOf(planned.fix.action);
   await withVfLock({ folder: run.sriovDir, address: planned.address }, async () => {
-    const again = fixesOf(await run.look()).find(({ fix }) => keyOf(fix.action) === key);
+    const again = fixesOf(await run.look(true)).find(({ fix }) => keyOf(fix.action) === key);
     if (again === undefined) {
       const why = 'it is not, or not surely, what it was when it was looked at, and may be in use by now';
       throw new CniError(CniCode.verificationFailed, `not done: ${why}`);
@@ -111,24 +115,25 @@ export async function runFixes(run: FixRun): Promise<FixOutcome> {
   let { report } = run;
   const tried = new Set<string>();
   let done = 0;
+  const isTried = ({ fix }: PlannedFix): boolean => tried.has(keyOf(fix.action));
+  const outcome = (): FixOutcome => {
+    run.print(advice(report));
+    return { report, done, left: fixesOf(report).filter(isTried).length };
+  };
   for (;;) {
-    const fixes = fixesOf(report).filter(({ fix }) => !tried.has(keyOf(fix.action)));
+    const fixes = fixesOf(report).filter((planned) => !isTried(planned));
     if (fixes.length === 0) {
       if (tried.size === 0) run.print('Nothing here can be mended by --fix.\n');
-      run.print(advice(report));
-      return { report, done, left: tried.size - done };
+      return outcome();
     }
     run.print(`${changes(fixes.length)} would mend what is wrong:\n${listed(fixes)}`);
-    if (run.dryRun === true) {
-      run.print(advice(report));
-      return { report, done, left: 0 };
-    }
+    if (run.dryRun === true) return outcome();
     if (!(await isAgreed(fixes.length, run))) {
       run.print(done === 0 ? 'Nothing was changed.\n' : 'Nothing more was changed.\n');
-      return { report, done, left: tried.size - done };
+      return outcome();
     }
     for (const { fix } of fixes) tried.add(keyOf(fix.action));
     done += await mendAll(fixes, run);
-    report = await run.look();
+    report = await run.look(false);
   }
 }

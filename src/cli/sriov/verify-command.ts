@@ -8,17 +8,23 @@ import { parseExpect } from '../../sriov/claims/expect.ts';
 import { DEFAULT_SRIOV_DIR } from '../../sriov/claims/sriov-cni-files.ts';
 import { endingSignal } from '../ending-signal.ts';
 import { usualCniDir } from '../node-folders.ts';
+import { checkFixOptions, type FixOptions, runFixes } from './fix.ts';
 import { printed, takeReport, type VerifyOptions, watch } from './verify.ts';
 import { type SelectionOptions, selectionOf, UsageError } from './verify-selection.ts';
 
 interface Options extends SelectionOptions, Partial<VerifyOptions> {
   json?: boolean;
   watch?: boolean;
+  fix?: boolean;
+  yes?: boolean;
+  dryRun?: boolean;
 }
 
-/** Of wrong usage, and of what keeps the command from finding out anything. */
+/** Of wrong usage, and of what keeps the command from finding out anything; the others are the report's. */
+const FAILED = 1;
 const USAGE = 2;
 const UNDETERMINED = 3;
+const NOT_FOUND = 4;
 
 /** @throws InvalidArgumentError, to which the option and its value are added */
 function wholeNumber(text: string): number {
@@ -46,7 +52,8 @@ Examples:
   multus sriov verify --pod default/web --network north
   multus sriov verify --pf enp2s0 --vf 0 --expect vlan=210,spoofchk=off
   multus sriov verify --netns 4711 --ifname north --conf /etc/cni/net.d/multus/north.conf --offline
-  multus sriov verify --node --strict -o json`;
+  multus sriov verify --node --strict -o json
+  multus sriov verify --pf enp2s0 --fix --dry-run`;
 
 /** Look, tell, and set the exit code. */
 async function run(selection: Selection, options: VerifyOptions, isWatched: boolean): Promise<void> {
@@ -64,6 +71,21 @@ async function run(selection: Selection, options: VerifyOptions, isWatched: bool
   const { output, exitCode } = printed(await takeReport(selection, options), options, isTerminal);
   process.stdout.write(output);
   process.exitCode = exitCode;
+}
+
+/** Look, mend what can be mended, tell what is so then, and set the exit code. */
+async function runFix(selection: Selection, options: VerifyOptions & FixOptions): Promise<void> {
+  checkFixOptions(options, process.stdin.isTTY === true && process.stderr.isTTY === true);
+  const { report, left } = await runFixes({
+    ...options,
+    sriovDir: options.sriovDir ?? DEFAULT_SRIOV_DIR,
+    report: await takeReport(selection, options),
+    look: (isQuick) => takeReport(selection, { ...options, retry: isQuick ? 0 : options.retry }),
+    print: (text) => process.stderr.write(text),
+  });
+  const { output, exitCode } = printed(report, options, process.stdout.isTTY === true);
+  process.stdout.write(output);
+  process.exitCode = left > 0 && exitCode !== NOT_FOUND ? FAILED : exitCode;
 }
 
 /** A --conf that cannot be used is wrong usage; a journal that cannot be read keeps everything from being known. */
@@ -96,18 +118,23 @@ export function verifyCommand(): Command {
     .option('--sriov-dir <dir>', "sriov-cni's folder", absolutePath, DEFAULT_SRIOV_DIR)
     .option('--retry <count>', 'look again so often, 100 ms apart, while something fails or is unknown', wholeNumber, 3)
     .option('--strict', 'fail by what is warned of or unknown, too')
-    .option('--watch', 'stay, and tell what changes')
+    .addOption(new Option('--watch', 'stay, and tell what changes').conflicts('fix'))
+    .option('--fix', 'mend what no pod can be using: shows the changes and asks; tells afterwards what is so then')
+    .option('--yes', 'with --fix: do not ask')
+    .option('--dry-run', 'with --fix: show the changes and make none')
     .addOption(
       new Option('-o, --output <format>', 'how to print it').choices(['table', 'wide', 'json']).default('table'),
     )
     .option('--json', 'the same as -o json')
     .addHelpText('after', HELP)
-    .action(async ({ json, watch: isWatched = false, ...given }: Options) => {
+    .action(async ({ json, watch: isWatched = false, fix = false, ...given }: Options) => {
       try {
+        if (!fix && (given.yes || given.dryRun))
+          throw new UsageError("options '--yes' and '--dry-run' go with --fix only");
         const selection = selectionOf(given);
         const output = json === true ? 'json' : (given.output ?? 'table');
         const options = { retry: 3, cniDir: usualCniDir(), ...given, output };
-        await run(selection, options, isWatched);
+        await (fix ? runFix(selection, options) : run(selection, options, isWatched));
       } catch (error) {
         process.stderr.write(`multus: ${systemText(error as Error)}\n`);
         process.exitCode = exitCodeOfError(error, given);

@@ -12,6 +12,8 @@ export interface GuestOptions {
   timeoutMs: number;
   /** Where the command's output goes as it comes. */
   output: NodeJS.WritableStream;
+  /** A folder of ours whose files the guest finds at `/`, over what is there. */
+  layer: string;
 }
 
 /** The guest's processes are in namespaces that end with their first one; that ends with the thread that starts it. */

@@ -24,7 +24,15 @@ export function runGuest(prepared: Prepared, command: string, options: GuestOpti
   return runJob(command, environment, options, (job) => [
     ...['sh', '-c', WITH_MEMORY, 'sh', prepared.program],
     ...['mem=2G', `ncpus=${process.env['NCPU'] ?? 2}`, `seccomp=${process.env['SECCOMP'] ?? 'on'}`],
-    ...['rootfstype=hostfs', 'rootflags=/', 'ro', `init=${join(GUEST, 'uml-init.sh')}`, `job=${job}`, `lab=${GUEST}`],
+    ...[
+      'rootfstype=hostfs',
+      'rootflags=/',
+      'ro',
+      `init=${join(GUEST, 'uml-init.sh')}`,
+      `job=${job}`,
+      `layer=${options.layer}`,
+      `lab=${GUEST}`,
+    ],
     ...['con=null', 'con0=null,fd:1', 'loglevel=1', `uml_dir=${job}/`, 'umid=uml'],
     // built in, they would make links of their own
     ...['dummy.numdummies=0', 'ifb.numifbs=0', 'bonding.max_bonds=0'],
