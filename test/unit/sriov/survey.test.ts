@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { statSync, symlinkSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { inNetns } from '../../../src/sriov/in-netns.ts';
@@ -21,7 +21,8 @@ const linkNames = (one: FoundNetns) =>
 // Another namespace's VFs would be listed as the pod's whose process ID was given anew.
 test('inNetns() asks nobody where the paths lead elsewhere by now, or nowhere', async () => {
   assert.is(await linkNames(found({ ino: '1' })), undefined);
-  assert.is(await linkNames(found({ paths: [folder.at('gone'), '/proc/0/ns/net'] })), undefined);
+  const unmounted = folder.write('unmounted', '');
+  assert.is(await linkNames(found({ paths: [folder.at('gone'), '/proc/0/ns/net', unmounted] })), undefined);
 });
 
 // A namespace would be missing because the first of its processes ended.
@@ -31,7 +32,8 @@ test('inNetns() takes the next path to a namespace', async () => {
 
 // The other namespaces would be missing, or the failure would not be seen.
 test('surveyNamespaces() tells which namespace it could not look into, and looks into the others', async () => {
-  const path = folder.write('no-netns', '');
+  const path = folder.at('loop');
+  symlinkSync('loop', path); // neither there nor gone
   const bad = found({ path, paths: [path] });
   const { surveys, problems } = await surveyNamespaces([found(), bad, found()], [], '/sys');
   assert.is(surveys.length, 2);

@@ -85,6 +85,7 @@ export function runGuest(prepared: Prepared, command: string, options: GuestOpti
       ...['-append', `${PARAMETERS} job=${job} lab=${GUEST}`],
       ...share('root', '/', 'readonly=on', 'multidevs=remap'),
       ...share('job', job),
+      ...share('layer', options.layer, 'readonly=on'),
       ...['-serial', 'file:/dev/stderr', '-device', 'virtio-serial-pci', '-chardev', 'file,id=output,path=/dev/stdout'],
       ...['-device', 'virtserialport,chardev=output,name=output'],
       ...card(0),

@@ -65,7 +65,11 @@ for (const [what, report] of Object.entries(REPORTS)) {
 
 test('the schema refuses what it does not promise, so that the tests above can fail', () => {
   const right = JSON.parse(verifyJson(reportOf([podVf(0)]), 0));
-  const wrong = [{ ...right, more: 1 }, { ...right, items: [{}] }, { ...right, summary: { ...right.summary, exitCode: 2 } }];
+  const wrong = [
+    { ...right, more: 1 },
+    { ...right, items: [{}] },
+    { ...right, summary: { ...right.summary, exitCode: 2 } },
+  ];
   assert.equal(
     wrong.map((one) => validate(one)),
     [false, false, false],

@@ -15,7 +15,8 @@ done </modules/order
 share() { mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288,"$1" "$2" "$3"; }
 mount -t tmpfs -o size=80% tmpfs /memory && mkdir /memory/upper /memory/work || off
 share ro,cache=loose root /host || off
-mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work overlay /root || off
+mkdir /layer && share ro,cache=loose layer /layer || off
+mount -t overlay -o lowerdir=/layer:/host,upperdir=/memory/upper,workdir=/memory/work overlay /root || off
 mkdir -p "/root$job" && share rw job "/root$job" || off
 for one in proc sys dev; do mount --move "/$one" "/root/$one"; done
 
