@@ -1,4 +1,4 @@
-// tryLockRange: locks between the programs of a node.
+// tryLockRange, tryLockFile: locks between the programs of a node.
 #include <napi.h>
 
 #include <limits>
@@ -30,10 +30,20 @@ Napi::Value TryLockRangeOf(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), locked.value());
 }
 
+Napi::Value TryLockFileOf(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const auto fd = static_cast<int>(arguments.Integer(0, "fd", 0, Arguments::kMaxInt));
+  if (arguments.failed()) return arguments.Throw();
+  const Result<bool> locked = TryLockFile(fd);
+  if (!locked.ok()) return Throw(info.Env(), locked.error());
+  return Napi::Boolean::New(info.Env(), locked.value());
+}
+
 }  // namespace
 
 void InitLockArea(Napi::Env env, Napi::Object exports) {
   exports.Set("tryLockRange", Napi::Function::New(env, TryLockRangeOf, "tryLockRange"));
+  exports.Set("tryLockFile", Napi::Function::New(env, TryLockFileOf, "tryLockFile"));
 }
 
 }  // namespace multus

@@ -1,6 +1,7 @@
 #include "core/range_lock.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,6 +25,12 @@ Result<bool> TryLockRange(int fd, int64_t start, int64_t length) {
   if (fcntl(fd, F_OFD_SETLK, &range) == 0) return true;
   if (errno == EAGAIN || errno == EACCES) return false;
   return ErrnoError("fcntl(F_OFD_SETLK)");
+}
+
+Result<bool> TryLockFile(int fd) {
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+  if (errno == EWOULDBLOCK) return false;
+  return ErrnoError("flock");
 }
 
 }  // namespace multus

@@ -5,8 +5,7 @@
 //     native/fuzz/netlink_fuzz.cc native/core/*.cc -o build/netlink_fuzz
 //   mkdir -p build/corpus && build/netlink_fuzz -max_total_time=60 build/corpus native/fuzz/corpus
 //
-// The seeds in native/fuzz/corpus are the messages of native/test/fixtures/messages.h, and lists of
-// VFs.
+// The seeds in native/fuzz/corpus are the messages of native/test/fixtures, and lists of VFs.
 #include <linux/rtnetlink.h>
 
 #include <cstdlib>
@@ -18,6 +17,7 @@
 #include "core/links.h"
 #include "core/netlink_message.h"
 #include "core/netlink_reply.h"
+#include "core/netns_id.h"
 #include "core/routes.h"
 #include "core/vfs.h"
 
@@ -68,6 +68,37 @@ void Collect(Bytes datagram) {
   }
 }
 
+/// A kernel that answers everything with the same bytes.
+class EchoKernel : public Rtnetlink {
+ public:
+  explicit EchoKernel(Bytes answer) : answer_(answer.begin(), answer.end()) {}
+
+  Result<Unit> Change(MessageBuilder& /*request*/, const char* /*syscall*/) override {
+    return Unit{};
+  }
+  Result<Buffer> Get(MessageBuilder& /*request*/, const char* /*syscall*/) override {
+    return answer_;
+  }
+  Result<Buffer> Dump(MessageBuilder& /*request*/, const char* /*syscall*/) override {
+    return answer_;
+  }
+
+ private:
+  Buffer answer_;
+};
+
+/// As answers to questions about another namespace.
+void AskOtherNetns(Bytes answer) {
+  EchoKernel kernel(answer);
+  if (const auto nsid = NetnsId(kernel, 3); nsid.ok()) Require(nsid.value() >= 0);
+  const auto link = GetLinkByAnyName(kernel, "eth0", 1);
+  const auto list = GetVfs(kernel, 1, 1);
+  const auto all = ListLinks(kernel, 1);
+  // Who answers of one link there does so in a list, too.
+  if (link.ok() && all.ok()) Require(!all.value().empty());
+  (void)list;
+}
+
 /// Attributes built from what was read read the same.
 void RoundTrip(Bytes attributes) {
   MessageBuilder builder(0, 0);
@@ -104,6 +135,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (const auto message = cursor.Next()) multus::ParseMessage(*message);
   multus::ParseAsBody(bytes);
   multus::Collect(bytes);
+  multus::AskOtherNetns(bytes);
   multus::RoundTrip(bytes);
   multus::ParseText({reinterpret_cast<const char*>(data), size});
   return 0;

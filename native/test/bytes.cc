@@ -1,6 +1,10 @@
 #include "test/bytes.h"
 
 #include <charconv>
+#include <filesystem>
+#include <fstream>
+
+#include "test/test.h"
 
 namespace multus::test {
 
@@ -11,6 +15,19 @@ Buffer FromHex(std::string_view hex) {
     std::from_chars(hex.data() + at, hex.data() + at + 2, value, 16);
     bytes.push_back(static_cast<std::byte>(value));
   }
+  return bytes;
+}
+
+Buffer Fixture(const std::string& name) {
+  // The program is in build/Release, wherever it is run from.
+  std::error_code missing;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", missing);
+  const auto root = program.parent_path().parent_path().parent_path();
+  const auto path = root / "native" / "test" / "fixtures" / name;
+  Buffer bytes(std::filesystem::exists(path) ? std::filesystem::file_size(path, missing) : 0);
+  std::ifstream file(path, std::ios::binary);
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (bytes.empty() || !file) Fail(__FILE__, __LINE__, "cannot read " + path.string());
   return bytes;
 }
 

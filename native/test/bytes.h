@@ -1,6 +1,7 @@
 // Messages for tests: from hex, or built.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "core/netlink_message.h"
@@ -13,6 +14,9 @@ inline constexpr std::uint32_t kPort = 4242;
 
 /// The bytes that `hex` spells, two digits each.
 Buffer FromHex(std::string_view hex);
+
+/// The bytes of native/test/fixtures/NAME; none, and a failed test, when it cannot be read.
+Buffer Fixture(const std::string& name);
 
 /// The first message of `bytes`; it views them. The empty message when there is none.
 Message FirstMessage(Bytes bytes);

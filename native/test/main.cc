@@ -1,7 +1,9 @@
 // Runs the tests whose name contains argv[1], or all. Ends with "N passed, N failed"; fails when
-// none ran.
+// none ran. Or "record LINK MASK", see record.h.
+#include <cstdlib>
 #include <iostream>
 
+#include "test/record.h"
 #include "test/test.h"
 
 namespace multus::test {
@@ -34,6 +36,10 @@ static bool RunCase(const Case& test) {
 }  // namespace multus::test
 
 int main(int argc, char** argv) {
+  if (argc == 4 && std::string_view(argv[1]) == "record") {
+    const auto mask = static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10));
+    return multus::test::RecordLink(argv[2], mask) ? 0 : 1;
+  }
   const std::string_view filter = argc > 1 ? argv[1] : "";
   int passed = 0;
   int failed = 0;

@@ -17,6 +17,8 @@ import { openRecordNetns } from './record-netns.ts';
 import { newRecord, resolvePlan } from './resolve/make-plan.ts';
 import { withPlannedRoutes } from './routes/default-routes.ts';
 import { settleDefaultRoutes } from './routes/settle-routes.ts';
+import { rememberVfs } from './sriov/remember-vf.ts';
+import { lookAtReturnedVfs } from './sriov/returned-vf.ts';
 import { undoneFailure, undoRecord } from './undo-record.ts';
 
 /** @param answer the default network's result, once it is there */
@@ -43,15 +45,13 @@ async function rollBack(operation: Operation, record: JournalRecord, journal: Jo
   // What never started needs no DEL; the signal of the request is of no use here, it may be why we are here.
   const started = record.attachments.filter(({ state }) => state !== 'planned');
   record.attachments = [...started];
-  const errors = await withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the ADD', (signal) =>
-    detachAll(record, started, {
-      runner: operation.runner(record.path),
-      netns,
-      trace: operation.request.trace,
-      signal,
-      log: operation.log,
-    }),
-  );
+  const errors = await withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the ADD', async (signal) => {
+    const { log, announcer, request } = operation;
+    const runner = operation.runner(record.path);
+    const failed = await detachAll(record, started, { runner, netns, trace: request.trace, signal, log });
+    await lookAtReturnedVfs({ announcer, log, signal }, record, started, journal);
+    return failed;
+  });
   if (record.attachments.length === 0) journal.remove(record.containerId);
   else await journal.write(record);
   return errors;
@@ -63,6 +63,7 @@ async function attachAll(
   journal: Journal,
   netns: Netns,
 ): Promise<CniResult> {
+  await rememberVfs(operation, record.attachments);
   await journal.write(record);
   let answer: CniResult | undefined;
   let written: Promise<void> = Promise.resolve();

@@ -9,6 +9,7 @@ import { placeDeviceInfo } from './device-info-files.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { delegateBudget, type Operation } from './operation.ts';
 import { settleLink } from './settle-link.ts';
+import { rememberChosenVf } from './sriov/remember-vf.ts';
 
 /**
  * The name must be free: a delegate, or its DEL in a rollback, would otherwise touch somebody else's interface.
@@ -79,6 +80,9 @@ export async function attachNetwork(
     onLink: (link) => {
       attachment.link = link;
     },
+    onVf: (device) => rememberChosenVf(attachment, device),
+    log: operation.log,
+    signal: operation.budget,
   });
   attachment.warnings = settled.warnings;
   for (const warning of settled.warnings) {

@@ -27,6 +27,8 @@ async function checkLink(
   const { warnings } = await settleLink(netns, attachment, expected, {
     before: undefined,
     modes: operation.config.verify,
+    log: operation.log,
+    signal: operation.budget,
   });
   for (const warning of warnings) operation.log.warn({ network, ifName, warning }, 'verification');
 }

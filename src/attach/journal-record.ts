@@ -14,7 +14,7 @@ import { compareVersions } from '../cni/versions.ts';
 import { stdinForDel } from '../delegate/run-chain.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
 import type { FamilyRoutes, PlannedAttachment } from '../pod/plan.ts';
-import type { DelegateLink } from './settle-link.ts';
+import type { VfBefore } from '../sriov/vf-before.ts';
 
 /**
  * planned → attaching → attached → detaching → gone (removed). A record that is not `complete` may have started
@@ -22,12 +22,21 @@ import type { DelegateLink } from './settle-link.ts';
  */
 export type AttachmentState = 'planned' | 'attaching' | 'attached' | 'detaching';
 
+/** The link that a delegate made, and the name that it gave it. */
+export interface DelegateLink {
+  index: number;
+  mac: string;
+  delegateName: string;
+}
+
 export interface JournalAttachment extends PlannedAttachment {
   state: AttachmentState;
   /** The delegate's own result, its bytes; '' before it ended. */
   result: string;
   /** What was verified; undefined when the delegate claims no interface. */
   link: DelegateLink | undefined;
+  /** The virtual function that it uses, as it was before; undefined when it uses none, or nobody knows of one. */
+  vf: VfBefore | undefined;
   /** Facts that differed where the mode was `warn`. */
   warnings: string[];
   /** Why the last DEL failed, '' when none did. */

@@ -2,53 +2,23 @@
  * After a delegate's ADD: find the link that it made, give it the requested name if the delegate used another one,
  * and compare what it claims with the kernel.
  */
-import { CniCode, CniError } from '../cni/errors.ts';
 import { claimsInterface, isInSandbox, podInterfaceIndex } from '../cni/pod-interface.ts';
 import type { CniInterface, CniResult } from '../cni/result.ts';
 import type { NativeLink, NativeSnapshot } from '../node/native.ts';
 import type { Netns } from '../node/netns.ts';
-import type { VerifyFact, VerifyModes } from '../pod/multus-config.ts';
+import type { VerifyModes } from '../pod/multus-config.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
+import { Findings } from './findings.ts';
+import type { DelegateLink } from './journal-record.ts';
+import { isUserspaceVf } from './sriov/attached-vf.ts';
+import { type VerifyVfOptions, verifyVf } from './sriov/verify-vf.ts';
 import { type Claim, compareClaim } from './verify.ts';
-
-/** The link that a delegate made, and the name that it gave it. */
-export interface DelegateLink {
-  index: number;
-  mac: string;
-  delegateName: string;
-}
 
 export interface SettledLink {
   /** The result with the interface's name, MAC and MTU as the kernel has them. */
   result: CniResult;
   /** Differences where the mode is `warn`, and what was mended. */
   warnings: string[];
-}
-
-/** Collects differences: enforce throws, warn keeps, off forgets. */
-class Findings {
-  readonly warnings: string[] = [];
-  private readonly modes: VerifyModes;
-  private readonly attachment: PlannedAttachment;
-
-  constructor(modes: VerifyModes, attachment: PlannedAttachment) {
-    this.modes = modes;
-    this.attachment = attachment;
-  }
-
-  report(fact: VerifyFact, message: string, hint: string): void {
-    if (this.modes[fact] === 'off') return;
-    if (this.modes[fact] === 'warn') {
-      this.warnings.push(message);
-      return;
-    }
-    const plugins = this.attachment.steps.map((step) => step.type).join(', ');
-    throw new CniError(
-      CniCode.verificationFailed,
-      `Network "${this.attachment.network}" (plugin ${plugins}) is not as its plugin reports: ${message}`,
-      { details: `${hint}; to accept it set "verify": {"${fact}": "warn"} in the multus configuration` },
-    );
-  }
 }
 
 function withFields(result: CniResult, position: number, fields: Partial<CniInterface>): CniResult {
@@ -101,7 +71,7 @@ async function renameToRequested(
   return netns.snapshot();
 }
 
-export interface SettleOptions {
+export interface SettleOptions extends VerifyVfOptions {
   /** Indices of the links that the pod had before the delegate ran; undefined when it ran long ago. */
   before: ReadonlySet<number> | undefined;
   modes: VerifyModes;
@@ -109,16 +79,21 @@ export interface SettleOptions {
   onLink?: (link: DelegateLink) => void;
 }
 
-/** @throws CniError 102 when a fact with mode `enforce` differs */
-export async function settleLink(
+interface Settled {
+  result: CniResult;
+  link: NativeLink | undefined;
+}
+
+/** Find the link, mend its name, compare it. @throws CniError 102 */
+async function settle(
   netns: Netns,
   attachment: PlannedAttachment,
   claimed: CniResult,
-  { before, modes, onLink }: SettleOptions,
-): Promise<SettledLink> {
+  findings: Findings,
+  { before, modes, onLink, questions }: SettleOptions,
+): Promise<Settled> {
   const { ifName } = attachment;
-  const findings = new Findings(modes, attachment);
-  if (!claimsInterface(claimed, ifName)) return { result: claimed, warnings: findings.warnings };
+  if (!claimsInterface(claimed, ifName)) return { result: claimed, link: undefined };
 
   let snapshot = await netns.snapshot();
   const position = podInterfaceIndex(claimed, ifName);
@@ -136,6 +111,8 @@ export async function settleLink(
   }
   link ??= misnamed;
   if (link === undefined) {
+    // What a program drives (DPDK) has no link; sriov-cni reports one all the same.
+    if (isUserspaceVf(attachment, questions)) return { result: claimed, link };
     const earlier = reported === undefined || before === undefined ? '' : ', which was there before';
     const alias = reportedName === ifName ? '' : ` (reported as "${reportedName}"${earlier})`;
     findings.report(
@@ -143,7 +120,7 @@ export async function settleLink(
       `interface "${ifName}"${alias} must be in the pod, it is not; ${linkNames(snapshot.links, before)}`,
       'look at the plugin and its configuration',
     );
-    return { result: claimed, warnings: findings.warnings };
+    return { result: claimed, link };
   }
   onLink?.({ index: link.index, mac: link.mac, delegateName });
   const named = withFields(claimed, position, { name: link.name });
@@ -153,5 +130,18 @@ export async function settleLink(
     findings.report(fact, message, 'look at the plugin, or at what changed the link after it');
   }
   findings.warnings.push(...missingFurther(claimed, position, snapshot));
-  return { result: asInKernel(named, position, link), warnings: findings.warnings };
+  return { result: asInKernel(named, position, link), link };
+}
+
+/** @throws CniError 102 when a fact with mode `enforce` differs */
+export async function settleLink(
+  netns: Netns,
+  attachment: PlannedAttachment,
+  claimed: CniResult,
+  options: SettleOptions,
+): Promise<SettledLink> {
+  const findings = new Findings(options.modes, attachment);
+  const { result, link } = await settle(netns, attachment, claimed, findings, options);
+  await verifyVf(attachment, claimed, link, findings, options);
+  return { result, warnings: findings.warnings };
 }

@@ -11,6 +11,7 @@ import { announceStuck } from './publish/announce.ts';
 import type { Announcer } from './publish/announcer.ts';
 import { openRecordNetns } from './record-netns.ts';
 import { replanDefaultRoutes } from './routes/replan-routes.ts';
+import { lookAtReturnedVfs } from './sriov/returned-vf.ts';
 
 export interface UndoOptions extends Omit<DetachOptions, 'netns'> {
   openSource: OpenSource;
@@ -44,8 +45,10 @@ export async function undoRecord(
     const staying = record.attachments.filter((one) => one.state === 'attached' && !attachments.includes(one));
     if (staying.length === 0) await clearStatus(record, journal.directory, options); // first: once the record is gone nobody knows of it
     const routeErrors = staying.length === 0 ? [] : await leaveRoutes(record, staying, netns, options.log);
+    const tried = [...attachments]; // what is detached leaves the record's list
     const errors = await detachAll(record, attachments, { ...options, netns });
     announceStuck(options, record, attachments);
+    await lookAtReturnedVfs(options, record, tried, journal);
     if (record.attachments.length === 0) journal.remove(record.containerId);
     else await journal.write(record);
     if (staying.length > 0 && netns !== undefined) await republishStatus(options, record, netns);

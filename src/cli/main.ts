@@ -1,7 +1,7 @@
 /** multus: the operator's command. The shim starts it when it is run by hand. */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { openLog, targetOf } from '../log/open-log.ts';
 import { absolutePath } from '../node/path-option.ts';
 import { systemText } from '../node/system-reason.ts';
@@ -9,6 +9,7 @@ import { NO_LOG_SETTINGS } from '../pod/log-settings.ts';
 import { DEFAULT_BIN_DIR, DEFAULT_CNI_DIR } from '../pod/multus-config.ts';
 import { DEFAULT_SOCKET_DIR } from '../wire/http.ts';
 import { VERSION } from '../wire/version.ts';
+import { endingSignal } from './ending-signal.ts';
 import { type ExplainOptions, explain } from './explain.ts';
 import { type ForgetOptions, forget } from './forget.ts';
 import { type InstallOptions, install } from './install.ts';
@@ -67,13 +68,6 @@ program
   .action(async (pod: string, options: ExplainOptions) => {
     process.stdout.write(await explain(pod, options));
   });
-
-/** Aborts when somebody ends this process, for commands that stay. */
-function endingSignal(): AbortSignal {
-  const ending = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
-  return ending.signal;
-}
 
 /** libcni's own folder, of containerd and CRI-O alike. */
 const RUNTIME_CACHE = '/var/lib/cni/results';
@@ -168,6 +162,10 @@ Exit code: 0; 1 when something failed, or --verify found something (while pods a
 program.addCommand(sriovCommand());
 
 program.parseAsync(process.argv).catch((error: Error & { details?: string }) => {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode; // it has said why
+    return;
+  }
   process.stderr.write(`multus: ${systemText(error)}${error.details ? ` (${error.details})` : ''}\n`);
   process.exitCode = 1;
 });

@@ -241,6 +241,11 @@ export interface Native {
    * else holds part of it. Released by closing the fd, which must be open for writing.
    */
   tryLockRange(fd: number, start: number, length: number): boolean;
+  /**
+   * Lock a whole file as programs do that use flock(2), for this open file; false = another has it. It knows nothing of
+   * locks on ranges. Released by closing the fd.
+   */
+  tryLockFile(fd: number): boolean;
 }
 
 /** Where the addon may lie: beside the running bundle (installed), or in the checkout's build folder. */

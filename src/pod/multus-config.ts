@@ -13,8 +13,21 @@ import { parseLogSettings } from './log-settings.ts';
 /** What happens when a fact that a delegate claims is not what the kernel has. */
 export type VerifyMode = 'off' | 'warn' | 'enforce';
 
-/** Facts that are compared after every delegate. */
-export const VERIFY_FACTS = ['link', 'name', 'mac', 'mtu', 'addresses', 'routes'] as const;
+/**
+ * Facts that are compared after every delegate. Of a virtual function: `vlan` with its QoS and protocol, a VLAN that nobody
+ * asked for, and what else the configuration asks for.
+ */
+export const VERIFY_FACTS = [
+  'link',
+  'name',
+  'mac',
+  'mtu',
+  'addresses',
+  'routes',
+  'vlan',
+  'inheritedVlan',
+  'vf',
+] as const;
 export type VerifyFact = (typeof VERIFY_FACTS)[number];
 export type VerifyModes = Record<VerifyFact, VerifyMode>;
 
@@ -25,6 +38,9 @@ const DEFAULT_VERIFY: VerifyModes = {
   mtu: 'warn',
   addresses: 'warn',
   routes: 'warn',
+  vlan: 'enforce',
+  inheritedVlan: 'warn',
+  vf: 'warn',
 };
 
 /** Directories that Multus uses when the configuration names none. */

@@ -9,7 +9,7 @@ import { listCheck, reportedCheck } from './checks/list.ts';
 import { duplicateCheck, effectiveMacCheck, type Neighbours, neighboursOf } from './checks/mac.ts';
 import { carrierCheck, mtuCheck, netdevCheck } from './checks/netdev.ts';
 import { cachedCheck, settingChecks } from './checks/settings.ts';
-import { claimsOn, hasVf, holdersOf, isForAll, saysWhoHasIt, sourceOf } from './claims-of.ts';
+import { claimsOn, hasVf, holdersOf, isForAll, isNameOfPf, saysWhoHasIt, sourceOf } from './claims-of.ts';
 import { expectationOf } from './expectation.ts';
 import { removeFile } from './mend.ts';
 import type { Check, Inventory, PfState, VfClaim, VfState } from './model.ts';
@@ -88,7 +88,12 @@ export function audit(inventory: Inventory, claims: readonly VfClaim[], selectio
   const orphans = claims
     .filter((claim) => saysWhoHasIt(claim) && !isForAll(claim) && isOfVf(claim))
     .filter((claim) => !hasVf(claim, inventory) && isMeant(claim, pfs, selection));
-  const lists = pfs.filter((pf) => selection.kind === 'node' || items.some((item) => item.pf === pf)).map(listCheck);
+  const isLookedAt = (pf: PfState): boolean => {
+    if (selection.kind === 'node') return true;
+    const isNamed = selection.kind === 'pf' && selection.vf === undefined && isNameOfPf(selection.pf, pf);
+    return isNamed || items.some((item) => item.pf === pf);
+  };
+  const lists = pfs.filter(isLookedAt).map(listCheck);
   const unseen = selection.kind === 'node' ? inventory.problems : [];
   const namespaces = unseen.map((problem) => ({ pf: '', ...check('namespaces', 'unknown', problem) }));
   return {

@@ -44,6 +44,8 @@ export function lookUpVf(address: string, { sysfs = SYSFS }: FindOptions = {}): 
 /** What a PF says of its VFs. */
 export interface PfAnswer {
   link: NativeLink;
+  /** Of the namespace that it is in; '' = ours. */
+  netnsPath: string;
   list: NativeVfList;
   /** '' when none is bound. */
   driver: string;
@@ -62,7 +64,8 @@ async function askHere(pfAddress: string, sysfs: string): Promise<PfAnswer | und
     // Whoever mounted this sysfs may be in another namespace: a link of the same name is here by chance.
     if (link.parentBus === 'pci' && link.parentDevice !== pfAddress) return undefined;
     const driver = linkName(pciFolder(sysfs, pfAddress), 'driver');
-    return { link, list: await native().getVfs(socket, link.index), driver, isSwitchdev: own.length < names.length };
+    const list = await native().getVfs(socket, link.index);
+    return { link, netnsPath: '', list, driver, isSwitchdev: own.length < names.length };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENODEV') return undefined; // renamed, or moved, since
     throw error;
@@ -83,7 +86,7 @@ async function askElsewhere(pfAddress: string, options: FindOptions): Promise<Pf
         hasPf = true;
         const driver = linkName(pciFolder(options.sysfs ?? SYSFS, pfAddress), 'driver');
         const isSwitchdev = ofPf.some(({ portName }) => isRepresentor(portName));
-        return { link, list: await vfs(link.index), driver, isSwitchdev };
+        return { link, netnsPath: found.isHost ? '' : found.path, list: await vfs(link.index), driver, isSwitchdev };
       });
       if (answer !== undefined) return answer;
     } catch (error) {

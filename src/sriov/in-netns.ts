@@ -10,6 +10,11 @@ export interface NetnsQuestions {
   vfs(index: number): Promise<NativeVfList>;
 }
 
+/** EINVAL: the file is no namespace's, any more: what was mounted on it is gone. */
+function leadsElsewhere(error: unknown, path: string): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EINVAL' || isGone(error, path);
+}
+
 /** undefined when it is gone. @throws Error of the system when no path to it may be opened */
 function open(found: FoundNetns): NativeNetns | undefined {
   let refusal: unknown;
@@ -19,7 +24,7 @@ function open(found: FoundNetns): NativeNetns | undefined {
       if (String(netns.ino) === found.ino) return netns;
       closeSync(netns.fd); // the process is in another one by now, or another process has its ID
     } catch (error) {
-      if (!isGone(error, path)) refusal ??= error;
+      if (!leadsElsewhere(error, path)) refusal ??= error;
     }
   }
   if (refusal !== undefined) throw refusal;

@@ -71,7 +71,7 @@ function candidates({ proc = '/proc', netnsDirs = NETNS_DIRS }: NamespaceOptions
   const pids = namesIn(proc)
     .filter((name) => /^\d+$/.test(name))
     .sort((a, b) => Number(a) - Number(b));
-  return [...named, ...['self', ...pids].map((pid) => join(proc, pid, 'ns/net'))];
+  return [...named, ...pids.map((pid) => join(proc, pid, 'ns/net'))];
 }
 
 /**
@@ -101,12 +101,14 @@ export function findNamespaces(options: NamespaceOptions = {}): { namespaces: Fo
     if (known === undefined) found.set(identity.ino, { ...identity, path, isHost, paths: [path] });
     else known.paths.push(path);
   };
-  for (const pid of ['self', '1']) add(join(proc, pid, 'ns/net'), true);
+  for (const pid of ['1', 'self']) add(join(proc, pid, 'ns/net'), true);
   for (const path of candidates(options, problems)) add(path, false);
   const [first] = refused;
   if (first !== undefined) {
     const others = refused.size > 1 ? ` and ${refused.size - 1} more` : '';
     problems.push(`Cannot look at ${first}${others}: permission denied; root of the node sees all namespaces`);
   }
-  return { namespaces: [...found.values()], problems };
+  const isOurs = ({ ino }: FoundNetns): boolean => ino === own.ino;
+  const namespaces = [...found.values()].sort((a, b) => Number(isOurs(b)) - Number(isOurs(a)));
+  return { namespaces, problems };
 }

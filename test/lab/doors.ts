@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { test } from 'uvu';
 import type { Door } from '../../src/attach/locks.ts';
 import { isRoot, Lab } from './lab.ts';
+import { PATIENCE } from './process.ts';
 
 export const DOORS: readonly Door[] = ['daemon', 'standalone'];
 
@@ -27,16 +28,24 @@ async function withLimit(work: Promise<void>, limitMs: number): Promise<void> {
   await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-/** A test with a lab that nobody else uses; it is closed whatever the test does. */
-export function inLab(name: string, body: (lab: Lab) => Promise<void>, limitMs = TEST_LIMIT_MS): void {
+/**
+ * A test with a lab that nobody else uses; it is closed whatever the test does.
+ * @param create makes the lab: one with a host of its own by default
+ */
+export function inLab(
+  name: string,
+  body: (lab: Lab) => Promise<void>,
+  limitMs = TEST_LIMIT_MS,
+  create: () => Promise<Lab> = () => Lab.create(),
+): void {
   if (!isRoot) {
     skipFile();
     return;
   }
   test(name, async () => {
-    const lab = await Lab.create();
+    const lab = await create();
     try {
-      await withLimit(body(lab), limitMs);
+      await withLimit(body(lab), limitMs * PATIENCE);
     } catch (error) {
       if (lab.daemonLog !== '') console.error(`--- log of multusd in "${name}"\n${lab.daemonLog}---`);
       throw error;
@@ -47,11 +56,16 @@ export function inLab(name: string, body: (lab: Lab) => Promise<void>, limitMs =
 }
 
 /** The same test with a daemon and without one. */
-export function eachDoor(name: string, body: (lab: Lab, door: Door) => Promise<void>): void {
+export function eachDoor(
+  name: string,
+  body: (lab: Lab, door: Door) => Promise<void>,
+  create: () => Promise<Lab> = () => Lab.create(),
+): void {
   for (const door of DOORS) {
-    inLab(`${name} (${door})`, async (lab) => {
+    const withDoor = async (lab: Lab): Promise<void> => {
       if (door === 'daemon') await lab.startDaemon();
       await body(lab, door);
-    });
+    };
+    inLab(`${name} (${door})`, withDoor, TEST_LIMIT_MS, create);
   }
 }

@@ -146,6 +146,17 @@ export class Lab {
     return lab;
   }
 
+  /**
+   * A lab whose host is the machine itself, for guests that end with their tests: PCI devices' links are there, and sysfs
+   * shows no other namespace's. What runs there is not taken for the lab's: `processes()` knows of those in pods only.
+   */
+  static async onMachine(): Promise<Lab> {
+    const lab = new Lab(mkdtempSync(join(tmpdir(), 'multus-lab-')), false);
+    await must('ip', 'netns', 'attach', `${lab.id}-host`, '1');
+    lab.namespaces.push('host');
+    return lab;
+  }
+
   /** A lab that another process made and left. */
   static async reopen(directory: string, id: string): Promise<Lab> {
     const lab = new Lab(directory, true, id);
@@ -363,6 +374,7 @@ export class Lab {
   /** Ids of the processes in the lab's namespaces, except for the daemon's. */
   private pids(): number[] {
     const ours = new Set(this.namespaces.map((name) => inodeOf(this.netns(name))));
+    ours.delete(inodeOf('/proc/1/ns/net'));
     return readdirSync('/proc')
       .filter((pid) => /^\d+$/.test(pid) && ours.has(inodeOf(`/proc/${pid}/ns/net`)))
       .map(Number)

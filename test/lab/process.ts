@@ -1,6 +1,9 @@
 /** Child processes of a lab: run to their end, or kept and ended by id. */
 import { type ChildProcess, spawn } from 'node:child_process';
 
+/** How many times as long as on a machine things may take: a guest's processor is emulated, and nine times slower. */
+export const PATIENCE = process.env['MULTUS_LAB'] === undefined ? 1 : 10;
+
 export interface Finished {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -52,15 +55,15 @@ export async function must(file: string, ...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** Wait until `condition` holds. @throws Error naming `what` after `limitMs` */
+/** Wait until `condition` holds. @throws Error naming `what` after `limitMs`, or ten times that in a guest */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
   limitMs = 10_000,
 ): Promise<void> {
-  const limit = performance.now() + limitMs;
+  const limit = performance.now() + limitMs * PATIENCE;
   while (!(await condition())) {
-    if (performance.now() > limit) throw new Error(`gave up after ${limitMs} ms waiting until ${what}`);
+    if (performance.now() > limit) throw new Error(`gave up after ${limitMs * PATIENCE} ms waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

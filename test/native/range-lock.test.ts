@@ -1,4 +1,5 @@
 /** Locks between processes: two programs that act on one container at the same time would tear its interfaces apart. */
+import { spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +36,24 @@ test('tryLockRange() excludes others from its range, within one process too, unt
   closeSync(second);
   assert.is(native().tryLockRange(third, 0, 0), true);
   closeSync(third);
+});
+
+// A VF would be set to rights while sriov-cni gives it to a pod.
+test('tryLockFile() excludes programs that use flock(2), until the file is closed, and no locks on ranges', () => {
+  const mine = openSync(path, 'r');
+  const flock = () => spawnSync('flock', ['--nonblock', path, 'true']).status;
+  assert.is(native().tryLockFile(mine), true);
+  assert.is(flock(), 1);
+  const range = openSync(path, 'a+');
+  assert.is(native().tryLockFile(range), false, 'another description in this process');
+  assert.is(native().tryLockRange(range, 0, 0), true);
+  closeSync(range);
+  closeSync(mine);
+  assert.is(flock(), 0);
+  assert.throws(
+    () => native().tryLockFile(2 ** 20),
+    (error: NodeJS.ErrnoException) => error.code === 'EBADF' && error.syscall === 'flock',
+  );
 });
 
 test('RangeLock.acquire() waits for the holder, and gives up when it is told to', async () => {

@@ -114,6 +114,7 @@ function adoptOne(foreign: ForeignRecord, pair: Pair, node: MultusConfig | undef
     state: 'attached',
     result: cached?.result ?? foreign.oldResult(delegate),
     link: undefined,
+    vf: undefined,
     warnings: [],
     lastError: '',
     detachFailures: 0,

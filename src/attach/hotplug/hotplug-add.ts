@@ -14,6 +14,7 @@ import { announceAdded, announceFailure } from '../publish/announce.ts';
 import { newAttachment } from '../resolve/make-plan.ts';
 import { withPlannedRoutes } from '../routes/default-routes.ts';
 import { settleDefaultRoutes } from '../routes/settle-routes.ts';
+import { rememberVfs } from '../sriov/remember-vf.ts';
 import { undoneFailure, undoRecord } from '../undo-record.ts';
 import { type Hotplug, planHotplug } from './hotplug-plan.ts';
 import { hotplugLock, recordToJoin } from './hotplug-record.ts';
@@ -65,8 +66,9 @@ async function plan(hotplug: Hotplug, record: JournalRecord): Promise<PlannedAtt
 }
 
 /** Write down what is about to be done, also to the pod's routes: whoever undoes it puts them right. */
-async function announce(record: JournalRecord, planned: PlannedAttachment, journal: Journal) {
+async function announce(hotplug: Hotplug, record: JournalRecord, planned: PlannedAttachment, journal: Journal) {
   const attachment = newAttachment(planned);
+  await rememberVfs(hotplug, [attachment]);
   record.attachments.push(attachment);
   record.defaultRoutes = planDefaultRoutes(
     record.attachments.filter((one) => one === attachment || one.state === 'attached'),
@@ -116,7 +118,7 @@ export async function hotplugAdd(hotplug: Hotplug): Promise<string> {
       await clearLeftover(hotplug, record, journal);
       const planned = await plan(hotplug, record);
       const before = await requireFreeName(netns, planned);
-      const attachment = await announce(record, planned, journal);
+      const attachment = await announce(hotplug, record, planned, journal);
       if (found instanceof ForeignRecord) found.remove(journal.path(request.containerId)); // the record is ours now
       return join(hotplug, record, journal, attachment, netns, before);
     });

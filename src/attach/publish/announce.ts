@@ -6,7 +6,7 @@ import type { JournalAttachment, JournalRecord } from '../journal-record.ts';
 import type { Log, Operation } from '../operation.ts';
 import { podOf } from '../pod-status.ts';
 import { resultInPod } from '../result-in-pod.ts';
-import { addedInterface, attachFailed, detachStuck, removedInterface, STUCK_AFTER } from './events.ts';
+import { addedInterface, attachFailed, detachStuck, removedInterface, STUCK_AFTER, vfNotReset } from './events.ts';
 
 /** Who is told can do without; the pod cannot do without its networks. */
 function safely(log: Log, tell: () => void): void {
@@ -70,4 +70,15 @@ export function announceStuck(
     const event = detachStuck(pod, { network, ifName, failures, error });
     safely(log, () => announcer.event(record.source, event));
   }
+}
+
+/** @param problem of a VF that was detached, and what mends it */
+export function announceVfNotReset(
+  { announcer, log }: Pick<Operation, 'announcer' | 'log'>,
+  record: JournalRecord,
+  attachment: JournalAttachment,
+  problem: string,
+): void {
+  const pod = podOf({ ...record, attachments: [attachment] }); // it has left the record
+  if (pod !== undefined) safely(log, () => announcer.event(record.source, vfNotReset(pod, attachment, problem)));
 }

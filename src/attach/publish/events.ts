@@ -68,6 +68,11 @@ export function detachStuck(
   return event(pod, 'Warning', 'DetachStuck', message);
 }
 
+/** Of a device that the next pod will find as this one left it. */
+export function vfNotReset(pod: PodIdentity, { network, ifName }: Attached, problem: string): PodEvent {
+  return event(pod, 'Warning', 'VfNotReset', `Remove ${ifName} from ${network}: ${problem}`);
+}
+
 /** What an edit of a running pod's annotations cannot have. @param reason `NetworksRejected`, `DefaultNetworkKept` */
 export function editRefused(
   pod: PodIdentity,

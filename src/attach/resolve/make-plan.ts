@@ -69,7 +69,8 @@ export async function resolveNodePlan(question: PlanQuestion): Promise<Plan> {
 
 /** An attachment before anything runs. */
 export function newAttachment(planned: PlannedAttachment): JournalAttachment {
-  return { ...planned, state: 'planned', result: '', link: undefined, warnings: [], lastError: '', detachFailures: 0 };
+  const nothing = { result: '', link: undefined, vf: undefined, warnings: [], lastError: '', detachFailures: 0 };
+  return { ...planned, state: 'planned', ...nothing };
 }
 
 /** The record before anything runs. */

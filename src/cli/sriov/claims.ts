@@ -8,7 +8,7 @@ import { DEFAULT_SRIOV_DIR, readSriovCniFiles } from '../../sriov/claims/sriov-c
 import { vfPluginOf } from '../../sriov/claims/vf-plugin.ts';
 import type { VfClaim } from '../../sriov/model.ts';
 import { type DefinitionOptions, definitionClaims } from './definition-claims.ts';
-import { journalClaims } from './journal-claims.ts';
+import { journalClaims, type VfAttachment } from './journal-claims.ts';
 
 export interface ClaimOptions extends DefinitionOptions {
   /** sriov-cni's folder. */
@@ -43,6 +43,21 @@ function given({ conf, expect }: ClaimOptions): VfClaim[] {
 }
 
 /**
+ * The claims of containers alone, by sriov-cni's files and the journal: who has which VF. No definition is looked up.
+ * @throws CniError 105 when the journal cannot be listed
+ */
+export async function collectUses({
+  cniDir,
+  sriovDir = DEFAULT_SRIOV_DIR,
+}: Pick<ClaimOptions, 'cniDir' | 'sriovDir'>): Promise<Claims & { attachments: VfAttachment[] }> {
+  const { attachments, problems, pods } = await journalClaims(cniDir);
+  const ofJournal = attachments.map(({ claim }) => claim);
+  const files = readSriovCniFiles(sriovDir, [...pods.keys()]);
+  const ofFiles = joinFiles(files.claims, ofJournal, pods);
+  return { claims: [...ofFiles, ...ofJournal], problems: [...files.problems, ...problems], attachments };
+}
+
+/**
  * Every claim on a VF of this node, in the order of their sources (a later one overrules an earlier one).
  *
  * A claim of --conf or --expect has neither container nor index: it is on every VF that is looked at. One that the journal
@@ -52,13 +67,7 @@ function given({ conf, expect }: ClaimOptions): VfClaim[] {
  */
 export async function collectClaims(options: ClaimOptions): Promise<Claims> {
   const asked = given(options);
-  const journal = await journalClaims(options.cniDir);
-  const ofJournal = journal.attachments.map(({ claim }) => claim);
-  const files = readSriovCniFiles(options.sriovDir ?? DEFAULT_SRIOV_DIR, [...journal.pods.keys()]);
-  const definitions = await definitionClaims(journal.attachments, options);
-  const ofFiles = joinFiles(files.claims, ofJournal, journal.pods);
-  return {
-    claims: [...ofFiles, ...ofJournal, ...definitions.claims, ...asked],
-    problems: [...files.problems, ...journal.problems, ...definitions.problems],
-  };
+  const { claims, problems, attachments } = await collectUses(options);
+  const definitions = await definitionClaims(attachments, options);
+  return { claims: [...claims, ...definitions.claims, ...asked], problems: [...problems, ...definitions.problems] };
 }

@@ -1,6 +1,7 @@
-/** `multus sriov list --json`: all that the tables show, and where it is unknown, null. */
-import type { Inventory, PlacedLink } from '../../sriov/model.ts';
-import type { UserOf } from './list-table.ts';
+/** `multus sriov list -o json`: all that the tables show; what is not known, or is not there, is null. */
+import { lastKnown } from '../../sriov/claims-of.ts';
+import type { Inventory, PlacedLink, VfClaim } from '../../sriov/model.ts';
+import type { HoldersOf } from './list-table.ts';
 
 function placeJson({ netns, link }: PlacedLink) {
   const { ino, path, isHost } = netns;
@@ -8,26 +9,37 @@ function placeJson({ netns, link }: PlacedLink) {
   return { netns: { inode: ino, path, isHost }, index, name, altNames, mac, permanentMac, mtu, up, portName, switchId };
 }
 
+function holderJson(holders: readonly VfClaim[]) {
+  if (holders.length === 0) return null;
+  const pod = lastKnown(holders, 'pod');
+  const [containerId, network] = [lastKnown(holders, 'containerId'), lastKnown(holders, 'network')];
+  return { pod, containerId, network, ifName: lastKnown(holders, 'ifName'), by: holders.map(({ origin }) => origin) };
+}
+
 /** @returns text with a newline behind it */
-export function listJson({ hostname, kernel, pfs, problems }: Inventory, userOf: UserOf): string {
+export function listJson(
+  { hostname, kernel, pfs }: Inventory,
+  holdersOf: HoldersOf,
+  problems: readonly string[],
+): string {
   const functions = pfs.map((pf) => ({
     name: pf.name,
     pci: pf.device?.address ?? null,
     driver: pf.device?.driver ?? null,
     totalVfs: pf.device?.totalVfs ?? null,
     numVfs: pf.numVfs,
-    mode: pf.isSwitchdev ? 'switchdev' : 'legacy',
+    mode: pf.place === undefined ? null : pf.isSwitchdev ? 'switchdev' : 'legacy',
     place: pf.place === undefined ? null : placeJson(pf.place),
-    reported: pf.list ?? null,
+    list: pf.list ?? null,
     problem: pf.problem,
     vfs: pf.vfs.map((vf) => ({
       index: vf.index,
       pci: vf.device?.address ?? null,
       driver: vf.device?.driver ?? null,
-      reported: vf.reported ?? null,
       places: vf.places.map(placeJson),
-      user: userOf(pf, vf) ?? null,
+      reported: vf.reported ?? null,
+      holder: holderJson(holdersOf(pf, vf)),
     })),
   }));
-  return `${JSON.stringify({ hostname, kernel, pfs: functions, problems }, null, 2)}\n`;
+  return `${JSON.stringify({ node: hostname, kernel, pfs: functions, problems }, null, 2)}\n`;
 }

@@ -56,7 +56,10 @@ const SHOWN: readonly CheckStatus[] = ['pass', 'fail', 'warn', 'unknown'];
 
 function counted(statuses: readonly CheckStatus[]): string {
   const counts = SHOWN.map((status) => [statuses.filter((one) => one === status).length, status] as const);
-  return counts.filter(([count], at) => count > 0 || at < 2).map((pair) => pair.join(' ')).join(', ');
+  return counts
+    .filter(([count], at) => count > 0 || at < 2)
+    .map((pair) => pair.join(' '))
+    .join(', ');
 }
 
 function sum(report: AuditReport): string {
@@ -78,7 +81,10 @@ function coloured(table: string, word: RegExp): string {
 /** @param isColoured for a terminal */
 export function verifyTable(report: AuditReport, isWide = false, isColoured = false): string {
   const headings = [...HEADINGS, ...(isWide ? WIDE : []), 'STATUS'];
-  const vfs = formatTable(headings, report.items.map((item) => rowOf(item, isWide)));
+  const vfs = formatTable(
+    headings,
+    report.items.map((item) => rowOf(item, isWide)),
+  );
   const rows = reasons(report);
   const why = formatTable(['STATUS', 'PF', 'VF', 'CHECK', 'REASON'], rows);
   const parts = [

@@ -6,10 +6,15 @@ import { type Audited, check } from './check.ts';
 
 const NO_MAC = /^(00(:00)*)?$/;
 
-/** The PF's word on the address, '' when it leaves that to the VF or the driver does not tell. */
-export function adminMac({ reported }: VfState): string {
-  const mac = reported?.mac ?? '';
-  return NO_MAC.test(mac) ? '' : mac;
+/** Its VFs have GUIDs: the MAC addresses that the driver reports are the PF's own. */
+function isInfiniBand({ reported }: VfState): boolean {
+  return (reported?.nodeGuid ?? null) !== null || (reported?.mac ?? '').split(':').length > 6;
+}
+
+/** The PF's word on the address, '' when it leaves that to the VF, the driver does not tell, or there are GUIDs. */
+export function adminMac(vf: VfState): string {
+  const mac = vf.reported?.mac ?? '';
+  return NO_MAC.test(mac) || isInfiniBand(vf) ? '' : mac;
 }
 
 /** Of its network device, wherever that is; '' without one. */
@@ -17,16 +22,11 @@ export function effectiveMac({ places }: VfState): string {
   return places[0]?.link.mac ?? '';
 }
 
-/** Its VFs have GUIDs: the MAC addresses that the driver reports are the PF's own. */
-function isInfiniBand({ reported }: VfState): boolean {
-  return (reported?.nodeGuid ?? null) !== null || (reported?.mac ?? '').split(':').length > 6;
-}
-
 /** @returns "effective-mac": of a VF that a container has */
 export function effectiveMacCheck({ vf, isIdle }: Audited): Check {
   const admin = adminMac(vf);
   const effective = effectiveMac(vf);
-  if (isIdle || admin === '' || effective === '' || isInfiniBand(vf)) {
+  if (isIdle || admin === '' || effective === '') {
     return check('effective-mac', 'skipped', 'has no two addresses to be compared');
   }
   const known = { expected: admin, actual: effective, source: 'its PF' };

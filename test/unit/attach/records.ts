@@ -27,6 +27,7 @@ export function anAttachment(more: Partial<JournalAttachment> = {}): JournalAtta
     state: 'attached',
     result: '{"cniVersion":"1.0.0","interfaces":[{"name":"net1","sandbox":"/run/netns/x"}]}',
     link: undefined,
+    vf: undefined,
     warnings: [],
     lastError: '',
     detachFailures: 0,

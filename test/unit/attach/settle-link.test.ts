@@ -1,10 +1,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type DelegateLink, type SettledLink, settleLink } from '../../../src/attach/settle-link.ts';
+import type { DelegateLink } from '../../../src/attach/journal-record.ts';
+import { type SettledLink, settleLink } from '../../../src/attach/settle-link.ts';
 import { type CniResult, emptyResult } from '../../../src/cni/result.ts';
 import type { NativeSnapshot } from '../../../src/node/native.ts';
 import type { VerifyModes } from '../../../src/pod/multus-config.ts';
+import { FakeLog } from '../../fakes/fake-log.ts';
 import { FakeNetns, fakeAddress, fakeLink } from '../../fakes/fake-netns.ts';
+import { FakeVfs, fakeDevice, fakeVf, VF_ADDRESS } from '../../fakes/fake-vf.ts';
 import { laterRefusal } from '../cni/refusal.ts';
 import { anAttachment } from './records.ts';
 
@@ -15,6 +18,9 @@ const ENFORCE: VerifyModes = {
   mtu: 'enforce',
   addresses: 'enforce',
   routes: 'enforce',
+  vlan: 'enforce',
+  inheritedVlan: 'enforce',
+  vf: 'enforce',
 };
 
 const LO = fakeLink(1, 'lo', { kind: '', mac: '00:00:00:00:00:00' });
@@ -42,6 +48,7 @@ async function settle(
   const settled = await settleLink(netns.asNetns, anAttachment(), result, {
     before: BEFORE,
     modes: { ...ENFORCE, ...modes },
+    log: new FakeLog(),
     onLink: (found) => {
       link = found;
     },
@@ -113,7 +120,11 @@ test("a pod's own MAC and addresses are compared as well as the reported ones", 
   const pod = podWith(fakeLink(7, 'net1'));
   const wanted = anAttachment({ requestedMac: '02:00:00:00:00:01', requestedIps: ['10.0.0.9'] });
   const modes: VerifyModes = { ...ENFORCE, mac: 'warn', addresses: 'warn' };
-  const { warnings } = await settleLink(pod.asNetns, wanted, claim('net1'), { before: BEFORE, modes });
+  const { warnings } = await settleLink(pod.asNetns, wanted, claim('net1'), {
+    before: BEFORE,
+    modes,
+    log: new FakeLog(),
+  });
   assert.equal(warnings, [
     'interface "net1" must have the requested MAC 02:00:00:00:00:01, it has 02:00:00:00:00:07',
     'interface "net1" must have the requested address 10.0.0.9, it has no address',
@@ -164,6 +175,7 @@ test('tells of the renamed link also when what it claims of it is wrong', async 
   const settling = settleLink(podWith(fakeLink(7, 'macv0')).asNetns, anAttachment(), claimed, {
     before: BEFORE,
     modes: ENFORCE,
+    log: new FakeLog(),
     onLink: (found) => links.push(found),
   });
   assert.is((await laterRefusal(() => settling)).code, 102);
@@ -235,6 +247,20 @@ test('finds the link where all is as claimed, and has nothing to say', async () 
     link: { index: 7, mac: '02:00:00:00:00:07', delegateName: 'net1' },
     warnings: [],
   });
+});
+
+// sriov-cni reports an interface for VFs of DPDK programs as well: no such pod would ever start.
+test('a VF that a program drives has no interface in the pod', async () => {
+  const stdin = JSON.stringify({ name: 'data', type: 'sriov', deviceID: VF_ADDRESS, vlan: 210 });
+  const attachment = anAttachment({ steps: [{ type: 'sriov', stdin }] });
+  const settleWith = (driver: string) => {
+    const questions = new FakeVfs(fakeVf({ vlan: 210 }));
+    questions.device = fakeDevice({ driver });
+    const options = { before: BEFORE, modes: ENFORCE, log: new FakeLog(), questions };
+    return settleLink(podWith().asNetns, attachment, claim('net1'), options);
+  };
+  assert.equal((await settleWith('vfio-pci')).warnings, []);
+  assert.match((await laterRefusal(() => settleWith('igbvf'))).message, 'interface "net1" must be in the pod');
 });
 
 test.run();

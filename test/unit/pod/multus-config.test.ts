@@ -266,8 +266,9 @@ test('reads durations in every unit', () => {
   }
 });
 
-test('enforces existence, name and MAC and warns of the rest unless told otherwise', () => {
-  const standard = { link: 'enforce', name: 'enforce', mac: 'enforce', mtu: 'warn', addresses: 'warn', routes: 'warn' };
+test('enforces existence, name, MAC and VLAN and warns of the rest unless told otherwise', () => {
+  const ofLinks = { link: 'enforce', name: 'enforce', mac: 'enforce', mtu: 'warn', addresses: 'warn', routes: 'warn' };
+  const standard = { ...ofLinks, vlan: 'enforce', inheritedVlan: 'warn', vf: 'warn' };
   assert.equal(parse().verify, standard);
   assert.equal(parse('"verify":{"mtu":"enforce","link":"off"}').verify, { ...standard, mtu: 'enforce', link: 'off' });
   assert.equal(new Set(Object.values(parse('"verify":"off"').verify)), new Set(['off']));

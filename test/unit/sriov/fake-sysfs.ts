@@ -5,7 +5,7 @@ import type { Folder } from '../folder.ts';
 
 const DEVICES = 'bus/pci/devices';
 
-function link(folder: Folder, name: string, target: string): void {
+export function addLink(folder: Folder, name: string, target: string): void {
   mkdirSync(dirname(folder.at(name)), { recursive: true });
   symlinkSync(target, folder.at(name));
 }
@@ -27,18 +27,18 @@ export function addPf(folder: Folder, address: string, pf: FakePf): void {
   const files = { class: pf.class ?? '0x020000', sriov_totalvfs: total, sriov_numvfs: pf.numVfs ?? vfs.length };
   const all = { ...files, sriov_offset: 128, sriov_stride: 2 };
   for (const [name, value] of Object.entries(all)) folder.write(`${DEVICES}/${address}/${name}`, `${value}\n`);
-  if (driver !== '') link(folder, `${DEVICES}/${address}/driver`, `../../../../bus/pci/drivers/${driver}`);
+  if (driver !== '') addLink(folder, `${DEVICES}/${address}/driver`, `../../../../bus/pci/drivers/${driver}`);
   for (const [name, port] of Object.entries(netdevs)) {
     folder.write(`${DEVICES}/${address}/net/${name}/phys_port_name`, `${port}\n`);
   }
-  for (const [index, vf] of vfs.entries()) link(folder, `${DEVICES}/${address}/virtfn${index}`, `../${vf}`);
+  for (const [index, vf] of vfs.entries()) addLink(folder, `${DEVICES}/${address}/virtfn${index}`, `../${vf}`);
 }
 
 /** @param driver '' for none */
 export function addVf(folder: Folder, address: string, pf: string, driver = 'igbvf'): void {
   folder.write(`${DEVICES}/${address}/class`, '0x020000\n');
-  link(folder, `${DEVICES}/${address}/physfn`, `../${pf}`);
-  if (driver !== '') link(folder, `${DEVICES}/${address}/driver`, `../../../../bus/pci/drivers/${driver}`);
+  addLink(folder, `${DEVICES}/${address}/physfn`, `../${pf}`);
+  if (driver !== '') addLink(folder, `${DEVICES}/${address}/driver`, `../../../../bus/pci/drivers/${driver}`);
 }
 
 export function addNetdevsim(folder: Folder, name: string, numVfs: number): void {
