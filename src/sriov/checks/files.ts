@@ -48,7 +48,9 @@ export function cacheFileCheck({ claims, holders }: Audited): Check {
   const stale = caches.find((cache) => !holders.includes(cache));
   if (stale === undefined) return check('cache-file', 'pass', 'is what its cache says', { source: sourceOf(first) });
   const message = `has a cache of container ${stale.containerId}, which has it no longer: no DEL has come`;
-  return check('cache-file', 'warn', message, { source: sourceOf(stale), fix: removeFile(stale.origin, true) });
+  // The daemon's DEL is still to come then, and without the cache the plugin would not give the address back.
+  const isOurs = claims.some(({ source, containerId }) => source === 'journal' && containerId === stale.containerId);
+  return check('cache-file', 'warn', message, { source: sourceOf(stale), fix: removeFile(stale.origin, !isOurs) });
 }
 
 /** @returns "double-claim": one VF, several containers */
