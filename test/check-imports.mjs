@@ -1,6 +1,6 @@
-// Keeps the rooms of src/ apart: who may import whom, and what only one place may use.
+// Keeps the rooms of src/ apart: who may import whom, and what only one place may use. In native/: who may start programs.
 // node test/check-imports.mjs [root]
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { importsOf, lineAt, withoutComments, withoutStrings } from './tools/source-text.mjs';
@@ -46,12 +46,22 @@ const RESERVED_CODE = [
   },
   { code: /\bcreateRequire\b/g, only: /^src\/node\/native\.ts$/, rule: 'only src/node/native.ts loads the addon' },
   {
+    code: /\bstartProcess\b/g,
+    only: /^src\/(node\/native|delegate\/local-runner)\.ts$/,
+    rule: 'only src/delegate/local-runner.ts starts programs, and only plugins: no ip, ethtool or devlink',
+  },
+  {
     code: /^export default\b|\bas default\b/gm,
     only: NOWHERE,
     rule: 'no default exports: a name is the same everywhere',
   },
   { code: /^export\b[^;=(]*\bfrom\s/gm, only: NOWHERE, rule: 'no barrels: import from the file that defines it' },
 ];
+
+/** C++ that starts programs: those of plugins, and the shim's change into another program of ours. */
+const MAY_EXECUTE = /^native\/(core\/spawn|shim\/(main|standalone))\.cc$/;
+const EXECUTE =
+  /\b(?:f?exec(?:l|le|lp|v|ve|vp|vpe|veat)|posix_spawnp?|system|popen|v?fork|clone3?)\s*\(|\bSYS_(?:exec|clone)/g;
 
 const root = resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), '..'));
 
@@ -92,6 +102,13 @@ function checkCode(file, source, problems) {
   }
 }
 
+function checkNative(file, source, problems) {
+  if (MAY_EXECUTE.test(file)) return;
+  for (const match of source.matchAll(EXECUTE)) {
+    problems.push(`${file}:${lineAt(source, match.index)}: ${match[0]}: only native/core/spawn.cc starts programs`);
+  }
+}
+
 /** Every cycle of imports between files, each once, by walking depth-first. */
 function findCycles(graph) {
   const done = new Set();
@@ -106,10 +123,17 @@ function findCycles(graph) {
   return cycles;
 }
 
-const files = readdirSync(join(root, 'src'), { recursive: true })
-  .filter((name) => name.endsWith('.ts'))
-  .map((name) => `src/${name}`)
-  .sort();
+/** The files below some folders, where there are such. */
+function filesOf(folders, pattern) {
+  return folders
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((name) => `${folder}/${name}`))
+    .filter((name) => pattern.test(name))
+    .sort();
+}
+
+const files = filesOf(['src'], /\.ts$/);
+const nativeFiles = filesOf(['native/core', 'native/addon', 'native/shim'], /\.(cc|h)$/);
 const problems = [];
 const graph = new Map();
 for (const file of files) {
@@ -123,8 +147,11 @@ for (const file of files) {
   );
   checkCode(file, source, problems);
 }
+for (const file of nativeFiles) {
+  checkNative(file, withoutStrings(withoutComments(readFileSync(join(root, file), 'utf8'))), problems);
+}
 for (const cycle of findCycles(graph)) problems.push(`${cycle[0]}:1: import cycle: ${cycle.join(' -> ')}`);
 
 for (const problem of problems) console.error(problem);
-console.log(`check-imports: ${files.length} files, ${problems.length} problems`);
+console.log(`check-imports: ${files.length + nativeFiles.length} files, ${problems.length} problems`);
 if (problems.length > 0 || files.length === 0) process.exitCode = 1;

@@ -84,6 +84,21 @@ test('refuses process.env, argv and exit outside a main', () => {
   assert.match(problems[0] ?? '', 'src/daemon/server.ts:2: process.env: only src/*/main.ts may');
 });
 
+test('refuses to start programs, in TypeScript and in C++', () => {
+  const call = 'int Run() { return execvp("ip", argv); }\n';
+  const problems = check({
+    'src/delegate/local-runner.ts': 'export const run = () => addon.startProcess(plugin);\n',
+    'src/node/links.ts': "export const list = () => addon.startProcess({ path: '/sbin/ip' });\n",
+    'native/core/spawn.cc': call,
+    'native/core/links.cc': `// execve( is named here\n${call}const char* text = "system(";\n`,
+    'native/addon/vfs.cc': 'int Ask() { return system ("ethtool"); }\n',
+  });
+  assert.is(problems.length, 3, problems.join('\n'));
+  assert.match(problems[0] ?? '', /^src\/node\/links\.ts:1: startProcess: .*no ip, ethtool or devlink/);
+  assert.match(problems[1] ?? '', /^native\/addon\/vfs\.cc:1: system \(: only native\/core\/spawn\.cc/);
+  assert.match(problems[2] ?? '', /^native\/core\/links\.cc:2: execvp\(/);
+});
+
 test('refuses default exports, re-exports and a second loader', () => {
   const problems = check({
     'src/cni/a.ts': `${leaf}export default x;\n`,
