@@ -54,7 +54,7 @@ test('leak 1: a VLAN that a failed ADD left on an idle VF is found, with the com
   const { message, expected, actual, fix } = find(report, 'leftover');
   assert.match(message, 'has vlan 211 from before; a container that asks for no VLAN would be in this one');
   assert.equal([expected, actual], ['vlan 0', 'vlan 211']);
-  assert.is(fix?.command, 'ip link set eth1 vf 1 vlan 0 qos 0');
+  assert.is(fix?.command, 'ip link set eth1 vf 1 vlan 0');
   assert.is(fix?.action?.kind, 'set-vf');
   assert.is(exitCodeOf(report), 0);
   assert.is(exitCodeOf(report, { strict: true }), 1);
@@ -303,6 +303,15 @@ test('leftover: a VF whose interface was found nowhere is left to the operator',
   assert.is(find(reportOf([idleVf(0, { vlan: 210 })]), 'leftover').fix?.action?.kind, 'set-vf');
 });
 
+test('leftover: what is found on one VF does not change what the next is compared with', () => {
+  const strange = { mac: '02:00:00:00:00:99' };
+  const report = reportOf([idleVf(0, strange), idleVf(1), idleVf(2, { vlan: 5, qos: 3, vlanProtocol: 0x88a8 })]);
+  assert.equal(remarks(report), ['warn leftover', 'warn leftover']);
+  const [, , last] = report.items;
+  const actual = last?.checks.find(({ id }) => id === 'leftover')?.actual;
+  assert.is(actual, 'vlan 5, qos 3, protocol 802.1ad');
+});
+
 test('leftover: what the VF had before counts where somebody wrote it down', () => {
   const original = { hostName: 'eth1v0', settings: { vlan: 100, spoofCheck: false, trust: false } };
   const former = fakeClaim(0, { isEnded: true, netns: undefined, original });
@@ -431,7 +440,7 @@ test('commands can be pasted into a shell, whatever an interface is called', () 
   const report = reportOf([idleVf(0, { vlan: 5 })], [], { place });
   assert.is(
     find(report, 'leftover').fix?.command,
-    "nsenter --net=/run/netns/cni-a ip link set 'a'\\''; reboot' vf 0 vlan 0 qos 0",
+    "nsenter --net=/run/netns/cni-a ip link set 'a'\\''; reboot' vf 0 vlan 0",
   );
 });
 

@@ -50,7 +50,7 @@ onCard('--node finds each of the five leaks among VFs that are right, and names 
   const file = (vf: number): string => join(sriovDir(lab), 'pci', card.addresses[vf] ?? '');
   const bring = (pod: string, name: string, vf: number): string =>
     `nsenter --net=${lab.netns(pod)} ip link set ${name} netns 1 name ${card.name}v${vf}`;
-  assert.is(fixOf(0, 'leftover'), `ip link set ${card.name} vf 0 vlan 0 qos 0`);
+  assert.is(fixOf(0, 'leftover'), `ip link set ${card.name} vf 0 vlan 0`);
   assert.is(fixOf(1, 'inherited-vlan'), `ip link set ${card.name} vf 1 vlan 0`);
   assert.is(fixOf(2, 'pci-file'), bring(without.call.pod, 'net1', 2));
   assert.is(fixOf(3, 'pci-file'), `rm ${file(3)}`);
