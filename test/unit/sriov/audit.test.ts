@@ -299,7 +299,7 @@ test('leftover: trust, rates and link state of a former pod are found together',
 // A virtual machine's VF has no interface anywhere: its VLAN would be taken from it while it runs.
 test('leftover: a VF whose interface was found nowhere is left to the operator', () => {
   const { fix } = find(reportOf([idleVf(0, { vlan: 210 }, { places: [] })]), 'leftover');
-  assert.equal([fix?.command.endsWith(' vf 0 vlan 0 qos 0'), fix?.action], [true, undefined]);
+  assert.equal([fix?.command.endsWith(' vf 0 vlan 0'), fix?.action], [true, undefined]);
   assert.is(find(reportOf([idleVf(0, { vlan: 210 })]), 'leftover').fix?.action?.kind, 'set-vf');
 });
 
