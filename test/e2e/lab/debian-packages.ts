@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { must } from '../../lab/process.ts';
+import { must, run } from '../../lab/process.ts';
 import { CACHE, cached } from './cache.ts';
 
 const ARCHIVE = 'http://deb.debian.org/debian';
@@ -64,11 +64,11 @@ async function withApt<T>(suite: string, use: (apt: Apt) => Promise<T>): Promise
   }
 }
 
-/** @returns the package's file */
+/** @param name also `name=version` @returns the package's file */
 async function download({ folder, options }: Apt, name: string): Promise<string> {
   // apt-get puts the file where it is run
   await must('env', '-C', folder, 'apt-get', '-qq', ...options, 'download', name);
-  const file = readdirSync(folder).find((one) => one.startsWith(`${name}_`) && one.endsWith('.deb'));
+  const file = readdirSync(folder).find((one) => one.startsWith(`${name.replace(/=.*/, '')}_`) && one.endsWith('.deb'));
   if (file === undefined) throw new Error(`apt-get downloaded no ${name}`);
   return join(folder, file);
 }
@@ -128,22 +128,31 @@ export async function withDebianClosure<T>(
   });
 }
 
+/** @throws Error when the suite has no package whose name is like that */
+async function newestName(suite: string, { options }: Apt, pattern: RegExp): Promise<string> {
+  const names = (await must('apt-cache', ...options, 'pkgnames')).split('\n').filter((one) => pattern.test(one));
+  const name = names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
+  if (name === undefined) throw new Error(`${suite} has no package like ${pattern}`);
+  return name;
+}
+
 /**
  * The newest of a suite's packages whose names differ by their versions, as those of kernels do.
  * @param pattern of the name
  * @param use what to do with it; it is removed afterwards
+ * @param pinned `name=version`, taken instead while the suite has it
  * @throws Error with what apt says, or when no name is like that
  */
 export async function withNewestPackage<T>(
   suite: string,
   pattern: RegExp,
   use: (unpacked: DebianPackage) => Promise<T>,
+  pinned = '',
 ): Promise<T> {
   return withApt(suite, async (apt) => {
-    const names = (await must('apt-cache', ...apt.options, 'pkgnames')).split('\n').filter((one) => pattern.test(one));
-    const name = names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
-    if (name === undefined) throw new Error(`${suite} has no package like ${pattern}`);
-    const file = await download(apt, name);
+    const hasPinned = pinned !== '' && (await run('apt-cache', [...apt.options, 'show', pinned])).code === 0;
+    const [name = ''] = (hasPinned ? pinned : await newestName(suite, apt, pattern)).split('=');
+    const file = await download(apt, hasPinned ? pinned : name);
     const folder = join(apt.folder, 'unpacked');
     await must('dpkg', '-x', file, folder);
     return use({ name, version: versionOf(file), folder });

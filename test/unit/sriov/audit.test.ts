@@ -305,6 +305,13 @@ test('leftover: what is found on one VF does not change what the next is compare
   assert.is(actual, 'vlan 5, qos 3, protocol 802.1ad');
 });
 
+// A virtual machine's VF has no interface anywhere: its VLAN would be taken from it while it runs.
+test('leftover: a VF whose interface was found nowhere is left to the operator', () => {
+  const { fix } = find(reportOf([idleVf(0, { vlan: 210 }, { places: [] })]), 'leftover');
+  assert.equal([fix?.command.endsWith(' vf 0 vlan 0'), fix?.action], [true, undefined]);
+  assert.is(find(reportOf([idleVf(0, { vlan: 210 })]), 'leftover').fix?.action?.kind, 'set-vf');
+});
+
 test('leftover: what the VF had before counts where somebody wrote it down', () => {
   const original = { hostName: 'eth1v0', settings: { vlan: 100, spoofCheck: false, trust: false } };
   const former = fakeClaim(0, { isEnded: true, netns: undefined, original });

@@ -5,7 +5,7 @@ import type { Fix, FixAction } from '../../../src/sriov/model.ts';
 import { aLink, aReport, failed, PF_LINK, POD } from './audited.ts';
 
 const vf = { netns: POD, link: aLink('net1') };
-const SET: Fix = { command: 'set', action: { kind: 'set-vf', pf: PF_LINK, vf: 3, settings: { vlan: 0 } } };
+const SET: Fix = { command: 'set', action: { kind: 'set-vf', pf: PF_LINK, vf: 3, settings: { vlan: 0 }, places: [] } };
 const MOVE: Fix = { command: 'move', action: { kind: 'move-to-host', place: vf, name: 'enp1s0v3' } };
 const REMOVE: Fix = { command: 'rm', action: { kind: 'remove-file', path: '/c/pci/0000:01:10.6' } };
 const BY_HAND: Fix = { command: 'by hand', action: undefined };

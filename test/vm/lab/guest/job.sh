@@ -11,7 +11,7 @@ mount -t devpts devpts /dev/pts
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/netns /run/lock
-mount -t debugfs debugfs /sys/kernel/debug
+[ ! -d /sys/kernel/debug ] || mount -t debugfs debugfs /sys/kernel/debug
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ip link set lo up
 ulimit -n 65536
