@@ -296,13 +296,6 @@ test('leftover: trust, rates and link state of a former pod are found together',
   assert.is(fix?.command, 'ip link set eth1 vf 0 max_tx_rate 0 min_tx_rate 0 trust off state auto');
 });
 
-// A virtual machine's VF has no interface anywhere: its VLAN would be taken from it while it runs.
-test('leftover: a VF whose interface was found nowhere is left to the operator', () => {
-  const { fix } = find(reportOf([idleVf(0, { vlan: 210 }, { places: [] })]), 'leftover');
-  assert.equal([fix?.command.endsWith(' vf 0 vlan 0'), fix?.action], [true, undefined]);
-  assert.is(find(reportOf([idleVf(0, { vlan: 210 })]), 'leftover').fix?.action?.kind, 'set-vf');
-});
-
 test('leftover: what is found on one VF does not change what the next is compared with', () => {
   const strange = { mac: '02:00:00:00:00:99' };
   const report = reportOf([idleVf(0, strange), idleVf(1), idleVf(2, { vlan: 5, qos: 3, vlanProtocol: 0x88a8 })]);
@@ -310,6 +303,13 @@ test('leftover: what is found on one VF does not change what the next is compare
   const [, , last] = report.items;
   const actual = last?.checks.find(({ id }) => id === 'leftover')?.actual;
   assert.is(actual, 'vlan 5, qos 3, protocol 802.1ad');
+});
+
+// A virtual machine's VF has no interface anywhere: its VLAN would be taken from it while it runs.
+test('leftover: a VF whose interface was found nowhere is left to the operator', () => {
+  const { fix } = find(reportOf([idleVf(0, { vlan: 210 }, { places: [] })]), 'leftover');
+  assert.equal([fix?.command.endsWith(' vf 0 vlan 0'), fix?.action], [true, undefined]);
+  assert.is(find(reportOf([idleVf(0, { vlan: 210 })]), 'leftover').fix?.action?.kind, 'set-vf');
 });
 
 test('leftover: what the VF had before counts where somebody wrote it down', () => {
