@@ -6,6 +6,7 @@ import type { Netns } from '../node/netns.ts';
 import { dropDeviceInfo } from './device-info-files.ts';
 import { type JournalAttachment, type JournalRecord, resultForDel } from './journal-record.ts';
 import type { Log } from './operation.ts';
+import { goneNetnsPath } from './sriov/gone-netns.ts';
 
 export interface DetachOptions {
   runner: DelegateRunner;
@@ -34,13 +35,17 @@ export function invocationOf(
   };
 }
 
-/** A delegate that misnamed its link finds it on DEL under the name that it knows. */
+/**
+ * A delegate that misnamed its link finds it on DEL under the name that it knows. So does one whose VF was renamed in the
+ * pod: a virtual link that it does not find is removed all the same, a VF would be lost to the node.
+ */
 async function giveBackName(netns: Netns, attachment: JournalAttachment, log: Log): Promise<void> {
-  const { link, ifName } = attachment;
-  if (link === undefined || link.delegateName === ifName) return;
+  const { link, ifName, vf } = attachment;
+  if (link === undefined || (link.delegateName === ifName && vf === undefined)) return;
   try {
     const present = (await netns.links()).find(({ index }) => index === link.index);
-    if (present?.name === ifName) await netns.rename(link.index, link.delegateName);
+    if (present === undefined || present.name === link.delegateName) return;
+    if (present.name === ifName || vf !== undefined) await netns.rename(link.index, link.delegateName);
   } catch (error) {
     log.warn(
       { network: attachment.network, ifName, error: (error as Error).message },
@@ -67,10 +72,26 @@ async function removeLeftover(netns: Netns, attachment: JournalAttachment, log: 
 async function detachOne(record: JournalRecord, attachment: JournalAttachment, options: DetachOptions): Promise<void> {
   const { netns, runner, signal, log, trace } = options;
   if (netns !== undefined) await giveBackName(netns, attachment, log);
-  const invocation = invocationOf(record, attachment, netns === undefined ? '' : netns.path, trace);
-  const limits = { runner, signal, deadlineMs: record.delegateTimeoutMs };
-  await delChain(attachment.steps, invocation, resultForDel(attachment), limits);
-  if (netns !== undefined) await removeLeftover(netns, attachment, log);
+  const runPlugins = (path: string): Promise<void> =>
+    delChain(attachment.steps, invocationOf(record, attachment, path, trace), resultForDel(attachment), {
+      runner,
+      signal,
+      deadlineMs: record.delegateTimeoutMs,
+    });
+  if (netns !== undefined) {
+    await runPlugins(netns.path);
+    await removeLeftover(netns, attachment, log);
+    return;
+  }
+  const gone = await goneNetnsPath(record, attachment, signal);
+  try {
+    await runPlugins(gone);
+  } catch (error) {
+    if (gone === '' || signal.aborted) throw error;
+    const { network, ifName } = attachment;
+    log.warn({ network, ifName, error: (error as Error).message }, 'the plugin does not take a namespace that is gone');
+    await runPlugins('');
+  }
 }
 
 /** With these codes a plugin refuses a request before it does anything (CNI spec section 5, well-known codes). */

@@ -50,7 +50,7 @@ export function openRecordNetns(record: JournalRecord): Netns | undefined {
 }
 
 /** Is the path certainly gone? Only when its folder is there and it is not. */
-function isPathGone(path: string): boolean {
+export function isPathGone(path: string): boolean {
   if (statSync(parse(path).dir, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
   try {
     Netns.open(path).close();

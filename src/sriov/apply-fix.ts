@@ -69,8 +69,25 @@ async function onLink<T>(place: PlacedLink, work: (socket: number, link: NativeL
   }
 }
 
+/** RT_SCOPE_LINK: those from here on come by themselves. */
+const OWN_SCOPE = 253;
+
+/** A VF on the host may be the host's own: with an address, in a bridge or bond, or with VLANs or macvlans on it. */
+async function checkIdle(place: PlacedLink): Promise<void> {
+  await onLink(place, async (socket, { index, name, masterIndex }) => {
+    const { links, addresses } = await native().snapshot(socket);
+    const master = links.find((one) => masterIndex !== 0 && one.index === masterIndex);
+    if (master !== undefined) throw refuse(`${name} is a part of ${master.name}`);
+    const upper = links.find(({ parentIndex, parentNsid }) => parentIndex === index && parentNsid < 0);
+    if (upper !== undefined) throw refuse(`${upper.name} is on top of ${name}`);
+    const own = addresses.find((one) => one.index === index && one.scope < OWN_SCOPE);
+    if (own !== undefined) throw refuse(`${name} has the address ${own.address}: the host itself uses it`);
+  });
+}
+
 /** All that can be set is set, whatever fails. */
-async function setVf({ pf, vf, settings }: FixAction & { kind: 'set-vf' }): Promise<void> {
+async function setVf({ pf, vf, settings, places }: FixAction & { kind: 'set-vf' }): Promise<void> {
+  for (const place of places) await checkIdle(place);
   await onLink(pf, async (socket, { index, name }) => {
     const now = (await native().getVfs(socket, index)).vfs.find((one) => one.index === vf);
     if (now === undefined) throw refuse(`${name} reports no VF ${vf} any more`);

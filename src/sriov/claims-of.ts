@@ -95,7 +95,7 @@ export function lastKnown(claims: readonly VfClaim[], key: 'ifName' | 'pod' | 'n
   return claims.findLast((claim) => claim[key] !== '')?.[key] ?? '';
 }
 
-/** "sriov-cache /var/lib/cni/sriov/...". */
+/** "sriov-cache /var/lib/cni/sriov/...", "journal /var/lib/cni/multus/...", "--expect". */
 export function sourceOf({ source, origin }: VfClaim): string {
-  return origin === '' ? source : `${source} ${origin}`;
+  return origin.startsWith('/') ? `${source} ${origin}` : origin || source;
 }

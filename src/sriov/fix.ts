@@ -13,7 +13,7 @@ export interface PlannedFix {
   fix: Fix & { action: FixAction };
 }
 
-/** A device comes home before it is renamed and set; the files that tell whose it was go last. */
+/** A device comes home before it is renamed and set. */
 const ORDER: readonly FixAction['kind'][] = ['move-to-host', 'rename', 'set-vf', 'remove-file'];
 
 /** Two changes are the same when this is: what is changed, and into what. */
@@ -49,7 +49,14 @@ function planned(checks: readonly Check[], of: string, address: string): Planned
   });
 }
 
-/** Every change that would mend something, each once, in the order in which they are to be made. */
+/** The files tell whose a VF was, and how it was before: they go when there is nothing else to mend of it. */
+function withoutEarlyRemovals(fixes: readonly PlannedFix[]): PlannedFix[] {
+  const isRemoval = ({ fix }: PlannedFix): boolean => fix.action.kind === 'remove-file';
+  const unmended = new Set(fixes.filter((one) => !isRemoval(one)).map(({ of }) => of));
+  return fixes.filter((one) => !isRemoval(one) || !unmended.has(one.of));
+}
+
+/** Every change that would mend something at present, each once, in the order in which they are to be made. */
 export function fixesOf({ items, checks }: AuditReport): PlannedFix[] {
   const all = [
     ...items.flatMap((item) => planned(item.checks, nameOf(item), item.vf.device?.address ?? '')),
@@ -57,7 +64,7 @@ export function fixesOf({ items, checks }: AuditReport): PlannedFix[] {
   ];
   const byKey = new Map(all.map((one) => [keyOf(one.fix.action), one]));
   const rank = ({ fix }: PlannedFix): number => ORDER.indexOf(fix.action.kind);
-  return [...byKey.values()].sort((a, b) => rank(a) - rank(b));
+  return withoutEarlyRemovals([...byKey.values()]).sort((a, b) => rank(a) - rank(b));
 }
 
 /** What only a person may do: commands for VFs that pods have, each once. */

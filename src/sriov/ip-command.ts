@@ -22,13 +22,14 @@ function onOff(value: boolean): string {
   return value ? 'on' : 'off';
 }
 
-/** A VF's settings behind `vf N`; QoS and protocol go with the VLAN only. */
+/** A VF's settings behind `vf N`; QoS and protocol go with a VLAN only. */
 export function vfWords(settings: VfSettings): string {
   const { vlan, qos, protocol, mac, minTxRate, maxTxRate, spoofCheck, trust, linkState } = settings;
+  const isTagged = vlan !== undefined && vlan > 0;
   return [
     ...(vlan === undefined ? [] : [`vlan ${vlan}`]),
-    ...(vlan === undefined || qos === undefined ? [] : [`qos ${qos}`]),
-    ...(vlan === undefined || protocol !== '802.1ad' ? [] : ['proto 802.1ad']),
+    ...(!isTagged || qos === undefined ? [] : [`qos ${qos}`]),
+    ...(!isTagged || protocol !== '802.1ad' ? [] : ['proto 802.1ad']),
     ...(mac === undefined ? [] : [`mac ${mac}`]),
     ...(maxTxRate === undefined ? [] : [`max_tx_rate ${maxTxRate}`]),
     ...(minTxRate === undefined ? [] : [`min_tx_rate ${minTxRate}`]),

@@ -9,14 +9,17 @@ function ip({ netns, link }: PlacedLink, what: string): string {
 
 /**
  * Set a VF on its PF.
- * @param isIdle no container has it: `--fix` may do it, too
+ * @param isIdle no container has it: `--fix` may do it, too, unless its interface was found nowhere: it may be in a virtual
+ *   machine, or where we could not look
  * @returns undefined when nobody knows where the PF is, or nothing is to be set
  */
-export function setVf(pf: PfState, { index }: VfState, settings: VfSettings, isIdle: boolean): Fix | undefined {
+export function setVf(pf: PfState, vf: VfState, settings: VfSettings, isIdle: boolean): Fix | undefined {
   const what = vfWords(settings);
   if (pf.place === undefined || what === '') return undefined;
+  const { index, device, places } = vf;
   const command = ip(pf.place, `vf ${index} ${what}`);
-  return { command, action: isIdle ? { kind: 'set-vf', pf: pf.place, vf: index, settings } : undefined };
+  const isFree = isIdle && (device === undefined || places.length > 0);
+  return { command, action: isFree ? { kind: 'set-vf', pf: pf.place, vf: index, settings, places } : undefined };
 }
 
 /** Give an interface its name back. */

@@ -118,7 +118,8 @@ export type CheckStatus = 'pass' | 'fail' | 'warn' | 'unknown' | 'skipped';
 
 /** Something that would mend a failed check. */
 export type FixAction =
-  | { kind: 'set-vf'; pf: PlacedLink; vf: number; settings: VfSettings }
+  /** @property places where the VF itself is, in nobody's use */
+  | { kind: 'set-vf'; pf: PlacedLink; vf: number; settings: VfSettings; places: PlacedLink[] }
   | { kind: 'rename'; place: PlacedLink; name: string }
   | { kind: 'move-to-host'; place: PlacedLink; name: string }
   | { kind: 'remove-file'; path: string };

@@ -11,7 +11,7 @@ export const SYSFS = '/sys';
 /** Class of network controllers: Ethernet, InfiniBand and others. */
 const NETWORK_CLASS = '0x02';
 
-/** Somebody changes the number of VFs while we look: as often is enough. */
+/** Somebody changes the number of VFs while we look, which takes a card a second: what is there then counts. */
 const MOST_WALKS = 4;
 
 /** Devices come and go: attributes of one that goes answer ENODEV, and those that a driver does not have ENOTSUP. */
@@ -79,7 +79,9 @@ export function readPf(address: string, sysfs = SYSFS): PfDevice | undefined {
     const totalVfs = numberOf(folder, 'sriov_totalvfs');
     if (numVfs === undefined || (totalVfs === 0 && numVfs === 0)) return undefined;
     const vfs = readVfs(sysfs, folder);
-    if (walks < MOST_WALKS && numberOf(folder, 'sriov_numvfs') !== numVfs) continue;
+    // As many links as VFs: the number alone may be the same again after it was another one, or not be changed yet.
+    const isSettled = vfs.length === numVfs && numberOf(folder, 'sriov_numvfs') === numVfs;
+    if (!isSettled && walks < MOST_WALKS) continue;
     const offset = numberOf(folder, 'sriov_offset');
     const stride = numberOf(folder, 'sriov_stride');
     return { address, driver: linkName(folder, 'driver'), totalVfs, numVfs, offset, stride, vfs };

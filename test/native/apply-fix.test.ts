@@ -12,7 +12,7 @@ import type { PlacedLink } from '../../src/sriov/model.ts';
 import { processesIn } from '../../src/sriov/netns-users.ts';
 import { withVfLock } from '../../src/sriov/vf-lock.ts';
 import { kernelTest } from './kernel-test.ts';
-import { failureOf, type ScratchNetns } from './scratch-netns.ts';
+import { failureOf, ScratchNetns } from './scratch-netns.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'multus-fix-'));
 test.after(() => rmSync(directory, { recursive: true }));
@@ -89,8 +89,33 @@ kernelTest('applyFix() refuses a namespace that is another one by now, or gone',
 
 kernelTest('applyFix() refuses to set a VF that the PF does not have', async (netns) => {
   const pf = await place(netns);
-  const { message } = await failureOf(() => act({ kind: 'set-vf', pf, vf: 3, settings: { vlan: 0 } }));
+  const { message } = await failureOf(() => act({ kind: 'set-vf', pf, vf: 3, settings: { vlan: 0 }, places: [] }));
   assert.is(message, 'not done: net1 reports no VF 3 any more; look again');
+});
+
+// A VF that the host itself uses would fall out of its VLAN, and maybe the operator out of the host.
+kernelTest('applyFix() does not set a VF that the host uses', async (netns) => {
+  const pf = await place(netns);
+  const other = new ScratchNetns();
+  netns.ip(`link set peer0 netns ${other.name}`);
+  const set = () => act({ kind: 'set-vf', pf, vf: 3, settings: { vlan: 0 }, places: [pf] });
+  const uses: [string, string, string][] = [
+    [
+      'address add 10.9.8.7/24 dev net1',
+      'net1 has the address 10.9.8.7: the host itself uses it',
+      'address flush dev net1',
+    ],
+    ['link add br0 type bridge', '', 'link set net1 master br0'],
+    ['link show br0', 'net1 is a part of br0', 'link set net1 nomaster'],
+    ['link add mac0 link net1 type macvlan', 'mac0 is on top of net1', 'link del mac0'],
+    ['link show net1', 'net1 reports no VF 3 any more', 'link show net1'],
+  ];
+  for (const [use, why, end] of uses) {
+    netns.ip(use);
+    if (why !== '') assert.is((await failureOf(set)).message, `not done: ${why}; look again`);
+    netns.ip(end);
+  }
+  other.remove();
 });
 
 // A claim's origin is a path from elsewhere: it must not make us remove any file of the node.

@@ -57,7 +57,8 @@ type Title = readonly string[];
 
 function titlesOf(source: string): Title[] {
   const literal = /'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`/.source;
-  const callers = 'test|kernelTest|inLab|inCluster|eachDoor|eachDoorWith|onNode|onMultusNode|withController';
+  const callers =
+    'test|kernelTest|inLab|inCluster|eachDoor|eachDoorWith|onNode|onMultusNode|withController|onCard|eachDoorOnCard';
   const call = `\\b(?:${callers})\\((?:\\s*\\[[^\\n]*\\],)?\\s*`;
   return [...source.matchAll(new RegExp(`${call}(?:${literal})`, 'g'))].map(([, single, double, template]) => {
     const parts = template === undefined ? [single ?? double ?? ''] : template.split(/\$\{[^}]*\}?/);

@@ -37,8 +37,9 @@ function addressByInfo({ device, deviceInfoFile }: JournalAttachment): string {
 function vfOf(attachment: JournalAttachment): VfPlugin | undefined {
   if (attachment.auxiliary) return undefined;
   const plugin = vfPluginOf(attachment.steps, attachment.args);
-  if (plugin !== undefined && (plugin.address !== '' || plugin.pf !== '')) return plugin;
-  const address = addressByInfo(attachment);
+  const seen = attachment.vf?.address ?? ''; // by ADD: plugins of 2016-18 choose a VF themselves
+  if (plugin !== undefined && seen === '' && (plugin.address !== '' || plugin.pf !== '')) return plugin;
+  const address = seen || addressByInfo(attachment);
   if (plugin === undefined && address === '') return undefined;
   return { pf: '', vf: undefined, settings: undefined, ...plugin, address };
 }
@@ -54,8 +55,14 @@ function claimOfAttachment(record: JournalRecord, attachment: JournalAttachment,
     ifName: attachment.ifName,
     netnsPath,
     netns: isOfThisBoot && netns.ino !== '' ? { dev: netns.dev, ino: netns.ino } : undefined,
+    original: originalOf(attachment),
     isEnded: !isOfThisBoot || attachment.state === 'detaching',
   });
+}
+
+/** What ADD found before the plugin ran; of a VF that its plugin chose it saw nothing. */
+function originalOf({ vf }: JournalAttachment): VfClaim['original'] {
+  return vf?.hostName === undefined ? undefined : { hostName: vf.hostName, settings: vf.settings };
 }
 
 /** Of one container. */

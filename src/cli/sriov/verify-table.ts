@@ -1,40 +1,18 @@
 /** What `multus sriov verify` prints for people: the VFs, a line for each thing that is not as it should be, the sum. */
 import type { AuditItem, AuditReport } from '../../sriov/audit-report.ts';
-import { lastKnown } from '../../sriov/claims-of.ts';
 import type { Check, CheckStatus } from '../../sriov/model.ts';
 import { checksOf, isRemarkable, worstOf } from '../../sriov/verdict.ts';
 import { formatTable } from '../table.ts';
-import { adminMacCell, NOTHING, netnsCell, placesCell, rssCell, SETTINGS, settingCells } from './cells.ts';
+import { NOTHING } from './cells.ts';
+import { vfCells, vfHeadings } from './vf-columns.ts';
 
-const HEADINGS = ['PF', 'VF', 'PCI', 'DRIVER', 'NETNS', 'POD', 'IFNAME', 'ADMIN-MAC', 'MAC', ...SETTINGS];
-const WIDE = ['RSS', 'STATE', 'MTU', 'CONTAINER', 'NETWORK', 'INODE', 'PATH', 'ASKED-BY'];
+function headingsOf(isWide: boolean): string[] {
+  return [...vfHeadings(isWide), ...(isWide ? ['ASKED-BY'] : []), 'STATUS'];
+}
 
 function rowOf({ pf, vf, holders, expectation, checks }: AuditItem, isWide: boolean): string[] {
-  const { device, places, reported } = vf;
-  const wide = [
-    rssCell(reported),
-    placesCell(places, ({ link }) => (link.up ? 'up' : 'down')),
-    placesCell(places, ({ link }) => String(link.mtu)),
-    lastKnown(holders, 'containerId').slice(0, 13) || NOTHING,
-    lastKnown(holders, 'network') || NOTHING,
-    placesCell(places, ({ netns }) => netns.ino),
-    placesCell(places, ({ netns }) => netns.path),
-    expectation.configuration || NOTHING,
-  ];
-  return [
-    pf.name,
-    String(vf.index),
-    device?.address ?? NOTHING,
-    device?.driver || NOTHING,
-    placesCell(places, ({ netns }) => netnsCell(netns)),
-    lastKnown(holders, 'pod') || NOTHING,
-    placesCell(places, ({ link }) => link.name),
-    adminMacCell(reported),
-    placesCell(places, ({ link }) => link.mac),
-    ...settingCells(reported),
-    ...(isWide ? wide : []),
-    worstOf(checks),
-  ];
+  const asked = isWide ? [expectation.configuration || NOTHING] : [];
+  return [...vfCells(pf, vf, holders, isWide), ...asked, worstOf(checks)];
 }
 
 function reasonRow(pf: string, vf: string, { id, status, message, source, fix }: Check): string[] {
@@ -80,7 +58,7 @@ function coloured(table: string, word: RegExp): string {
 
 /** @param isColoured for a terminal */
 export function verifyTable(report: AuditReport, isWide = false, isColoured = false): string {
-  const headings = [...HEADINGS, ...(isWide ? WIDE : []), 'STATUS'];
+  const headings = headingsOf(isWide);
   const vfs = formatTable(
     headings,
     report.items.map((item) => rowOf(item, isWide)),

@@ -11,20 +11,20 @@ function pciFileProblem(audited: Audited, file: VfClaim): Check | undefined {
   const { netns, netnsPath, origin } = file;
   const known = { actual: netnsPath, source: sourceOf(file) };
   if (netns === undefined) {
-    const message = `is free, but ${origin} names the namespace ${netnsPath}, which is gone; the next ADD writes it anew`;
+    const message = `is allocated to the namespace ${netnsPath}, which is gone; the next ADD writes the file anew`;
     return check('pci-file', 'warn', message, { ...known, expected: 'no file', fix: removeFile(origin, isIdle) });
   }
   const found = vf.places.map((place) => place.netns);
   const elsewhere = found.length > 0 && !found.some((place) => isSameNetns(place, netns));
   if (elsewhere) {
     const paths = found.map(({ path }) => path).join(', ');
-    const message = `is in ${paths}, but ${origin} names ${netnsPath}, which lives: sriov-cni refuses to give the VF out`;
+    const message = `is in ${paths}, but allocated to ${netnsPath}, which lives: sriov-cni refuses to give it out`;
     return check('pci-file', 'fail', message, { ...known, expected: paths, fix: removeFile(origin, isIdle) });
   }
   if (claims.some(({ source }) => source === 'sriov-cache')) return undefined;
   const message =
-    `has no cache of sriov-cni beside ${origin}: a DEL or a failed ADD removed it, so that no DEL will take the VF back; ` +
-    'it comes back when its namespace ends, with the settings that it has';
+    'is allocated by sriov-cni, but no cache says to whom: no DEL will take it back, ' +
+    'only the end of its namespace, and that with the settings that it has';
   const place = vf.places.find((one) => isSameNetns(one.netns, netns));
   const fix = place && moveToHost(place, hostNameOf(audited), true); // which refuses while a program is in the namespace
   return check('pci-file', 'fail', message, { ...known, expected: 'a cache', fix });
@@ -36,7 +36,7 @@ export function pciFileCheck(audited: Audited): Check {
   if (file === undefined) return check('pci-file', 'skipped', 'has no file of sriov-cni that names its namespace');
   const known = { expected: file.netnsPath, actual: file.netnsPath, source: sourceOf(file) };
   return (
-    pciFileProblem(audited, file) ?? check('pci-file', 'pass', `is in ${file.netnsPath} as ${file.origin} says`, known)
+    pciFileProblem(audited, file) ?? check('pci-file', 'pass', `is allocated to the namespace in which it is`, known)
   );
 }
 
@@ -47,8 +47,10 @@ export function cacheFileCheck({ claims, holders }: Audited): Check {
   if (first === undefined) return check('cache-file', 'skipped', 'has no cache of sriov-cni');
   const stale = caches.find((cache) => !holders.includes(cache));
   if (stale === undefined) return check('cache-file', 'pass', 'is what its cache says', { source: sourceOf(first) });
-  const message = `has the cache ${stale.origin} of container ${stale.containerId}, which has it no longer: no DEL has come`;
-  return check('cache-file', 'warn', message, { source: sourceOf(stale), fix: removeFile(stale.origin, true) });
+  const message = `has a cache of container ${stale.containerId}, which has it no longer: no DEL has come`;
+  // The daemon's DEL is still to come then, and without the cache the plugin would not give the address back.
+  const isOurs = claims.some(({ source, containerId }) => source === 'journal' && containerId === stale.containerId);
+  return check('cache-file', 'warn', message, { source: sourceOf(stale), fix: removeFile(stale.origin, !isOurs) });
 }
 
 /** @returns "double-claim": one VF, several containers */

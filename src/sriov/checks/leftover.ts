@@ -8,7 +8,7 @@ import { adminMac, effectiveMac } from './mac.ts';
 import { checkId, settingsOn } from './settings.ts';
 
 /** As drivers begin; spoof check is on with some, off with others. */
-const AS_NEW: VfSettings = {
+const AS_NEW: Readonly<VfSettings> = {
   vlan: 0,
   qos: 0,
   protocol: '802.1q',
@@ -35,7 +35,7 @@ function isOwnMac({ vf }: Audited, before: string | undefined): boolean {
 function leftovers(audited: Audited, original: VfSettings | undefined): VfSettings {
   const { vf, pf, expectation } = audited;
   const actual = settingsOn(vf, pf.device?.driver ?? '');
-  const before: VfSettings = original === undefined ? AS_NEW : { ...AS_NEW, mac: NO_MAC, ...original };
+  const before: VfSettings = { ...AS_NEW, ...(original && { mac: NO_MAC, ...original }) };
   if (isOwnMac(audited, before.mac)) delete before.mac;
   else before.mac ??= NO_MAC;
   if (actual.vlan === 0) {

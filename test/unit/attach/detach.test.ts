@@ -87,6 +87,14 @@ test('a link that we renamed gets its first name back, so that its plugin finds 
   assert.equal(elsewhere.changes, ['DEL'], 'a link that somebody else renamed is left');
 });
 
+// sriov-cni loses a VF that it does not find under its name: its DEL fails, and succeeds the next time without doing anything.
+test('a VF that was renamed in the pod gets its name back, so that its plugin finds it', async () => {
+  const pod = podWith(fakeLink(7, 'renamed-by-pod', { kind: '' }));
+  const vf = { address: '0000:01:10.6', pfAddress: '0000:01:00.0', pf: 'eth0', index: 3, hostName: 'v3', settings: {} };
+  await detach(anAttachment({ link: LINK, vf }), pod);
+  assert.equal(pod.changes, ['rename 7 net1', 'DEL']);
+});
+
 test('a virtual link that the plugin left behind is removed, and told', async () => {
   const pod = podWith(fakeLink(7, 'net1'));
   const { log, record } = await detach(anAttachment({ link: LINK }), pod);

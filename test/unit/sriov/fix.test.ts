@@ -5,19 +5,27 @@ import type { Fix, FixAction } from '../../../src/sriov/model.ts';
 import { aLink, aReport, failed, PF_LINK, POD } from './audited.ts';
 
 const vf = { netns: POD, link: aLink('net1') };
-const SET: Fix = { command: 'set', action: { kind: 'set-vf', pf: PF_LINK, vf: 3, settings: { vlan: 0 } } };
+const SET: Fix = { command: 'set', action: { kind: 'set-vf', pf: PF_LINK, vf: 3, settings: { vlan: 0 }, places: [] } };
 const MOVE: Fix = { command: 'move', action: { kind: 'move-to-host', place: vf, name: 'enp1s0v3' } };
 const REMOVE: Fix = { command: 'rm', action: { kind: 'remove-file', path: '/c/pci/0000:01:10.6' } };
 const BY_HAND: Fix = { command: 'by hand', action: undefined };
 
-// A VF would be reset while it is a pod's, or its file be gone before it is back.
-test('fixesOf() moves devices first, then sets them, then removes files', () => {
-  const fixes = fixesOf(aReport([failed('a', REMOVE), failed('b', SET, 'warn'), failed('c', MOVE)]));
+// A VF would be renamed where its name is a pod's, and not found on the host.
+test('fixesOf() moves devices first, then sets them', () => {
+  const fixes = fixesOf(aReport([failed('b', SET, 'warn'), failed('c', MOVE)]));
   assert.equal(
     fixes.map(({ fix }) => fix.command),
-    ['move', 'set', 'rm'],
+    ['move', 'set'],
   );
   assert.equal([fixes[0]?.of, fixes[0]?.address], ['enp1s0 VF 3 (0000:01:10.6)', '0000:01:10.6']);
+});
+
+// Nobody would know any more what the VF was called, nor in which VLAN it was before its last pod.
+test('fixesOf() keeps the files of a VF until nothing else is to be mended of it', () => {
+  const commands = (checks: Parameters<typeof aReport>[0]): string[] =>
+    fixesOf(aReport(checks)).map(({ fix }) => fix.command);
+  assert.equal(commands([failed('a', REMOVE), failed('b', SET)]), ['set']);
+  assert.equal(commands([failed('a', REMOVE), failed('b', BY_HAND)]), ['rm']);
 });
 
 // What only people may do would be done unasked; what is right would be changed.

@@ -16,10 +16,10 @@ import {
   leakRenamedInPod,
   RENAMED,
 } from '../lab/leaks.ts';
-import { remarks, verify, verifyJson } from '../lab/verify.ts';
-import { type Card, onCard, sriovDir, sriovFiles, sriovNetwork } from '../lab/vf-pod.ts';
+import { remarks, verify, verifyProgram } from '../lab/verify.ts';
+import { type Card, onCard, sriovDir, sriovNetwork } from '../lab/vf-pod.ts';
 
-const foldersOf = (lab: Lab): string[] => ['--cni-dir', lab.stateDir, '--sriov-dir', sriovDir(lab)];
+const foldersOf = (lab: Lab) => ({ cniDir: lab.stateDir, sriovDir: sriovDir(lab) });
 
 // An operator would look for the leak by hand, VF by VF; or trust a node whose next pod lands in another one's network.
 onCard('--node finds each of the five leaks among VFs that are right, and names what mends it', async (lab, card) => {
@@ -30,23 +30,27 @@ onCard('--node finds each of the five leaks among VFs that are right, and names 
   const without = await leakDelWithoutNetns(scene);
   await leakNetnsGone(scene);
   const renamed = await leakRenamedInPod(scene);
-  const { report, code } = await verifyJson('--node', ...foldersOf(lab));
-  console.log((await verify('--node', ...foldersOf(lab))).stdout);
-  assert.is(code, 1);
-  assert.equal(remarks(report), [
+  const words = ['--cni-dir', lab.stateDir, '--sriov-dir', sriovDir(lab)];
+  const { code, stdout, stderr } = await verifyProgram('--node', ...words);
+  assert.is(code, 1, stdout + stderr);
+  const found = await verify({ node: true }, foldersOf(lab));
+  assert.is(stdout.slice(0, stdout.indexOf('\n')), found.table.slice(0, found.table.indexOf('\n')));
+  assert.equal(remarks(found), [
     '0 warn leftover',
     '1 warn inherited-vlan',
     '2 fail pci-file',
     '3 warn host-name',
     '3 warn pci-file',
+    '4 warn carrier',
     '4 fail pci-file',
   ]);
+  const { report } = found;
   const fixOf = (vf: number, id: string): string =>
     report.items[vf].checks.find((check: { id: string }) => check.id === id).fix;
   const file = (vf: number): string => join(sriovDir(lab), 'pci', card.addresses[vf] ?? '');
   const bring = (pod: string, name: string, vf: number): string =>
     `nsenter --net=${lab.netns(pod)} ip link set ${name} netns 1 name ${card.name}v${vf}`;
-  assert.is(fixOf(0, 'leftover'), `ip link set ${card.name} vf 0 vlan 0 qos 0`);
+  assert.is(fixOf(0, 'leftover'), `ip link set ${card.name} vf 0 vlan 0`);
   assert.is(fixOf(1, 'inherited-vlan'), `ip link set ${card.name} vf 1 vlan 0`);
   assert.is(fixOf(2, 'pci-file'), bring(without.call.pod, 'net1', 2));
   assert.is(fixOf(3, 'pci-file'), `rm ${file(3)}`);
@@ -88,46 +92,34 @@ async function attachSeed(lab: Lab, card: Card): Promise<void> {
 onCard('the guide’s pod: its networks, by every selector, right and then in another VLAN', async (lab, card) => {
   await attachSeed(lab, card);
   const folders = foldersOf(lab);
-  const right = await verify('--node', '--strict', ...folders);
-  console.log(right.stdout);
-  assert.is(right.code, 0, right.stdout + right.stderr);
-  const { report: ofPod } = await verifyJson(
-    '--pod',
-    'default/poc',
-    '--network',
-    'sriov-vlanid-l2enable-conf',
-    ...folders,
-  );
+  const right = await verify({ node: true }, { ...folders, strict: true });
+  assert.is(right.exitCode, 0, right.table);
+  const { report: ofPod } = await verify({ pod: 'poc', network: 'sriov-vlanid-l2enable-conf' }, folders);
   const [north, ...others] = ofPod.items;
   assert.equal([north.ifname, north.vf, north.pod, north.actual.vlan, others], ['north', 0, 'default/poc', 210, []]);
-  assert.match(north.expected.vlan.source, /^journal /);
+  assert.match(north.expected.vlan.source, /^journal \//);
 
   await must('ip', 'link', 'set', card.name, 'vf', '0', 'vlan', '211');
   for (const vf of ['2', '3']) await must('ip', 'link', 'set', card.name, 'vf', vf, 'vlan', '4095');
-  const selectors = [
-    ['--pod', 'default/poc'],
-    ['--netns', lab.netns('poc'), '--ifname', 'north'],
-    ['--pf', card.name, '--vf', '0'],
-    ['--pci', card.addresses[0] ?? ''],
+  const selections = [
+    { pod: 'poc' },
+    { netns: lab.netns('poc'), ifname: 'north' },
+    { pf: card.name, vf: 0 },
+    { pci: card.addresses[0] ?? '' },
   ];
-  for (const selector of selectors) {
-    const { report, code } = await verifyJson(...selector, '--retry', '0', ...folders);
-    assert.equal([remarks(report), code], [['0 fail vlan'], 1], selector.join(' '));
+  for (const selection of selections) {
+    const found = await verify(selection, folders);
+    assert.equal([remarks(found), found.exitCode], [['0 fail vlan'], 1], JSON.stringify(selection));
   }
-  const { stdout } = await verify('--node', ...folders);
-  console.log(stdout);
-  assert.match(stdout, `fail    ${card.name}  0   vlan`);
-  assert.match(stdout, 'must have VLAN 210, it has 211; that is');
-  assert.match(stdout, `mend: ip link set ${card.name} vf 0 vlan 210`);
-  const asked = await verify('--pf', card.name, '--vf', '2', '--expect', 'vlan=4094', '--retry', '0', ...folders);
-  assert.is(asked.code, 1);
-  assert.match(asked.stdout, 'must have VLAN 4094, it has 4095 [expect --expect]');
-  const missing = await verify('--pod', 'default/nobody', ...folders);
-  assert.equal(
-    [missing.code, missing.stdout],
-    [4, 'Not found: no VF of pod "default/nobody" is known on this node.\n'],
-  );
-  assert.ok(Object.keys(sriovFiles(lab)).length > 0);
+  const found = await verify({ node: true }, folders);
+  assert.equal(remarks(found), ['0 fail vlan', '2 warn leftover', '3 warn leftover']);
+  assert.match(found.table, /fail +\w+ +0 +vlan +must have VLAN 210, it has 211 \[journal \//);
+  assert.match(found.table, `mend: ip link set ${card.name} vf 0 vlan 210`);
+  const asked = await verify({ pf: card.name, vf: 2 }, { ...folders, expect: { vlan: 4094 } });
+  assert.match(asked.table, 'must have VLAN 4094, it has 4095 [--expect]');
+  const missing = await verify({ pod: 'nobody' }, folders);
+  assert.is(missing.exitCode, 4);
+  assert.is(missing.table, 'Not found: no VF of pod "default/nobody" is known on this node.\n');
 });
 
 test.run();

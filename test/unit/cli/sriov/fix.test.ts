@@ -6,7 +6,7 @@ import type { AuditReport } from '../../../../src/sriov/audit-report.ts';
 import type { Fix, FixAction } from '../../../../src/sriov/model.ts';
 import { aLink, aReport, failed, PF_LINK, POD } from '../../sriov/audited.ts';
 
-const SET: Fix = { command: 'set', action: { kind: 'set-vf', pf: PF_LINK, vf: 3, settings: { vlan: 0 } } };
+const SET: Fix = { command: 'set', action: { kind: 'set-vf', pf: PF_LINK, vf: 3, settings: { vlan: 0 }, places: [] } };
 const MOVE: Fix = {
   command: 'move',
   action: { kind: 'move-to-host', place: { netns: POD, link: aLink('net1') }, name: 'enp1s0v3' },
