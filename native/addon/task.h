@@ -23,13 +23,16 @@ class Task : public Napi::AsyncWorker {
   using Work = std::function<Result<T>()>;
   using Convert = std::function<Napi::Value(Napi::Env, const T&)>;
 
-  /// The promise that JavaScript gets.
+  /// The promise that JavaScript gets; nothing, and no work, in a worker that is being terminated.
   static Napi::Value Start(Napi::Env env, Work work, Convert convert) {
-    auto task = std::unique_ptr<Task>(new Task(env, std::move(work), std::move(convert)));
-    const Napi::Promise promise = task->deferred_.Promise();
+    // Not Napi::Promise::Deferred: it would hand out an uninitialised promise there.
+    napi_deferred deferred = nullptr;
+    napi_value promise = nullptr;
+    if (napi_create_promise(env, &deferred, &promise) != napi_ok) return {};
+    auto task = std::unique_ptr<Task>(new Task(env, deferred, std::move(work), std::move(convert)));
     task->Queue();
     (void)task.release();  // AsyncWorker deletes itself when it is done.
-    return promise;
+    return {env, promise};
   }
 
  protected:
@@ -38,23 +41,26 @@ class Task : public Napi::AsyncWorker {
   void OnOK() override {
     const Napi::Env env = Env();
     const Napi::HandleScope scope(env);
+    // These fail only when the environment has ended, and with it whoever waits.
     if (result_->ok()) {
-      deferred_.Resolve(convert_(env, result_->value()));
+      (void)napi_resolve_deferred(env, deferred_, convert_(env, result_->value()));
     } else {
-      deferred_.Reject(MakeError(env, result_->error()).Value());
+      (void)napi_reject_deferred(env, deferred_, MakeError(env, result_->error()).Value());
     }
   }
 
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+  void OnError(const Napi::Error& error) override {
+    (void)napi_reject_deferred(Env(), deferred_, error.Value());
+  }
 
  private:
-  Task(Napi::Env env, Work work, Convert convert)
+  Task(Napi::Env env, napi_deferred deferred, Work work, Convert convert)
       : Napi::AsyncWorker(env, "multus"),
-        deferred_(Napi::Promise::Deferred::New(env)),
+        deferred_(deferred),
         work_(std::move(work)),
         convert_(std::move(convert)) {}
 
-  Napi::Promise::Deferred deferred_;
+  napi_deferred deferred_;
   Work work_;
   Convert convert_;
   std::optional<Result<T>> result_;

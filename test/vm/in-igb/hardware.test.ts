@@ -269,7 +269,9 @@ cardTest('a PF in another namespace is asked there, and set there', 2, async (ca
 cardTest('takeInventory() has each VF where it is, with its driver', 4, async (card) => {
   const { pf, socket } = card;
   await card.set(1, { vlan: 210, qos: 2 });
-  writeFileSync(pciFile(pf.vf(3), 'driver/unbind'), pf.vf(3));
+  for (const vf of [2, 3]) writeFileSync(pciFile(pf.vf(vf), 'driver/unbind'), pf.vf(vf));
+  writeFileSync(pciFile(pf.vf(2), 'driver_override'), 'vfio-pci');
+  writeFileSync('/sys/bus/pci/drivers_probe', pf.vf(2));
   await withNetns(async (netns, fd) => {
     await native().moveLink(socket, (await native().getLink(socket, linkOf(pf.vf(1)))).index, fd, 'net1');
     const { pfs, problems } = await takeInventory();
@@ -292,7 +294,7 @@ cardTest('takeInventory() has each VF where it is, with its driver', 4, async (c
     assert.equal(seen, [
       { ...untouched, address: pf.vf(0), places: [['host', linkOf(pf.vf(0))]] },
       { ...untouched, address: pf.vf(1), places: [[netns.path, 'net1']], vlan: 210 },
-      { ...untouched, address: pf.vf(2), places: [['host', linkOf(pf.vf(2))]] },
+      { ...untouched, address: pf.vf(2), driver: 'vfio-pci', places: [] },
       { ...untouched, address: pf.vf(3), driver: '', places: [] },
     ]);
   });

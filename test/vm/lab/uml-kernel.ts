@@ -1,11 +1,11 @@
 /** Kernels for user-mode Linux: one built from Debian's newest source, one of Debian's own. */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { cached } from '../../e2e/lab/cache.ts';
 import { type DebianPackage, debianPackages, withNewestPackage } from '../../e2e/lab/debian-packages.ts';
-import { run } from '../../lab/process.ts';
+import { must, run } from '../../lab/process.ts';
 
 const SOURCE = { suite: 'trixie-backports', name: 'linux-source-7.2', version: '7.2.12-1~bpo13+1' };
 const CONFIG = join(import.meta.dirname, 'uml.config');
@@ -31,23 +31,24 @@ export interface Kernel {
   modules: string;
 }
 
-/** Variables with which a build finds the tools. */
-async function toolVariables(): Promise<Record<string, string>> {
-  const roots = (await debianPackages(TOOLS.suite, ...TOOLS.names)).map(({ folder }) => folder);
-  const [, bison = '', m4 = ''] = roots;
+/** What finds tools in a folder. */
+function toolVariables(root: string): Record<string, string> {
   return {
-    PATH: [process.env['PATH'], ...roots.map((root) => join(root, 'usr', 'bin'))].join(delimiter),
-    LD_LIBRARY_PATH: roots
-      .flatMap((root) => ['usr/lib', 'lib'].map((one) => join(root, one, 'x86_64-linux-gnu')))
-      .join(':'),
-    BISON_PKGDATADIR: join(bison, 'usr', 'share', 'bison'),
-    M4: join(m4, 'usr', 'bin', 'm4'),
+    PATH: [process.env['PATH'], join(root, 'usr', 'bin')].join(delimiter),
+    LD_LIBRARY_PATH: ['usr/lib', 'lib'].map((one) => join(root, one, 'x86_64-linux-gnu')).join(delimiter),
+    BISON_PKGDATADIR: join(root, 'usr', 'share', 'bison'),
+    M4: join(root, 'usr', 'bin', 'm4'),
   };
 }
 
 /** Build the source of a package. @param target gets `linux`, the kernel, and `config`, all that was chosen */
 async function build(unpacked: string, target: string): Promise<void> {
-  const env = { ...process.env, ...(await toolVariables()), KCONFIG_ALLCONFIG: CONFIG };
+  const packages = await debianPackages(TOOLS.suite, ...TOOLS.names);
+  // one folder for all of them: a package's own has its version in its name, which may have the colons of a PATH
+  const tools = join(unpacked, 'tools');
+  mkdirSync(tools);
+  for (const { folder } of packages) await must('cp', '-a', `${folder}/.`, tools);
+  const env = { ...process.env, ...toolVariables(tools), KCONFIG_ALLCONFIG: CONFIG };
   const archive = readdirSync(join(unpacked, 'usr', 'src')).find((name) => name.endsWith('.tar.xz')) ?? '';
   const tree = join(unpacked, 'tree');
   const excluded = UNUSED.map((one) => `--exclude='*/${one}/*.[ch]'`).join(' ');
