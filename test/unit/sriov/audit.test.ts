@@ -256,6 +256,8 @@ test('settings: nothing is said of them while nobody asks for any', () => {
 test('settings: a PF in switchdev mode leaves the VLAN unknown, and the representor is named', () => {
   const inventory = fakeInventory([fakePf([podVf(0)], { isSwitchdev: true })]);
   inventory.namespaces[0]?.links.push(
+    fakeLink('eth2_0', { portName: 'pf1vf0', parentDevice: '0000:01:00.1' }), // of the other port, in one bond
+    fakeLink('host_0', { portName: 'c1pf0vf0' }),
     fakeLink('eth1_0', { portName: 'pf0vf0' }),
     fakeLink('eth1_1', { portName: 'pf0vf10' }),
   );
