@@ -137,7 +137,10 @@ test('driver: a VF of a pod needs one, an idle VF does not', () => {
 
 test('netdev: nothing is looked for where a user-space driver has the VF, or the bus has no devices of VFs', () => {
   const device = { index: 0, address: vfAddress(0), driver: 'vfio-pci', physfn: '0000:01:00.0' };
-  assert.equal(remarks(reportOf([idleVf(0, {}, { device, places: [] })], fakeFiles(0))), []);
+  for (const driver of ['vfio-pci', 'mlx5_vfio_pci', 'igb_uio']) {
+    const vf = idleVf(0, {}, { device: { ...device, driver }, places: [] });
+    assert.equal(remarks(reportOf([vf], fakeFiles(0))), [], driver);
+  }
   const simulated = idleVf(0, {}, { device: undefined, places: [] });
   const pf = {
     name: 'eth1',
