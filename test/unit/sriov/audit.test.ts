@@ -95,6 +95,12 @@ test('leak 4: a VF that came back by itself under a wrong name is found, and the
   }
 });
 
+test('leak 4: the file of a namespace by process ID keeps the VF from all pods once another program has that', () => {
+  const [file] = fakeFiles(0, { netns: undefined, netnsPath: '/proc/4711/ns/net' }) as [VfClaim];
+  const { message } = find(reportOf([idleVf(0)], [file]), 'pci-file');
+  assert.match(message, 'unless the process ID is another program’s by now');
+});
+
 test('leak 5: a VF renamed inside its pod is found by the journal, and by the file that is left', () => {
   const vf = podVf(0, {}, { name: 'data0' });
   const running = reportOf([vf], [...fakeFiles(0), fakeClaim(0)]);
