@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Lab } from '../../lab/lab.ts';
-import { must } from '../../lab/process.ts';
+import { must, until } from '../../lab/process.ts';
 import { assertResult } from '../../lab/spec.ts';
 import {
   addPod,
@@ -91,6 +91,10 @@ async function attachSeed(lab: Lab, card: Card): Promise<void> {
 // The check that the guide does by eye: `ip link show`, and hope that the pod's VF is the one in the line.
 onCard('the guide’s pod: its networks, by every selector, right and then in another VLAN', async (lab, card) => {
   await attachSeed(lab, card);
+  await until('the VFs have a carrier, which igbvf sees seconds later', async () => {
+    const up = (await lab.links('poc')).filter(({ flags }) => flags.includes('LOWER_UP')).map(({ ifname }) => ifname);
+    return up.includes('north') && up.includes('eth1');
+  });
   const folders = foldersOf(lab);
   const right = await verify({ node: true }, { ...folders, strict: true });
   assert.is(right.exitCode, 0, right.table);
