@@ -21,7 +21,13 @@ export interface DebianPackage {
 async function keyring(scratch: string): Promise<string> {
   const installed = join('/', KEYRING);
   if (existsSync(installed)) return installed;
-  await must('sh', '-c', `cd ${scratch} && apt-get -q download debian-archive-keyring && dpkg -x *.deb keys`);
+  const lists = join(scratch, 'lists');
+  mkdirSync(join(lists, 'partial'), { recursive: true });
+  // a machine of a bare image has no lists, or old ones: then by ones of our own
+  const own = `apt-get -qq -o Dir::State::Lists=${lists} -o APT::Sandbox::User=root`;
+  const download = 'download debian-archive-keyring';
+  const get = `apt-get -qq ${download} || { ${own} update && ${own} ${download}; }`;
+  await must('sh', '-c', `cd ${scratch} && { ${get}; } && dpkg -x *.deb keys`);
   return join(scratch, 'keys', KEYRING);
 }
 
