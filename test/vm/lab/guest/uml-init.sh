@@ -14,6 +14,7 @@ mount -t hostfs -o "$job" none "/mnt/root$job" || off
 if [ "$modules" ]; then
   mkdir -p /mnt/root/lib/modules && mount -n --bind "$modules" /mnt/root/lib/modules || off
   [ -e /mnt/root/sbin/modprobe ] || ln -s "$busybox" /mnt/root/sbin/modprobe
+  chroot /mnt/root "$busybox" modprobe ipv6 || off # every node has it; nothing asks for it before it is there
 fi
 cd /mnt/root && mount -n --move . / || off
 exec chroot . /bin/bash "$lab/job.sh" perl -e 'syscall(169, 0xfee1dead, 672274793, 0x4321fedc, 0)'
