@@ -106,7 +106,9 @@ export function findNamespaces(options: NamespaceOptions = {}): { namespaces: Fo
   const [first] = refused;
   if (first !== undefined) {
     const others = refused.size > 1 ? ` and ${refused.size - 1} more` : '';
-    problems.push(`Cannot look at ${first}${others}: permission denied; root of the node sees all namespaces`);
+    problems.push(
+      `Cannot look at ${first}${others}: permission denied; it takes root of the node, with CAP_SYS_PTRACE`,
+    );
   }
   const isOurs = ({ ino }: FoundNetns): boolean => ino === own.ino;
   const namespaces = [...found.values()].sort((a, b) => Number(isOurs(b)) - Number(isOurs(a)));

@@ -63,7 +63,7 @@ async function netdevLeftovers(
   const place = await placeOf(address, signal, questions);
   if (place === undefined) {
     const driver = report.device.driver || 'none';
-    const problem = `${label} must be back on the host, its network device is in no namespace (driver: ${driver})`;
+    const problem = `${label} must be back on the host, its network device is in no namespace that can be looked into (driver: ${driver})`;
     return [{ problem, mend: `dmesg | grep ${address}` }];
   }
   const { netns, link } = place;

@@ -56,6 +56,10 @@ async function askOnTerminal(question: string): Promise<string> {
   }
 }
 
+/** A round shows what the one before it made possible. */
+const MORE =
+  'Others may be needed once these are made: a VF that came home is reset and renamed, and files that name it go last.\n';
+
 function changes(count: number): string {
   return count === 1 ? '1 change' : `${count} changes`;
 }
@@ -126,8 +130,12 @@ export async function runFixes(run: FixRun): Promise<FixOutcome> {
       if (tried.size === 0) run.print('Nothing here can be mended by --fix.\n');
       return outcome();
     }
-    run.print(`${changes(fixes.length)} would mend what is wrong:\n${listed(fixes)}`);
-    if (run.dryRun === true) return outcome();
+    const what = tried.size === 0 ? 'would mend what is wrong' : 'would mend what is left';
+    run.print(`${changes(fixes.length)} ${what}:\n${listed(fixes)}`);
+    if (run.dryRun === true) {
+      run.print(MORE);
+      return outcome();
+    }
     if (!(await isAgreed(fixes.length, run))) {
       run.print(done === 0 ? 'Nothing was changed.\n' : 'Nothing more was changed.\n');
       return outcome();

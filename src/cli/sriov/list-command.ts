@@ -4,9 +4,11 @@ import { absolutePath } from '../../node/path-option.ts';
 import { DEFAULT_SRIOV_DIR } from '../../sriov/claims/sriov-cni-files.ts';
 import { usualCniDir } from '../node-folders.ts';
 import { type ListOptions, list } from './list.ts';
+import { missingSriovDir } from './sriov-dir.ts';
 
 const HELP = `
-"-": there is none. "?": the driver does not report it. RATE is in Mbit/s. What could not be looked at is told on stderr.`;
+"-": there is none. "?": the driver does not report it. RATE is in Mbit/s. What could not be looked at is told on stderr.
+Exit code: 0; 1 when there is no such PF; 2 wrong usage.`;
 
 export function listCommand(): Command {
   return new Command('list')
@@ -23,6 +25,6 @@ export function listCommand(): Command {
       const format: Pick<ListOptions, 'output'> = json === true ? { output: 'json' } : {};
       const { output, errors } = await list({ cniDir: usualCniDir(), ...options, ...format });
       process.stdout.write(output);
-      process.stderr.write(errors);
+      process.stderr.write(missingSriovDir(options.sriovDir) + errors);
     });
 }

@@ -9,6 +9,7 @@ import { DEFAULT_SRIOV_DIR } from '../../sriov/claims/sriov-cni-files.ts';
 import { endingSignal } from '../ending-signal.ts';
 import { usualCniDir } from '../node-folders.ts';
 import { checkFixOptions, type FixOptions, runFixes } from './fix.ts';
+import { missingSriovDir } from './sriov-dir.ts';
 import { printed, takeReport, type VerifyOptions, watch } from './verify.ts';
 import { type SelectionOptions, selectionOf, UsageError } from './verify-selection.ts';
 
@@ -132,6 +133,7 @@ export function verifyCommand(): Command {
         if (!fix && (given.yes || given.dryRun))
           throw new UsageError("options '--yes' and '--dry-run' go with --fix only");
         const selection = selectionOf(given);
+        process.stderr.write(missingSriovDir(given.sriovDir));
         const output = json === true ? 'json' : (given.output ?? 'table');
         const options = { retry: 3, cniDir: usualCniDir(), ...given, output };
         await (fix ? runFix(selection, options) : run(selection, options, isWatched));

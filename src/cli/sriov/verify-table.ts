@@ -43,6 +43,8 @@ function counted(statuses: readonly CheckStatus[]): string {
 function sum(report: AuditReport): string {
   const { items, notFound, node, kernel } = report;
   if (notFound !== '') return `Not found: ${notFound}.\n`;
+  if (items.length === 0 && report.checks.length === 0)
+    return `No VF is on ${node} (Linux ${kernel}): nothing to verify. "multus sriov list" shows the PFs.\n`;
   const vfs = items.length === 1 ? '1 VF' : `${items.length} VFs`;
   const checks = checksOf(report).map(({ status }) => status);
   const ofVfs = items.map((item) => worstOf(item.checks));

@@ -53,7 +53,7 @@ function idle(audited: Audited): Check {
       fix,
     });
   }
-  const message = `is ${all(away)}, and nobody wrote down which container has it`;
+  const message = `is ${all(away)}, and nobody wrote down which container has it: if one does, it has to stay`;
   const fix = moveToHost(first, hostNameOf(audited), false);
   return check('netdev', 'warn', message, { expected: home, actual: all(away), fix });
 }

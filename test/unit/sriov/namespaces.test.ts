@@ -78,7 +78,7 @@ test('findNamespaces() says once how many processes may not be looked at', () =>
   for (const pid of [30, 31, 32]) addLink(folder, `proc/${pid}/ns/net`, 'net'); // ELOOP: neither there nor gone
   const { shown, problems } = find();
   assert.is(shown.length, 1);
-  const reason = 'permission denied; root of the node sees all namespaces';
+  const reason = 'permission denied; it takes root of the node, with CAP_SYS_PTRACE';
   assert.equal(problems, [`Cannot look at ${folder.at('proc/30/ns/net')} and 2 more: ${reason}`]);
 });
 

@@ -85,7 +85,10 @@ test('a VF that came home under another name is told: with the namespace it lose
 test('a VF that is nowhere is told', async () => {
   const vfs = new FakeVfs();
   vfs.names = [];
-  assert.match((await look(vfs)).told[0]?.problem ?? '', 'its network device is in no namespace (driver: igbvf)');
+  assert.match(
+    (await look(vfs)).told[0]?.problem ?? '',
+    'its network device is in no namespace that can be looked into (driver: igbvf)',
+  );
 });
 
 // The late DEL of an old pod would report the settings of the new one as a leak, to be "mended" by root.

@@ -14,6 +14,7 @@ mkdir -p /run/netns /run/lock
 [ ! -d /sys/kernel/debug ] || mount -t debugfs debugfs /sys/kernel/debug
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ip link set lo up
+echo node1 >/proc/sys/kernel/hostname
 ulimit -n 65536
 stty -F /dev/console -opost # a line ends as it was written
 
