@@ -29,7 +29,7 @@ const LABS: Record<string, { module: string; tests: (kernel: string) => readonly
   igb: { module: './lab/qemu.ts', tests: () => ['build/Release/core_test', 'test/vm/in-igb'] },
 };
 
-const TIME_LIMIT_S = 600;
+const TIME_LIMIT_S = 1800;
 
 const USAGE = `usage: run.ts ${Object.keys(LABS).join('|')} [--kernel name] [--limit seconds] [--prepare | --sh command | tests...]`;
 
