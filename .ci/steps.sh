@@ -27,6 +27,32 @@ step() {
     "$word" "$name" "$p" "$f" "${s:-0}" $((SECONDS - start)))")
 }
 
+# beside NAME COMMAND...: begins something that a later step waits for, in a process group of its own, by which it is ended.
+declare -A beside
+beside() {
+  local name=$1
+  shift
+  set -m
+  "$@" >"$scratch/$name.log" 2>&1 &
+  set +m
+  beside[$name]=$!
+}
+
+ended() { cat "$scratch/$1.log" && return "$2"; }
+
+# done_beside STEP NAME: waits for it; what it printed, and how it ended, is the step's.
+done_beside() {
+  local status=0
+  wait "${beside[$2]}" || status=$?
+  unset "beside[$2]"
+  step "$1" ended "$2" "$status"
+}
+
+end_beside() {
+  local group
+  for group in "${beside[@]}"; do kill -- "-$group" 2>/dev/null; done
+}
+
 # Prints the summary and the closing line; the result is the exit status.
 finish() {
   printf '\n=== Summary, %d s\n' "$SECONDS"

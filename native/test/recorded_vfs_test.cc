@@ -1,7 +1,8 @@
-// Lists of VFs as Linux 7.2.12 sent them for netdevsim, recorded by test/vm/record-vfs.ts: 4 VFs
-// with settings of each kind, and those around the counts where the list's 16-bit length wraps, VF
-// N with VLAN N + 1. Mask 1 has statistics, mask 9 has not. What netdevsim cannot say (a VF left
-// out, values not reported, protocol 0, GUIDs) is built in vfs_test.cc.
+// Lists of VFs as the kernel sent them, recorded by test/vm/record-vfs.ts. Linux 7.2.12 for
+// netdevsim: 4 VFs with settings of each kind, and those around the counts where the list's 16-bit
+// length wraps, VF N with VLAN N + 1. Linux 6.1 for igb, which does not report all. Mask 1 has
+// statistics, mask 9 has not. What neither says (a VF left out, protocol 0, GUIDs) is built in
+// vfs_test.cc.
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
@@ -68,6 +69,26 @@ TEST(RecordedVfsOfEachKindOfSetting) {
     EXPECT_EQ(list.vfs[3].link_state, 0U);
     EXPECT(!list.vfs[3].node_guid.has_value());
   }
+}
+
+TEST(RecordedVfsOfDriverThatDoesNotReportAll) {
+  const Buffer bytes = Fixture("vfs-2-igb-mask-9.bin");
+  const VfList list = Parse(bytes);
+  EXPECT_EQ(list.num_vfs, 2U);
+  ASSERT(list.vfs.size() == 2);
+  EXPECT_EQ(list.vfs[0].vlan, 210U);
+  EXPECT_EQ(list.vfs[0].qos, 2U);
+  EXPECT_EQ(list.vfs[1].vlan, 4095U);
+  for (const Vf& vf : list.vfs) {
+    EXPECT_EQ(vf.vlan_protocol, 0x8100);
+    EXPECT_EQ(vf.spoof_check, true);
+    EXPECT_EQ(vf.trust, false);
+    EXPECT(!vf.rss_query.has_value());  // -1, which ip leaves out and other readers take for "on".
+  }
+  const auto link = ParseLink(FirstMessage(bytes));
+  ASSERT(link.has_value());
+  EXPECT_EQ(link->parent_bus, "pci");
+  EXPECT_EQ(link->parent_device, "0000:01:00.0");
 }
 
 TEST(RecordedVfsThatFit) {

@@ -57,7 +57,8 @@ void AddVfBasics(MessageBuilder& builder, std::uint32_t vf, const VfMessage& opt
   AddStruct(builder, IFLA_VF_RATE, ifla_vf_rate{.vf = vf, .min_tx_rate = 10, .max_tx_rate = 1000});
   AddStruct(builder, IFLA_VF_TX_RATE, ifla_vf_tx_rate{.vf = vf, .rate = 1000});
   AddStruct(builder, IFLA_VF_SPOOFCHK, ifla_vf_spoofchk{.vf = vf, .setting = options.spoof_check});
-  AddStruct(builder, IFLA_VF_LINK_STATE, ifla_vf_link_state{.vf = vf, .link_state = 2});
+  AddStruct(builder, IFLA_VF_LINK_STATE,
+            ifla_vf_link_state{.vf = vf, .link_state = options.link_state});
   AddStruct(builder, IFLA_VF_RSS_QUERY_EN,
             ifla_vf_rss_query_en{.vf = vf, .setting = options.rss_query});
   AddStruct(builder, IFLA_VF_TRUST, ifla_vf_trust{.vf = vf, .setting = options.trust});

@@ -23,6 +23,7 @@ struct VfMessage {
   std::uint32_t spoof_check = 1;
   std::uint32_t rss_query = 0xffffffff;
   std::uint32_t trust = 0;
+  std::uint32_t link_state = 2;
 
   /// The whole message; attributes of the PF come before and behind the list.
   Buffer Build() const;

@@ -115,13 +115,17 @@ TEST(ParseVfListReadsEveryField) {
 }
 
 TEST(ParseVfListTakesMinusOneForNotReported) {
-  const VfList list = Parse(
-      VfMessage{.count = 1, .spoof_check = 0xffffffff, .rss_query = 0xffffffff, .trust = 0xffffffff}
-          .Build());
+  const VfList list = Parse(VfMessage{.count = 1,
+                                      .spoof_check = 0xffffffff,
+                                      .rss_query = 0xffffffff,
+                                      .trust = 0xffffffff,
+                                      .link_state = 0xffffffff}
+                                .Build());
   ASSERT(list.vfs.size() == 1);
   EXPECT(!list.vfs[0].spoof_check.has_value());
   EXPECT(!list.vfs[0].rss_query.has_value());
   EXPECT(!list.vfs[0].trust.has_value());
+  EXPECT(!list.vfs[0].link_state.has_value());
 }
 
 TEST(ParseVfListTakesIndexFromFieldNotPosition) {

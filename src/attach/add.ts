@@ -48,7 +48,7 @@ async function rollBack(operation: Operation, record: JournalRecord, journal: Jo
   const errors = await withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the ADD', async (signal) => {
     const { log, announcer, request } = operation;
     const runner = operation.runner(record.path);
-    const failed = await detachAll(record, started, { runner, netns, trace: request.trace, signal, log });
+    const failed = await detachAll(record, started, { runner, netns, trace: request.trace, signal, log, journal });
     await lookAtReturnedVfs({ announcer, log, signal }, record, started, journal);
     return failed;
   });

@@ -4,6 +4,7 @@ import { type ChainInvocation, delChain } from '../delegate/run-chain.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import type { Netns } from '../node/netns.ts';
 import { dropDeviceInfo } from './device-info-files.ts';
+import type { Journal } from './journal.ts';
 import { type JournalAttachment, type JournalRecord, resultForDel } from './journal-record.ts';
 import type { Log } from './operation.ts';
 import { goneNetnsPath } from './sriov/gone-netns.ts';
@@ -15,6 +16,8 @@ export interface DetachOptions {
   trace: Readonly<Record<string, string>>;
   signal: AbortSignal;
   log: Log;
+  /** Tells whether another container has a VF by now; none where the record is of no journal. */
+  journal?: Journal;
 }
 
 /** Invocation of an attachment's plugins with the arguments of ADD. */
@@ -83,7 +86,7 @@ async function detachOne(record: JournalRecord, attachment: JournalAttachment, o
     await removeLeftover(netns, attachment, log);
     return;
   }
-  const gone = await goneNetnsPath(record, attachment, signal);
+  const gone = await goneNetnsPath(record, attachment, signal, options.journal);
   try {
     await runPlugins(gone);
   } catch (error) {

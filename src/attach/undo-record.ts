@@ -13,7 +13,7 @@ import { openRecordNetns } from './record-netns.ts';
 import { replanDefaultRoutes } from './routes/replan-routes.ts';
 import { lookAtReturnedVfs } from './sriov/returned-vf.ts';
 
-export interface UndoOptions extends Omit<DetachOptions, 'netns'> {
+export interface UndoOptions extends Omit<DetachOptions, 'netns' | 'journal'> {
   openSource: OpenSource;
   announcer: Announcer;
 }
@@ -46,7 +46,7 @@ export async function undoRecord(
     if (staying.length === 0) await clearStatus(record, journal.directory, options); // first: once the record is gone nobody knows of it
     const routeErrors = staying.length === 0 ? [] : await leaveRoutes(record, staying, netns, options.log);
     const tried = [...attachments]; // what is detached leaves the record's list
-    const errors = await detachAll(record, attachments, { ...options, netns });
+    const errors = await detachAll(record, attachments, { ...options, netns, journal });
     announceStuck(options, record, attachments);
     await lookAtReturnedVfs(options, record, tried, journal);
     if (record.attachments.length === 0) journal.remove(record.containerId);

@@ -85,8 +85,17 @@ async function checkIdle(place: PlacedLink): Promise<void> {
   });
 }
 
+/** Who is in the namespace uses the link. */
+function checkUnused({ netns, link }: PlacedLink): void {
+  if (netns.isHost) return;
+  const [pid] = processesIn(netns);
+  if (pid === undefined) return;
+  throw refuse(`a program (process ${pid}) runs in ${netns.path}, and may use ${link.name}: its pod lives`);
+}
+
 /** All that can be set is set, whatever fails. */
 async function setVf({ pf, vf, settings, places }: FixAction & { kind: 'set-vf' }): Promise<void> {
+  for (const place of [pf, ...places]) checkUnused(place); // a pod may have the whole PF
   for (const place of places) await checkIdle(place);
   await onLink(pf, async (socket, { index, name }) => {
     const now = (await native().getVfs(socket, index)).vfs.find((one) => one.index === vf);
@@ -114,15 +123,8 @@ async function rename({ place, name }: FixAction & { kind: 'rename' }): Promise<
   });
 }
 
-/** Who is in the namespace uses the link. */
-function checkUnused({ netns, link }: PlacedLink): void {
-  const [pid] = processesIn(netns);
-  if (pid === undefined) return;
-  throw refuse(`a program (process ${pid}) runs in ${netns.path}, and may use ${link.name}: its pod lives`);
-}
-
 async function moveToHost({ place, name }: FixAction & { kind: 'move-to-host' }): Promise<void> {
-  if (!place.netns.isHost) checkUnused(place);
+  checkUnused(place);
   await onLink(place, async (socket, link) => {
     await checkNoPf(socket, link);
     const host = openHost();

@@ -1,5 +1,5 @@
 /** Questions to the kernel about one network namespace, whoever it belongs to. */
-import { closeSync } from 'node:fs';
+import { closeSync, statSync } from 'node:fs';
 import { type NativeLink, type NativeNetns, type NativeVfList, native } from '../node/native.ts';
 import { type FoundNetns, isGone } from './namespaces.ts';
 
@@ -31,6 +31,12 @@ function open(found: FoundNetns): NativeNetns | undefined {
   return undefined;
 }
 
+/** Everybody may ask in the own namespace. */
+function isOwn({ dev, ino }: NativeNetns): boolean {
+  const own = statSync('/proc/self/ns/net', { bigint: true });
+  return own.dev === dev && own.ino === ino;
+}
+
 /** A socket, and the number by which its namespace knows the one in question; none when the socket is inside. */
 async function enter(netns: NativeNetns): Promise<{ socket: number; nsid: number | undefined }> {
   try {
@@ -39,6 +45,7 @@ async function enter(netns: NativeNetns): Promise<{ socket: number; nsid: number
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error; // wants CAP_SYS_ADMIN there, and here
   }
   const socket = native().openSocket(-1);
+  if (isOwn(netns)) return { socket, nsid: undefined };
   try {
     return { socket, nsid: await native().netnsId(socket, netns.fd) };
   } catch (error) {

@@ -15,7 +15,8 @@ function netnsAt(path: string): { dev: string; ino: string } | undefined {
 
 /**
  * Give every claim that names a namespace its identity when that lives, and none when it is gone. A path that leads to
- * another namespace than the one that was written down is of a container that is gone.
+ * another namespace than the one that was written down is of a container that is gone; so is one that leads to the host's:
+ * no container has that, but /proc/PID of a container that ended may be a program's of the host by now.
  * @param problems gets a sentence for a path that could not be looked at: the claim counts as of a living namespace then
  * @param find tests
  */
@@ -25,13 +26,15 @@ export function locateClaims(
   problems: string[],
   find: typeof netnsAt = netnsAt,
 ): VfClaim[] {
+  const hosts = inventory.namespaces.filter((one) => one.netns.isHost);
+  const isHost = (netns: { dev: string; ino: string }): boolean => hosts.some((one) => isSameNetns(one.netns, netns));
   return claims.map((claim) => {
     const { netns, netnsPath } = claim;
     if (netns !== undefined && inventory.namespaces.some((one) => isSameNetns(one.netns, netns))) return claim;
     if (netnsPath === '') return { ...claim, netns: undefined };
     try {
       const found = find(netnsPath);
-      const isSame = found !== undefined && (netns === undefined || isSameNetns(found, netns));
+      const isSame = found !== undefined && (netns === undefined ? !isHost(found) : isSameNetns(found, netns));
       return { ...claim, netns: isSame ? found : undefined };
     } catch (error) {
       problems.push(

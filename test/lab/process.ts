@@ -20,6 +20,20 @@ export interface RunOptions {
   onSpawn?: (child: ChildProcess) => void;
 }
 
+/** Those that run() waits for: nobody else would end them when this process leaves. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const { pid } of running) endGroup(pid);
+});
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // it has just ended
+  }
+}
+
 /** Run a program to its end; a non-zero exit is a result, not an error. */
 export function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const started = performance.now();
@@ -40,9 +54,11 @@ export function run(file: string, args: readonly string[], options: RunOptions =
     });
     child.stdin.on('error', () => undefined); // it may end before it reads
     child.stdin.end(options.input ?? '');
+    running.add(child);
     child.once('error', reject);
     child.once('spawn', () => options.onSpawn?.(child));
     child.once('close', (code, signal) => {
+      running.delete(child);
       resolve({ code, signal, stdout, stderr, ms: performance.now() - started });
     });
   });

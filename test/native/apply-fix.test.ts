@@ -59,6 +59,8 @@ kernelTest('applyFix() takes no link from a namespace in which a program runs', 
   const { message } = await failureOf(() => act({ kind: 'move-to-host', place: at, name: HOST_NAME }));
   const who = `a program (process ${program.pid}) runs in ${netns.path}`;
   assert.is(message, `not done: ${who}, and may use net1: its pod lives; look again`);
+  const ofPf = await failureOf(() => act({ kind: 'set-vf', pf: at, vf: 3, settings: { vlan: 0 }, places: [] }));
+  assert.is(ofPf.message, message, 'nor sets VFs of a PF that is there');
   program.stdin.end('\n');
   await once(program, 'exit');
   assert.equal(namesIn(netns), ['lo', 'net1', 'peer0']);

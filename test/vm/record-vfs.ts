@@ -1,6 +1,6 @@
 /**
- * Records a PF's netlink messages from a kernel with netdevsim, for native/test/fixtures. In the guest it prints them;
- * outside, "save" writes what was printed:
+ * Records PFs' netlink messages from a kernel with netdevsim, or with an igb, for native/test/fixtures. In the guest it
+ * prints them; outside, "save" writes what was printed:
  *
  *   npm run --silent lab -- uml --sh 'node --import tsx test/vm/record-vfs.ts' | node --import tsx test/vm/record-vfs.ts save
  */
@@ -9,6 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type NativeVfChange, native } from '../../src/node/native.ts';
+import { Igb } from './lab/igb.ts';
 import { Netdevsim } from './lab/netdevsim.ts';
 
 const FIXTURES = new URL('../../native/test/fixtures/', import.meta.url);
@@ -46,6 +47,16 @@ async function record(numVfs: number, changes: readonly [number, NativeVfChange]
   }
 }
 
+/** A driver that does not report all: it says nothing of RSS queries. */
+async function recordIgb(): Promise<void> {
+  const { link } = new Igb(2);
+  const socket = native().openSocket(-1);
+  const { index } = await native().getLink(socket, link);
+  await native().setVf(socket, index, 0, { vlan: 210, qos: 2 });
+  await native().setVf(socket, index, 1, { vlan: 4095 });
+  print(`vfs-2-igb-mask-${VF_WITHOUT_STATISTICS}`, link, VF_WITHOUT_STATISTICS);
+}
+
 /** Each VF a VLAN of its own: from 1, so that a byte of zeros is no VLAN. */
 const vlans = (count: number): [number, NativeVfChange][] => {
   return Array.from({ length: count }, (_, vf) => [vf, { vlan: 1 + vf }]);
@@ -62,6 +73,8 @@ async function save(): Promise<void> {
 
 if (process.argv[2] === 'save') {
   await save();
+} else if (process.env['MULTUS_LAB'] === 'igb') {
+  await recordIgb();
 } else {
   await record(4, FOUR, [VF, VF_WITHOUT_STATISTICS]);
   for (const count of [221, 222]) await record(count, vlans(count), [VF]);

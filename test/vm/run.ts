@@ -7,12 +7,13 @@
  *
  * The exit status is that of the command inside.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { withFolder } from '../lab/with-folder.ts';
 import { compileInto } from './lab/compiled.ts';
 import type { GuestOptions } from './lab/guest.ts';
+import { igbTests } from './lab/igb-tests.ts';
 import { umlTests } from './lab/uml-tests.ts';
 
 /** What a lab's module exports. */
@@ -26,10 +27,10 @@ interface Lab {
 /** The labs' modules, and what runs in them unless other tests are named. */
 const LABS: Record<string, { module: string; tests: (kernel: string) => readonly string[] }> = {
   uml: { module: './lab/uml.ts', tests: umlTests },
-  igb: { module: './lab/qemu.ts', tests: () => ['build/Release/core_test', 'test/vm/in-igb'] },
+  igb: { module: './lab/qemu.ts', tests: igbTests },
 };
 
-const TIME_LIMIT_S = 1800;
+const TIME_LIMIT_S = 1200;
 
 const USAGE = `usage: run.ts ${Object.keys(LABS).join('|')} [--kernel name] [--limit seconds] [--prepare | --sh command | tests...]`;
 
@@ -44,8 +45,10 @@ async function main(): Promise<number> {
     allowPositionals: true,
   });
   const [name = '', ...tests] = positionals;
-  const found = LABS[name];
+  const found = Object.hasOwn(LABS, name) ? LABS[name] : undefined;
   if (found === undefined) throw new Error(`no lab is called "${name}"; ${USAGE}`);
+  const limit = Number(values.limit);
+  if (!(limit > 0 && limit < 1e6)) throw new Error(`--limit "${values.limit}" is no number of seconds; ${USAGE}`);
   const lab: Lab = await import(found.module);
   const { kernel = lab.KERNELS[0] ?? '' } = values;
   if (!lab.KERNELS.includes(kernel))
@@ -53,19 +56,17 @@ async function main(): Promise<number> {
 
   const prepared = await lab.prepare(kernel);
   if (values.prepare) return 0;
-  const layer = mkdtempSync(join(tmpdir(), 'multus-layer-'));
-  try {
+  return withFolder(join(tmpdir(), 'multus-layer-'), async (layer) => {
     await compileInto(layer);
     const targets = tests.length > 0 ? tests : found.tests(kernel);
     const command = values.sh ?? `node test/run.mjs ${targets.join(' ')}`;
-    return await lab.runGuest(prepared, command, {
-      timeoutMs: Number(values.limit) * 1000,
-      output: process.stdout,
-      layer,
-    });
-  } finally {
-    rmSync(layer, { recursive: true, force: true });
-  }
+    return lab.runGuest(prepared, command, { timeoutMs: limit * 1000, output: process.stdout, layer });
+  });
+}
+
+// By exit(), which ends what runs and removes its folders, as a signal alone would not.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
 }
 
 main().then(

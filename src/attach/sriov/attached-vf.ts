@@ -11,6 +11,7 @@ import { type VfPlugin, vfPluginOf } from '../../sriov/claims/vf-plugin.ts';
 import { type FoundVf, lookUpVf } from '../../sriov/find-vf.ts';
 import type { PlacedLink } from '../../sriov/model.ts';
 import { linkName, netdevsOf, SYSFS } from '../../sriov/pci.ts';
+import { isUserSpaceDriver } from '../../sriov/user-space-driver.ts';
 import { whereIsVf } from '../../sriov/where-vf.ts';
 import { deviceInfoOf } from '../device-info-files.ts';
 import type { Log } from '../operation.ts';
@@ -36,9 +37,6 @@ export const THIS_NODE: VfQuestions = {
   netdevs: netdevsOf,
   where: whereIsVf,
 };
-
-/** Drivers that hand a device over to a program: the kernel has no network device of it. */
-const USERSPACE_DRIVERS = ['vfio-pci', 'uio_pci_generic', 'igb_uio'];
 
 /** What the attachment's configuration says of a VF; undefined when none of its plugins takes one. */
 export function vfPlugin({ steps, args, auxiliary }: PlannedAttachment): VfPlugin | undefined {
@@ -102,7 +100,7 @@ export function usedVf(
 /** Will a program drive the attachment's VF, so that no interface of it can be in the pod? */
 export function isUserspaceVf(attachment: PlannedAttachment, questions = THIS_NODE): boolean {
   try {
-    return USERSPACE_DRIVERS.includes(plannedVf(attachment, questions)?.driver ?? '');
+    return isUserSpaceDriver(plannedVf(attachment, questions)?.driver ?? '');
   } catch {
     return false; // nobody can tell
   }

@@ -13,6 +13,7 @@ import type { JournalAttachment, JournalRecord } from '../journal-record.ts';
 import type { Operation } from '../operation.ts';
 import { announceVfNotReset } from '../publish/announce.ts';
 import { askedOf, THIS_NODE, type VfQuestions } from './attached-vf.ts';
+import { isTakenAgain } from './taken-vf.ts';
 
 /** What of a VF is not as it was, and the command that mends it. */
 interface Leftover {
@@ -93,20 +94,6 @@ async function leftoversOf(
   return [...ofNetdev, { problem, mend }];
 }
 
-/** Has another container got it meanwhile? Then what is on it is for that one. */
-function isTakenAgain(journal: Journal, { containerId }: JournalRecord, { address }: VfBefore): boolean {
-  return journal.list().some((id) => {
-    if (id === containerId) return false;
-    try {
-      const found = journal.find(id);
-      const attachments = found !== undefined && 'attachments' in found ? found.attachments : [];
-      return attachments.some(({ vf, state }) => vf?.address === address && state !== 'detaching');
-    } catch {
-      return false; // damaged: it says nothing
-    }
-  });
-}
-
 /**
  * Look at the VFs of attachments that were detached just now, and tell what is wrong with them. Never throws.
  * @param tried attachments that were to be detached; those that are still in the record are tried again
@@ -124,7 +111,7 @@ export async function lookAtReturnedVfs(
     if (vf === undefined) continue;
     try {
       const leftovers = await leftoversOf(record, attachment, vf, signal, questions);
-      if (leftovers.length === 0 || isTakenAgain(journal, record, vf)) continue;
+      if (leftovers.length === 0 || isTakenAgain(journal, record.containerId, vf.address)) continue;
       for (const leftover of leftovers)
         log.warn({ network, ifName, vf: vf.address, ...leftover }, 'the VF was left changed');
       const text = leftovers.map(({ problem, mend }) => `${problem}; mend it with "${mend}"`).join('; ');

@@ -69,7 +69,7 @@ function advice(report: AuditReport): string {
   const advices = advicesOf(report);
   if (advices.length === 0) return '';
   const lines = advices.map(({ of, command }) => `  ${command}\n      ${of}\n`).join('');
-  return `For you to decide, since a pod has the VF or may have it:\n${lines}`;
+  return `For you to decide, since a pod or a virtual machine has the VF, or may have it:\n${lines}`;
 }
 
 /** Make one change, if looking again while sriov-cni is kept out still proposes it. */

@@ -29,22 +29,24 @@ async function lookOnce(selection: Selection, options: ClaimOptions, where: Inve
   return withProblems(audit(inventory, located, selection), [...problems, ...unlocated]);
 }
 
-function isSettled(report: AuditReport): boolean {
-  return !checksOf(report).some(({ status }) => status === 'fail' || status === 'unknown');
+function isSettled(report: AuditReport, strict: boolean): boolean {
+  return !checksOf(report).some(
+    ({ status }) => status === 'fail' || status === 'unknown' || (strict && status === 'warn'),
+  );
 }
 
 /**
- * Look, and look again while something fails or is unknown: only what stays so is told.
+ * Look, and look again while something fails or is unknown, or with `strict` is warned of: only what stays so is told.
  * @throws CniError of collectClaims; Error of the system when there is no /proc
  */
 export async function takeReport(
   selection: Selection,
-  options: ClaimOptions & { retry: number },
+  options: ClaimOptions & Pick<VerifyOptions, 'retry' | 'strict'>,
   where: InventoryOptions = {},
 ): Promise<AuditReport> {
   for (let left = options.retry; ; left--) {
     const report = await lookOnce(selection, options, where);
-    if (left <= 0 || isSettled(report)) return report;
+    if (left <= 0 || isSettled(report, options.strict ?? false)) return report;
     await sleep(RETRY_MS);
   }
 }

@@ -60,13 +60,6 @@ export function existsCheck({ pf, vf }: Audited): Check {
   return check('vf-exists', 'pass', `is on the bus at ${device.address}`, { actual: device.address });
 }
 
-/** Drivers that hand a device to a program or a virtual machine: it has no network device then. */
-const USER_SPACE_DRIVERS = ['vfio-pci', 'uio_pci_generic', 'igb_uio', 'pci-stub'];
-
-export function isUserSpaceDriver(driver: string): boolean {
-  return USER_SPACE_DRIVERS.includes(driver);
-}
-
 /** @returns "driver": a VF that a container has wants one */
 export function driverCheck({ vf: { device }, isIdle }: Audited): Check {
   if (device === undefined) return check('driver', 'skipped', 'has no device on a bus, and so no driver');

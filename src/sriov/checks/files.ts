@@ -11,7 +11,9 @@ function pciFileProblem(audited: Audited, file: VfClaim): Check | undefined {
   const { netns, netnsPath, origin } = file;
   const known = { actual: netnsPath, source: sourceOf(file) };
   if (netns === undefined) {
-    const message = `is allocated to the namespace ${netnsPath}, which is gone; the next ADD writes the file anew`;
+    // sriov-cni only looks whether a namespace is there, and process IDs are given anew.
+    const unless = netnsPath.startsWith('/proc/') ? ', unless the process ID is another program’s by now' : '';
+    const message = `is allocated to the namespace ${netnsPath}, which is gone; the next ADD writes the file anew${unless}`;
     return check('pci-file', 'warn', message, { ...known, expected: 'no file', fix: removeFile(origin, isIdle) });
   }
   const found = vf.places.map((place) => place.netns);

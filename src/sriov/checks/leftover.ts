@@ -1,6 +1,6 @@
 /** Does a VF that no container has still have what the last one was given? The next one may inherit it. */
 import { VF_SETTINGS, type VfSettings } from '../../pod/vf-settings.ts';
-import { isHome, sourceOf } from '../claims-of.ts';
+import { isHome, isSameNetns, sourceOf } from '../claims-of.ts';
 import { setVf } from '../mend.ts';
 import type { Check } from '../model.ts';
 import { type Audited, check } from './check.ts';
@@ -71,13 +71,37 @@ function text(settings: VfSettings, keys: readonly string[]): string {
   return keys.map((key) => `${checkId(key)} ${String(settings[key as keyof VfSettings])}`).join(', ');
 }
 
-/** @returns "leftover": of a VF at home that no container has */
+/** What of the host has the VF's interface: a bond, a bridge, or what is on top of it; '' nothing. */
+function usedBy({ vf: { places }, inventory }: Audited): string {
+  const users = places.flatMap(({ netns, link }) => {
+    const { links = [] } = inventory.namespaces.find((one) => isSameNetns(one.netns, netns)) ?? {};
+    return links.filter(
+      ({ index, parentIndex, parentNsid }) =>
+        (link.masterIndex !== 0 && index === link.masterIndex) || (parentIndex === link.index && parentNsid < 0),
+    );
+  });
+  return users.map(({ name }) => name).join(', ');
+}
+
+/** @param actual that of what is left */
+function messageOf({ vf: { device, places } }: Audited, actual: string, vlan: number | undefined): string {
+  if (device !== undefined && places.length === 0) {
+    const driver = device.driver === '' ? 'it has no driver' : `its driver is ${device.driver}`;
+    return `is in no container, but has ${actual}: left over, unless a virtual machine or a program has it (${driver})`;
+  }
+  const inherits = vlan === undefined || vlan === 0 ? '' : '; a container that asks for no VLAN would be in this one';
+  return `is idle, but has ${actual} from before${inherits}`;
+}
+
+/** @returns "leftover": of a VF at home that neither a container nor the host has */
 export function leftoverCheck(audited: Audited): Check {
   const { vf, pf, claims, isIdle } = audited;
   const isAtHome = vf.places.every((place) => isHome(place, pf));
   if (!isIdle || !isAtHome || vf.reported === undefined) {
     return check('leftover', 'skipped', 'is not idle, or its settings are not known');
   }
+  const user = usedBy(audited);
+  if (user !== '') return check('leftover', 'skipped', `is used by the host itself: ${user}`);
   const former = claims.findLast(({ original }) => original !== undefined);
   const original = former?.original?.settings;
   const left = leftovers(audited, original);
@@ -90,7 +114,6 @@ export function leftoverCheck(audited: Audited): Check {
     source: former === undefined ? 'as drivers begin' : sourceOf(former),
     fix: setVf(pf, vf, whole(left, original, actual), true),
   };
-  const inherits = left.vlan === undefined ? '' : '; a container that asks for no VLAN would be in this one';
-  const message = `is idle, but has ${known.actual} from before${inherits}`;
+  const message = messageOf(audited, known.actual, left.vlan === undefined ? undefined : actual.vlan);
   return check('leftover', former === undefined ? 'warn' : 'fail', message, known);
 }

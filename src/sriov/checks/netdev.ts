@@ -2,8 +2,8 @@
 import { expectedNetns, isHome, isSameNetns, lastKnown, sourceOf } from '../claims-of.ts';
 import { moveToHost, rename } from '../mend.ts';
 import type { Check, PlacedLink } from '../model.ts';
+import { isUserSpaceDriver } from '../user-space-driver.ts';
 import { type Audited, check } from './check.ts';
-import { isUserSpaceDriver } from './device.ts';
 import { hostNameOf } from './host-name.ts';
 
 /** IFF_LOWER_UP. */

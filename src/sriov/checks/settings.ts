@@ -1,4 +1,5 @@
 /** Is the VF as it was asked for, by what its PF's driver reports? */
+import type { NativeLink } from '../../node/native.ts';
 import { VF_SETTINGS, type VfSettings } from '../../pod/vf-settings.ts';
 import { compareVf, protocolOn, type SettingCheck, vlanOn } from '../compare-vf.ts';
 import { setVf } from '../mend.ts';
@@ -71,9 +72,12 @@ function remark(audited: Audited, { setting, status }: SettingCheck): string {
 
 /** Where the VLAN of a VF is when its PF has an embedded switch; '' when no interface is seen to be its representor. */
 export function representorOf({ place }: PfState, { index }: VfState, { namespaces }: Audited['inventory']): string {
-  const port = new RegExp(`pf\\d+vf${index}$`);
+  const port = new RegExp(`^pf\\d+vf${index}$`); // with "c1" before it, it is of another host's PF
   const links = namespaces.flatMap((one) => one.links);
-  return links.find((link) => port.test(link.portName) && link.switchId === place?.link.switchId)?.name ?? '';
+  // Two PFs that are bonded in hardware have one switch.
+  const isOfPf = ({ switchId, parentDevice }: NativeLink): boolean =>
+    switchId === place?.link.switchId && parentDevice === place.link.parentDevice;
+  return links.find((link) => port.test(link.portName) && isOfPf(link))?.name ?? '';
 }
 
 function switchdevRemark({ pf, vf, inventory }: Audited, setting: SettingCheck['setting']): string {

@@ -1,7 +1,8 @@
 /** What is slow to get is kept between runs, under the checksum or the version of what it is; all works without it. */
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { withFolder } from '../../lab/with-folder.ts';
 
 /** As .ci/run has it. */
 export const CACHE = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'multus-native');
@@ -16,13 +17,13 @@ export async function cached(name: string, make: (folder: string) => Promise<voi
   const folder = join(CACHE, name);
   if (existsSync(folder)) return folder;
   mkdirSync(dirname(folder), { recursive: true });
-  const draft = mkdtempSync(`${folder}.draft-`);
-  try {
+  await withFolder(`${folder}.draft-`, async (draft) => {
     await make(draft);
-    renameSync(draft, folder);
-  } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
-    if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
+    try {
+      renameSync(draft, folder);
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  });
   return folder;
 }

@@ -1,8 +1,9 @@
 /** Debian packages of any suite, unpacked into the cache: the machine's own packages and apt's lists stay as they are. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { must, run } from '../../lab/process.ts';
+import { withFolder } from '../../lab/with-folder.ts';
 import { CACHE, cached } from './cache.ts';
 
 const ARCHIVE = 'http://deb.debian.org/debian';
@@ -20,7 +21,13 @@ export interface DebianPackage {
 async function keyring(scratch: string): Promise<string> {
   const installed = join('/', KEYRING);
   if (existsSync(installed)) return installed;
-  await must('sh', '-c', `cd ${scratch} && apt-get -q download debian-archive-keyring && dpkg -x *.deb keys`);
+  const lists = join(scratch, 'lists');
+  mkdirSync(join(lists, 'partial'), { recursive: true });
+  // a machine of a bare image has no lists, or old ones: then by ones of our own
+  const own = `apt-get -qq -o Dir::State::Lists=${lists} -o APT::Sandbox::User=root`;
+  const download = 'download debian-archive-keyring';
+  const get = `apt-get -qq ${download} || { ${own} update && ${own} ${download}; }`;
+  await must('sh', '-c', `cd ${scratch} && { ${get}; } && dpkg -x *.deb keys`);
   return join(scratch, 'keys', KEYRING);
 }
 
@@ -55,13 +62,8 @@ async function makeApt(suite: string, scratch: string): Promise<Apt> {
   return { folder: join(scratch, 'cache', 'archives'), options };
 }
 
-async function withApt<T>(suite: string, use: (apt: Apt) => Promise<T>): Promise<T> {
-  const scratch = mkdtempSync(join(tmpdir(), 'multus-apt-'));
-  try {
-    return await use(await makeApt(suite, scratch));
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+function withApt<T>(suite: string, use: (apt: Apt) => Promise<T>): Promise<T> {
+  return withFolder(join(tmpdir(), 'multus-apt-'), async (scratch) => use(await makeApt(suite, scratch)));
 }
 
 /** @param name also `name=version` @returns the package's file */

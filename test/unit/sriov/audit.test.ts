@@ -95,6 +95,12 @@ test('leak 4: a VF that came back by itself under a wrong name is found, and the
   }
 });
 
+test('leak 4: the file of a namespace by process ID keeps the VF from all pods once another program has that', () => {
+  const [file] = fakeFiles(0, { netns: undefined, netnsPath: '/proc/4711/ns/net' }) as [VfClaim];
+  const { message } = find(reportOf([idleVf(0)], [file]), 'pci-file');
+  assert.match(message, 'unless the process ID is another program’s by now');
+});
+
 test('leak 5: a VF renamed inside its pod is found by the journal, and by the file that is left', () => {
   const vf = podVf(0, {}, { name: 'data0' });
   const running = reportOf([vf], [...fakeFiles(0), fakeClaim(0)]);
@@ -137,7 +143,10 @@ test('driver: a VF of a pod needs one, an idle VF does not', () => {
 
 test('netdev: nothing is looked for where a user-space driver has the VF, or the bus has no devices of VFs', () => {
   const device = { index: 0, address: vfAddress(0), driver: 'vfio-pci', physfn: '0000:01:00.0' };
-  assert.equal(remarks(reportOf([idleVf(0, {}, { device, places: [] })], fakeFiles(0))), []);
+  for (const driver of ['vfio-pci', 'mlx5_vfio_pci', 'igb_uio']) {
+    const vf = idleVf(0, {}, { device: { ...device, driver }, places: [] });
+    assert.equal(remarks(reportOf([vf], fakeFiles(0))), [], driver);
+  }
   const simulated = idleVf(0, {}, { device: undefined, places: [] });
   const pf = {
     name: 'eth1',
@@ -253,6 +262,8 @@ test('settings: nothing is said of them while nobody asks for any', () => {
 test('settings: a PF in switchdev mode leaves the VLAN unknown, and the representor is named', () => {
   const inventory = fakeInventory([fakePf([podVf(0)], { isSwitchdev: true })]);
   inventory.namespaces[0]?.links.push(
+    fakeLink('eth2_0', { portName: 'pf1vf0', parentDevice: '0000:01:00.1' }), // of the other port, in one bond
+    fakeLink('host_0', { portName: 'c1pf0vf0' }),
     fakeLink('eth1_0', { portName: 'pf0vf0' }),
     fakeLink('eth1_1', { portName: 'pf0vf10' }),
   );
@@ -307,9 +318,31 @@ test('leftover: what is found on one VF does not change what the next is compare
 
 // A virtual machine's VF has no interface anywhere: its VLAN would be taken from it while it runs.
 test('leftover: a VF whose interface was found nowhere is left to the operator', () => {
-  const { fix } = find(reportOf([idleVf(0, { vlan: 210 }, { places: [] })]), 'leftover');
+  const { fix, message } = find(reportOf([idleVf(0, { vlan: 210 }, { places: [] })]), 'leftover');
+  assert.match(message, 'has vlan 210: left over, unless a virtual machine or a program has it (its driver is igbvf)');
   assert.equal([fix?.command.endsWith(' vf 0 vlan 0'), fix?.action], [true, undefined]);
   assert.is(find(reportOf([idleVf(0, { vlan: 210 })]), 'leftover').fix?.action?.kind, 'set-vf');
+});
+
+// The host's own uplink would be told to leave its VLAN.
+test('leftover: a VF that is in a bond, or has interfaces on it, is the host’s', () => {
+  const vlans = [idleVf(0, { vlan: 5 }), idleVf(1, { vlan: 5 }), idleVf(2, { vlan: 5 })];
+  const inventory = fakeInventory([fakePf(vlans)]);
+  const [first, second, third] = vlans.flatMap(({ places }) => places.map(({ link }) => link));
+  if (first) first.masterIndex = 40;
+  if (third) third.masterIndex = 41; // of no link that is here
+  inventory.namespaces[0]?.links.push(
+    fakeLink('bond0', { index: 40 }),
+    fakeLink('eth1v1.7', { index: 42, parentIndex: second?.index ?? 0 }),
+    fakeLink('other', { index: 43, parentIndex: third?.index ?? 0, parentNsid: 3 }),
+  );
+  const report = audit(inventory, [], NODE);
+  const found = report.items.map(({ checks }) => checks.find(({ id }) => id === 'leftover'));
+  assert.equal(
+    found.map((one) => one?.status),
+    ['skipped', 'skipped', 'warn'],
+  );
+  assert.is(found[0]?.message, 'is used by the host itself: bond0');
 });
 
 test('leftover: what the VF had before counts where somebody wrote it down', () => {
@@ -319,6 +352,7 @@ test('leftover: what the VF had before counts where somebody wrote it down', () 
   const report = reportOf([idleVf(0, { vlan: 0, spoofCheck: true })], [former]);
   assert.equal(remarks(report), ['fail leftover']);
   assert.equal(find(report, 'leftover').expected, 'vlan 100, spoof-check false');
+  assert.is(find(report, 'leftover').message, 'is idle, but has vlan 0, spoof-check true from before');
 });
 
 test('leftover: a MAC that is the own one of the VF is none, as drivers report it after a normal DEL', () => {

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { locateClaims } from '../../../src/sriov/locate-claims.ts';
 import type { VfClaim } from '../../../src/sriov/model.ts';
-import { fakeClaim, fakeInventory, POD } from '../../fakes/fake-inventory.ts';
+import { fakeClaim, fakeInventory, HOST, POD } from '../../fakes/fake-inventory.ts';
 
 const NODE = fakeInventory([]);
 const HERE = { dev: '4', ino: '99' };
@@ -37,6 +37,15 @@ test('a path leads to the namespace, unless that is another one than was written
   assert.equal(
     locate(fakeClaim(0, { netns: recorded }), () => recorded),
     recorded,
+  );
+});
+
+// dockershim's namespaces were /proc/PID/ns/net: the VF would be in a pod for ever, whatever is left on it.
+test('a path that leads to the host is of a container that is gone', () => {
+  const { dev, ino } = HOST;
+  assert.is(
+    locate(fakeClaim(0, { netns: undefined, netnsPath: '/proc/4711/ns/net' }), () => ({ dev, ino })),
+    undefined,
   );
 });
 

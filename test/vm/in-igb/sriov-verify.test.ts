@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Lab } from '../../lab/lab.ts';
-import { must } from '../../lab/process.ts';
+import { must, until } from '../../lab/process.ts';
 import { assertResult } from '../../lab/spec.ts';
 import {
   addPod,
@@ -21,15 +21,24 @@ import { type Card, onCard, sriovDir, sriovNetwork } from '../lab/vf-pod.ts';
 
 const foldersOf = (lab: Lab) => ({ cniDir: lab.stateDir, sriovDir: sriovDir(lab) });
 
+/** igbvf sees its link seconds after it was brought up. */
+function untilCarrier(lab: Lab, pod: string, ...names: string[]): Promise<void> {
+  return until(`${names.join(' and ')} of ${pod} have a carrier`, async () => {
+    const up = (await lab.links(pod)).filter(({ flags }) => flags.includes('LOWER_UP')).map(({ ifname }) => ifname);
+    return names.every((name) => up.includes(name));
+  });
+}
+
 // An operator would look for the leak by hand, VF by VF; or trust a node whose next pod lands in another one's network.
 onCard('--node finds each of the five leaks among VFs that are right, and names what mends it', async (lab, card) => {
   const right = await addPod({ lab, card }, 5, { vlan: 210 });
   const scene = { lab, card };
   await leakPartialApply(scene);
-  await leakInheritedVlan(scene);
+  const heir = await leakInheritedVlan(scene);
   const without = await leakDelWithoutNetns(scene);
   await leakNetnsGone(scene);
   const renamed = await leakRenamedInPod(scene);
+  for (const { pod } of [right, heir.call, without.call]) await untilCarrier(lab, pod, 'net1');
   const words = ['--cni-dir', lab.stateDir, '--sriov-dir', sriovDir(lab)];
   const { code, stdout, stderr } = await verifyProgram('--node', ...words);
   assert.is(code, 1, stdout + stderr);
@@ -91,6 +100,7 @@ async function attachSeed(lab: Lab, card: Card): Promise<void> {
 // The check that the guide does by eye: `ip link show`, and hope that the pod's VF is the one in the line.
 onCard('the guide’s pod: its networks, by every selector, right and then in another VLAN', async (lab, card) => {
   await attachSeed(lab, card);
+  await untilCarrier(lab, 'poc', 'north', 'eth1');
   const folders = foldersOf(lab);
   const right = await verify({ node: true }, { ...folders, strict: true });
   assert.is(right.exitCode, 0, right.table);

@@ -4,9 +4,10 @@
  * end with this one, however that ends, and the disk it writes to is its memory.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { withFolder } from '../../lab/with-folder.ts';
 
 export interface GuestOptions {
   timeoutMs: number;
@@ -66,15 +67,12 @@ export async function runJob(
   options: GuestOptions,
   argv: (job: string) => readonly string[],
 ): Promise<number> {
-  const job = mkdtempSync(join(tmpdir(), 'multus-guest-'));
-  try {
+  return withFolder(join(tmpdir(), 'multus-guest-'), async (job) => {
     writeFileSync(join(job, 'command'), script(command, environment));
     writeFileSync(join(job, 'status'), '');
     const stderr = await boot(argv(job), options);
     const status = readFileSync(join(job, 'status'), 'utf8').trim();
     if (status === '') throw new Error(`the guest ended before its command did${stderr && `: ${stderr}`}`);
     return Number(status);
-  } finally {
-    rmSync(job, { recursive: true, force: true });
-  }
+  });
 }

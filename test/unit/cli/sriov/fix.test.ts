@@ -74,7 +74,7 @@ test('runFixes() only shows with --dry-run, and what is left for people', async 
   const { made, text } = await run(states, { dryRun: true, yes: true });
   assert.equal(made, []);
   assert.match(text, '  set\n');
-  assert.match(text, 'For you to decide, since a pod has the VF or may have it:\n  by hand\n');
+  assert.match(text, 'For you to decide, since a pod or a virtual machine has the VF, or may have it:\n  by hand\n');
 });
 
 // A VF that came home with a VLAN would stay in it; the operator would have to know to run it again.

@@ -57,7 +57,7 @@ test('list() shows what is not known as such, and says why', async () => {
 // Programs could not tell "no pod" from "nobody knows".
 test('list() has null in JSON for what is not known, and the problems with it', async () => {
   addCard();
-  folder.write(`sriov/pci/${VFS[1]}`, '/proc/self/ns/net');
+  folder.write(`sriov/pci/${VFS[1]}`, '/proc/self/ns/uts'); // lives, and is not the host's network namespace
   const { pfs, problems } = JSON.parse((await run({ output: 'json', pf: PF })).output);
   assert.equal([pfs.length, pfs[0].place, pfs[0].mode, pfs[0].list], [1, null, null, null]);
   const [first, second] = pfs[0].vfs;
