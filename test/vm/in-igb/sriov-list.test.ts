@@ -84,7 +84,8 @@ test('takeInventory(), lookUpVf() and askPf() work with a card in another namesp
 test('takeInventory() works while VFs are made and removed', async () => {
   const card = await Card.prepare();
   const file = `/sys/bus/pci/devices/${PF}/sriov_numvfs`;
-  const changing = spawn('sh', ['-c', `while :; do for n in 0 4; do echo $n >${file}; done; done`], {
+  // A second of each, or none is whole for as long as looking takes here: it would go on for minutes.
+  const changing = spawn('sh', ['-c', `while :; do for n in 0 4; do echo $n >${file}; sleep 1; done; done`], {
     stdio: 'ignore',
   });
   const seen = new Set<number>();
