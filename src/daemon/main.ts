@@ -60,6 +60,7 @@ async function run(options: Options): Promise<void> {
   const { reconcileInterval } = options;
   const background = new Background({ requests, source, nodeConfig, hotplug, reconcileInterval, delegateEnv, log });
   const finish = async (): Promise<void> => {
+    await listening.catch(() => undefined); // who is told to end while it takes over has callers already
     await Promise.all([server.stop(), background.end()]);
     await background.tellTheLast();
   };
@@ -97,15 +98,15 @@ async function run(options: Options): Promise<void> {
     onLost: (error) => stop({ error, reason: 'callers do not find us; whoever keeps us shall start us again' }, 1),
   });
 
-  const succession = await server.listen();
+  const listening = server.listen();
+  process.once('SIGTERM', (signal) => stop({ signal }));
+  process.once('SIGINT', (signal) => stop({ signal }));
+  const succession = await listening;
   log.info({ socket: server.path, version: VERSION, nodeKeys: Object.keys(overlay) }, 'listening');
   logSuccession(succession, log);
   for (const note of settings.notes) log.warn({ note }, 'configuration');
   void server.keepSocket(log, background.signal);
   background.start();
-
-  process.once('SIGTERM', (signal) => stop({ signal }));
-  process.once('SIGINT', (signal) => stop({ signal }));
 }
 
 const program = new Command('multusd')

@@ -240,6 +240,25 @@ for (const ending of ['replaced', 'ended'] as const) {
   });
 }
 
+// It has callers from the moment its socket is in place: they would lose it to the signal's default action.
+inLab('a daemon that is ended while it still takes over answers who has asked', async (lab) => {
+  await lab.startDaemon();
+  const old = lab.daemonPid ?? 0;
+  process.kill(old, 'SIGSTOP');
+  await lab.startDaemon();
+  const next = lab.daemonPid ?? 0;
+  await lab.addNetns('pod1');
+  const answer = post(lab, cniEnv(lab, 'ADD'));
+  assert.not.ok(hasSaid(lab, next, 'listening'), 'it waits for its predecessor');
+  await lab.endDaemon();
+  assert.is((await answer).status, 200);
+  process.kill(old, 'SIGCONT');
+  await lab.endPredecessors();
+  await lab.startDaemon();
+  assertSilent(await lab.cni('DEL'));
+  await assertClean(lab, 'pod1');
+});
+
 /** Connections to the daemon's socket that nobody has accepted: connecting (02), without an inode yet. */
 function queueLength(lab: Lab): number {
   const lines = readFileSync('/proc/net/unix', 'utf8').split('\n');
