@@ -25,6 +25,15 @@ std::string Arguments::String(std::size_t position, const char* name) {
   return ToString(info_[position], name);
 }
 
+std::string Arguments::Bytes(std::size_t position, const char* name) {
+  if (info_[position].IsBuffer()) {
+    const auto buffer = info_[position].As<Napi::Buffer<char>>();
+    return {buffer.Data(), buffer.Length()};
+  }
+  Fail(name, "a Buffer");
+  return {};
+}
+
 Napi::Object Arguments::Object(std::size_t position, const char* name) {
   if (info_[position].IsObject()) return info_[position].As<Napi::Object>();
   Fail(name, "an object");

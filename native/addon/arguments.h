@@ -26,6 +26,8 @@ class Arguments {
   bool Boolean(std::size_t position, const char* name);
   /// A string without NUL bytes, which no kernel interface could take.
   std::string String(std::size_t position, const char* name);
+  /// A copy of a Buffer's bytes.
+  std::string Bytes(std::size_t position, const char* name);
   Napi::Object Object(std::size_t position, const char* name);
 
   /// Of an object that must have exactly one property of these: which.

@@ -10,6 +10,7 @@ static Napi::Object InitModule(Napi::Env env, Napi::Object exports) {
   InitNetlinkArea(env, exports);
   InitProcessArea(env, exports);
   InitLockArea(env, exports);
+  InitFileArea(env, exports);
   return exports;
 }
 

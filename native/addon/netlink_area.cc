@@ -119,6 +119,34 @@ Napi::Value NetnsCookieJs(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), cookie.value());
 }
 
+struct Entered {
+  int socket = -1;
+  std::uint64_t cookie = 0;
+};
+
+Napi::Value ToJs(Napi::Env env, const Entered& entered) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("socket", entered.socket);
+  object.Set("cookie", Napi::BigInt::New(env, entered.cookie));
+  return object;
+}
+
+Napi::Value EnterNetnsJs(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const auto netns_fd = static_cast<int>(arguments.Integer(0, "netnsFd", 0, Arguments::kMaxInt));
+  if (arguments.failed()) return arguments.Throw();
+  return Task<Entered>::Start(
+      info.Env(),
+      [netns_fd]() -> Result<Entered> {
+        auto socket = OpenRouteSocketIn(netns_fd);
+        if (!socket.ok()) return std::move(socket.error());
+        const auto cookie = NetnsCookie(socket.value().get());
+        if (!cookie.ok()) return cookie.error();
+        return Entered{.socket = socket.value().Release(), .cookie = cookie.value()};
+      },
+      [](Napi::Env env, const Entered& entered) { return ToJs(env, entered); });
+}
+
 /// The number of another namespace, an optional argument.
 std::optional<int> NsidArgument(Arguments& arguments, std::size_t position) {
   const auto nsid = arguments.OptionalInteger(position, "nsid", 0, Arguments::kMaxInt);
@@ -364,6 +392,7 @@ Napi::Value SetVfJs(const Napi::CallbackInfo& info) {
 void InitNetlinkArea(Napi::Env env, Napi::Object exports) {
   exports.Set("openNetns", Napi::Function::New<OpenNetnsJs>(env, "openNetns"));
   exports.Set("openSocket", Napi::Function::New<OpenSocketJs>(env, "openSocket"));
+  exports.Set("enterNetns", Napi::Function::New<EnterNetnsJs>(env, "enterNetns"));
   exports.Set("netnsCookie", Napi::Function::New<NetnsCookieJs>(env, "netnsCookie"));
   exports.Set("listLinks", Napi::Function::New<ListLinksJs>(env, "listLinks"));
   exports.Set("netnsId", Napi::Function::New<NetnsIdJs>(env, "netnsId"));

@@ -110,7 +110,7 @@ async function clearEarlierAttempt(operation: Operation, journal: Journal, netns
       `Cannot ADD container ${record.containerId}: ${record.program} attached it, at ${record.createdAt}; DEL it first`,
     );
   }
-  const recorded = openRecordNetns(record);
+  const recorded = await openRecordNetns(record);
   const alive = recorded !== undefined && sameNetns(recorded.identity, netns.identity);
   recorded?.close();
   const sameRequest = record.operation !== '' && record.operation === operation.operation;
@@ -151,7 +151,7 @@ async function planOrTell(operation: Operation): Promise<Plan> {
 /** @returns the answer's JSON text. @throws CniError; then nothing of this ADD is attached, or it is in the journal. */
 export async function add(operation: Operation): Promise<string> {
   const { request, config } = operation;
-  const netns = Netns.open(request.netns);
+  const netns = await Netns.open(request.netns);
   try {
     await awaitReadiness(operation);
     const plan = await planOrTell(operation);

@@ -98,7 +98,7 @@ async function checkDefaultRoutes({ config, log }: Operation, record: JournalRec
 /** @throws CniError 3 when the container is not attached, 102 when a fact differs, or a delegate's own */
 export async function check(operation: Operation): Promise<void> {
   const { request } = operation;
-  const netns = Netns.open(request.netns);
+  const netns = await Netns.open(request.netns);
   try {
     await withContainerLock(request.containerId, lockRequest(operation), async () => {
       const record = await recordOf(operation, netns);

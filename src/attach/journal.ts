@@ -2,12 +2,12 @@
  * The journal on disk: `<cniDir>/<containerID>`, one file per container, always whole. What Multus left there is found
  * under the same names.
  */
-import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { lstatSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { makeFolder } from '../node/make-folder.ts';
+import { native } from '../node/native.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
 import { type ForeignFile, parseForeignRecord } from './foreign/foreign-record.ts';
 import { ForeignRecord } from './foreign/foreign-state.ts';
@@ -25,12 +25,17 @@ function stateError(action: string, path: string, error: unknown): CniError {
 
 /** undefined when there is no such file. */
 function readIfThere(path: string): string | undefined {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined; // as before every ADD: no error is made for it
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw stateError('read', path, error);
   }
+}
+
+function removeIfThere(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) unlinkSync(path);
 }
 
 /**
@@ -123,29 +128,25 @@ export class Journal {
   /** Write a record so that it is on disk, whole, when the promise settles. @throws CniError 105 */
   async write(record: JournalRecord): Promise<void> {
     const path = this.path(record.containerId);
-    const temporary = join(this.directory, `.${record.containerId}.tmp`);
+    const content = Buffer.from(formatRecord(record)); // as it is now: the caller goes on with it
     try {
       makeFolder(this.directory, 0o700);
-      const file = await open(temporary, 'w', 0o600);
-      try {
-        await file.writeFile(formatRecord(record));
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, path);
+      await native().placeFile(this.draft(record.containerId), path, content, 0o600);
     } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined);
       throw stateError('write', path, error);
     }
+  }
+
+  private draft(containerId: string): string {
+    return join(this.directory, `.${containerId}.tmp`);
   }
 
   /** Forget a container. @throws CniError 105 */
   remove(containerId: string): void {
     const path = this.path(containerId);
     try {
-      rmSync(path, { force: true });
-      rmSync(join(this.directory, `.${containerId}.tmp`), { force: true });
+      removeIfThere(path);
+      removeIfThere(this.draft(containerId)); // of a process that was killed
     } catch (error) {
       throw stateError('remove', path, error);
     }

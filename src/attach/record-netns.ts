@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import { parse } from 'node:path';
 import { parseResult } from '../cni/result.ts';
 import { bootId } from '../node/boot-id.ts';
-import { Netns, type NetnsIdentity, sameNetns } from '../node/netns.ts';
+import { Netns, type NetnsIdentity, netnsIdentity, sameNetns } from '../node/netns.ts';
 import type { ForeignRecord } from './foreign/foreign-state.ts';
 import type { CachedAttachment } from './foreign/libcni-cache.ts';
 import type { JournalRecord } from './journal-record.ts';
@@ -26,10 +26,10 @@ const causeOf = (error: unknown): string | undefined =>
   ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
 
 /** undefined when no namespace of a pod lies there. @throws CniError 8 when it cannot be told */
-export function openIfThere(path: string): Netns | undefined {
+export async function openIfThere(path: string): Promise<Netns | undefined> {
   if (path === '') return undefined;
   try {
-    return Netns.open(path);
+    return await Netns.open(path);
   } catch (error) {
     const code = causeOf(error);
     if (code !== undefined && !TELLING.includes(code)) throw error;
@@ -42,8 +42,8 @@ export function openIfThere(path: string): Netns | undefined {
  * another namespace by now or to the host.
  * @throws CniError 8 when it cannot be told
  */
-export function openRecordNetns(record: JournalRecord): Netns | undefined {
-  const netns = record.bootId === bootId() ? openIfThere(record.netnsPath) : undefined;
+export async function openRecordNetns(record: JournalRecord): Promise<Netns | undefined> {
+  const netns = record.bootId === bootId() ? await openIfThere(record.netnsPath) : undefined;
   if (netns === undefined || sameNetns(netns.identity, record.netns)) return netns;
   netns.close();
   return undefined;
@@ -53,7 +53,7 @@ export function openRecordNetns(record: JournalRecord): Netns | undefined {
 export function isPathGone(path: string): boolean {
   if (statSync(parse(path).dir, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
   try {
-    Netns.open(path).close();
+    Netns.check(path);
     return false;
   } catch (error) {
     return causeOf(error) === 'ENOENT';
@@ -68,9 +68,7 @@ export function isPathGone(path: string): boolean {
 export function isNetnsGone(record: JournalRecord): boolean {
   if (record.bootId !== bootId() || isPathGone(record.netnsPath)) return true;
   try {
-    const netns = Netns.open(record.netnsPath);
-    netns.close();
-    return !sameNetns(netns.identity, record.netns);
+    return !sameNetns(netnsIdentity(record.netnsPath), record.netns);
   } catch {
     return false;
   }
@@ -82,13 +80,13 @@ export function isForeignNetnsGone({ cached }: ForeignRecord): boolean {
 }
 
 /** The namespace that the runtime names, when libcni's cache has no path that leads elsewhere. */
-function requestedNetns({ cached }: ForeignRecord, path: string): RecordNetns | undefined {
-  const named = openIfThere(path);
+async function requestedNetns({ cached }: ForeignRecord, path: string): Promise<RecordNetns | undefined> {
+  const named = await openIfThere(path);
   if (named === undefined) return undefined;
   named.close();
   const others = new Set(cached.map(({ netns }) => netns).filter((netns) => netns !== path));
   for (const other of others) {
-    const netns = openIfThere(other);
+    const netns = await openIfThere(other);
     netns?.close();
     if (netns === undefined || !sameNetns(netns.identity, named.identity)) return undefined;
   }
@@ -108,7 +106,7 @@ function interfacesOf({ result, network }: CachedAttachment): string[] {
 /** The namespace at the path in libcni's cache, when a link of the container is in it: a path may be given anew. */
 async function cachedNetns({ cached }: ForeignRecord): Promise<RecordNetns | undefined> {
   const path = cached[0]?.netns ?? '';
-  const netns = openIfThere(path);
+  const netns = await openIfThere(path);
   if (netns === undefined) return undefined;
   try {
     const present = (await netns.links()).map(({ name, mac }) => `${name} ${mac}`);
@@ -125,5 +123,5 @@ async function cachedNetns({ cached }: ForeignRecord): Promise<RecordNetns | und
  * @throws CniError 8 when it cannot be told
  */
 export async function netnsOfForeign(foreign: ForeignRecord, path = ''): Promise<RecordNetns> {
-  return requestedNetns(foreign, path) ?? (await cachedNetns(foreign)) ?? NO_NETNS;
+  return (await requestedNetns(foreign, path)) ?? (await cachedNetns(foreign)) ?? NO_NETNS;
 }

@@ -40,7 +40,7 @@ export async function undoRecord(
   options: UndoOptions,
   attachments: readonly JournalAttachment[] = record.attachments,
 ): Promise<Error[]> {
-  const netns = openRecordNetns(record);
+  const netns = await openRecordNetns(record);
   try {
     const staying = record.attachments.filter((one) => one.state === 'attached' && !attachments.includes(one));
     if (staying.length === 0) await clearStatus(record, journal.directory, options); // first: once the record is gone nobody knows of it

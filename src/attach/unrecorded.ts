@@ -41,7 +41,7 @@ async function primaryRecord(operation: Operation, netns: Netns): Promise<Journa
  */
 export async function recordOfPrimary(operation: Operation, journal: Journal): Promise<JournalRecord | undefined> {
   const { request, log } = operation;
-  const netns = openIfThere(request.netns);
+  const netns = await openIfThere(request.netns);
   if (netns === undefined) return undefined;
   try {
     const isThere = (await netns.links()).some(({ name }) => name === request.ifName);

@@ -20,6 +20,7 @@ function makeOne(path: string, mode: number): boolean {
  * @throws system errors of mkdir
  */
 export function makeFolder(path: string, mode = 0o777): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return false; // mostly: no error is made for it
   try {
     return makeOne(path, mode);
   } catch (error) {

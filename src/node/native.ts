@@ -179,6 +179,11 @@ export interface Native {
    * The socket stays bound to it; the caller closes the fd. One request at a time per socket.
    */
   openSocket(netnsFd: number): number;
+  /**
+   * The same on the thread pool, with the namespace's number. The socket is lost, until the process ends, when nobody
+   * waits any more: that is in a worker which is being ended.
+   */
+  enterNetns(netnsFd: number): Promise<{ socket: number; cookie: bigint }>;
   /** Number of the socket's namespace, never used again until reboot (SO_NETNS_COOKIE, Linux 5.14); 0n before. */
   netnsCookie(socket: number): bigint;
   /**
@@ -225,6 +230,12 @@ export interface Native {
    * keep its old name). Whatever fails later says in `detail` where the link is. `netnsFd` stays open until it settles.
    */
   moveLink(socket: number, index: number, netnsFd: number, name: string): Promise<void>;
+
+  /**
+   * Write `content` to `draft`, make it durable, and rename it to `path` in the same folder. When it fails there is no
+   * draft, and `path` is as it was.
+   */
+  placeFile(draft: string, path: string, content: Buffer, mode: number): Promise<void>;
 
   /**
    * Start a process in its own group that dies with us, stdin withheld until feed. Synchronous (vfork-like,

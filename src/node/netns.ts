@@ -40,6 +40,38 @@ function isHost(netns: NativeNetns): boolean {
   });
 }
 
+function openPath(path: string): NativeNetns {
+  const addon = native(); // outside: that it is missing is not the path's fault
+  try {
+    return addon.openNetns(path);
+  } catch (error) {
+    throw new CniError(
+      CniCode.invalidNetns,
+      `Cannot use CNI_NETNS "${path}": ${(error as Error).message}; it must be the path of a network namespace`,
+      { cause: error },
+    );
+  }
+}
+
+function identityOf({ dev, ino }: NativeNetns, cookie: bigint): NetnsIdentity {
+  return { dev: String(dev), ino: String(ino), cookie: String(cookie) };
+}
+
+/** Which namespace lies at a path, without a wait for the thread pool. @throws CniError 8 as Netns.open() */
+export function netnsIdentity(path: string): NetnsIdentity {
+  const netns = openPath(path);
+  try {
+    const socket = native().openSocket(netns.fd);
+    try {
+      return identityOf(netns, native().netnsCookie(socket));
+    } finally {
+      closeSync(socket);
+    }
+  } finally {
+    closeSync(netns.fd);
+  }
+}
+
 /**
  * An open network namespace. Close it when done. Calls are answered in order: a netlink socket takes one request at a
  * time.
@@ -51,30 +83,19 @@ export class Netns {
   private readonly socket: number;
   private last: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, netns: NativeNetns, socket: number) {
+  private constructor(path: string, netns: NativeNetns, { socket, cookie }: { socket: number; cookie: bigint }) {
     this.path = path;
     this.fd = netns.fd;
     this.socket = socket;
-    const cookie = String(native().netnsCookie(socket));
-    this.identity = { dev: String(netns.dev), ino: String(netns.ino), cookie };
+    this.identity = identityOf(netns, cookie);
   }
 
   /**
    * Open a pod's namespace.
    * @throws CniError 8 when the path is missing, not a network namespace, or the host's own.
    */
-  static open(path: string): Netns {
-    const addon = native(); // outside: that it is missing is not the path's fault
-    let netns: NativeNetns;
-    try {
-      netns = addon.openNetns(path);
-    } catch (error) {
-      throw new CniError(
-        CniCode.invalidNetns,
-        `Cannot use CNI_NETNS "${path}": ${(error as Error).message}; it must be the path of a network namespace`,
-        { cause: error },
-      );
-    }
+  static async open(path: string): Promise<Netns> {
+    const netns = openPath(path);
     try {
       if (isHost(netns)) {
         throw new CniError(
@@ -82,11 +103,16 @@ export class Netns {
           `Cannot use CNI_NETNS "${path}": it is the host's network namespace; a container must have one of its own`,
         );
       }
-      return new Netns(path, netns, addon.openSocket(netns.fd));
+      return new Netns(path, netns, await native().enterNetns(netns.fd));
     } catch (error) {
       closeSync(netns.fd);
       throw error;
     }
+  }
+
+  /** Is a network namespace at the path? @throws CniError 8 as open(), when it is missing or something else */
+  static check(path: string): void {
+    closeSync(openPath(path).fd);
   }
 
   close(): void {

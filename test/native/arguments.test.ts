@@ -17,6 +17,7 @@ const wrong: [string, () => unknown, string][] = [
   ['openNetns', () => addon.openNetns('/run/netns/a\0b'), 'path'],
   ['openSocket', () => addon.openSocket('3'), 'netnsFd'],
   ['openSocket', () => addon.openSocket(-2), 'netnsFd'],
+  ['enterNetns', () => addon.enterNetns(-1), 'netnsFd'],
   ['listLinks', () => addon.listLinks(), 'socket'],
   ['listLinks', () => addon.listLinks(1.5), 'socket'],
   ['listLinks', () => addon.listLinks(Number.NaN), 'socket'],
@@ -62,6 +63,10 @@ const wrong: [string, () => unknown, string][] = [
   ['setVf', () => addon.setVf(3, 1, 0, { trust: 1 }), 'trust'],
   ['setVf', () => addon.setVf(3, 1, 0, { linkState: 3 }), 'linkState'],
   ['setVf', () => addon.setVf(3, 1, 0, { mac: null }), 'mac'],
+  ['placeFile', () => addon.placeFile('/x\0', '/y', Buffer.from(''), 0o600), 'draft'],
+  ['placeFile', () => addon.placeFile('/x', null, Buffer.from(''), 0o600), 'path'],
+  ['placeFile', () => addon.placeFile('/x', '/y', 'text', 0o600), 'content'],
+  ['placeFile', () => addon.placeFile('/x', '/y', Buffer.from(''), 0o10000), 'mode'],
 ];
 
 for (const [name, call, argument] of wrong) {

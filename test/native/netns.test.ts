@@ -54,6 +54,24 @@ test('openSocket() refuses an fd that is no namespace', async () => {
   assert.is(error.syscall, 'setns');
 });
 
+test('enterNetns() refuses an fd that is no namespace', async () => {
+  const error = await failureOf(() => native().enterNetns(0));
+  assert.is(error.syscall, 'setns');
+});
+
+kernelTest('enterNetns() gives a socket of the namespace, with the number that it has for all', async (netns) => {
+  netns.addVeth('scratch0', 'scratch1');
+  const { fd } = native().openNetns(netns.path);
+  const { socket, cookie } = await native().enterNetns(fd);
+  closeSync(fd);
+  try {
+    assert.ok((await native().listLinks(socket)).some((link) => link.name === 'scratch0'));
+    assert.is(cookie, native().netnsCookie(netns.socket));
+  } finally {
+    closeSync(socket);
+  }
+});
+
 kernelTest('openNetns() tells two namespaces apart', (netns) => {
   const own = native().openNetns('/proc/self/ns/net');
   const other = native().openNetns(netns.path);

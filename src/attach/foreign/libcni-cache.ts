@@ -2,7 +2,7 @@
  * What libcni, with which Multus runs its delegates, keeps of every attachment that succeeded:
  * `<cniDir>/results/<network>-<container>-<interface>`, with the configuration, the arguments and the result of ADD.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CniError } from '../../cni/errors.ts';
 import { plainNameRule } from '../../cni/names.ts';
@@ -60,6 +60,7 @@ function parseCached(text: string, path: string): CachedAttachment {
 }
 
 function namesIn(directory: string): string[] {
+  if (!existsSync(directory)) return []; // as before most ADDs: no error is made for it
   try {
     return readdirSync(directory);
   } catch {

@@ -109,7 +109,7 @@ async function join(
  */
 export async function hotplugAdd(hotplug: Hotplug): Promise<string> {
   const { request, config } = hotplug;
-  const netns = Netns.open(request.netns);
+  const netns = await Netns.open(request.netns);
   try {
     const journal = journalOf(config);
     return await withContainerLock(request.containerId, hotplugLock(hotplug), async () => {

@@ -31,7 +31,7 @@ interface Stranger {
  */
 async function detachStranger(hotplug: Hotplug, { record, kept, netnsPath }: Stranger): Promise<void> {
   const { containerId, ifName, trace } = hotplug.request;
-  const netns = openIfThere(netnsPath);
+  const netns = await openIfThere(netnsPath);
   let isBegun = false;
   try {
     const { steps, network, args } = kept ?? (await planHotplug(hotplug, undefined));

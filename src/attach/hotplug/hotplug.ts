@@ -17,7 +17,7 @@ import { adoptFor, hotplugLock, requireSamePod } from './hotplug-record.ts';
 /** @throws CniError 3 when there is no such interface in the journal, else as CHECK */
 async function hotplugCheck(hotplug: Hotplug): Promise<void> {
   const { containerId, ifName, netns: path } = hotplug.request;
-  const netns = Netns.open(path);
+  const netns = await Netns.open(path);
   try {
     await withContainerLock(containerId, hotplugLock(hotplug), async () => {
       const found = journalOf(hotplug.config).find(containerId);

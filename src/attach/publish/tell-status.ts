@@ -40,7 +40,7 @@ export async function tellStatus(
   { outbox, openSource, log, signal }: TellOptions,
 ): Promise<boolean> {
   const { containerId, pod, source: settings } = record;
-  const netns = openRecordNetns(record);
+  const netns = await openRecordNetns(record);
   if (netns === undefined) {
     if (isNetnsGone(record)) return false;
     // A program in a container without the mount: another one can tell what it cannot see.

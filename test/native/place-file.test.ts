@@ -1,0 +1,78 @@
+/**
+ * placeFile(): what the journal is written with. A user loses: a pod whose attachments nobody knows any more, because a
+ * file was torn by a full disk or a crash.
+ */
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { native } from '../../src/node/native.ts';
+import { failureOf } from './scratch-netns.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'multus-place-'));
+const path = join(folder, 'file');
+const draft = join(folder, '.file.tmp');
+
+test.before.each(() => {
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+});
+test.after(() => rmSync(folder, { recursive: true }));
+
+test('placeFile() puts every byte in the place of what was there, with the mode asked for', async () => {
+  writeFileSync(path, 'old and longer');
+  chmodSync(path, 0o644);
+  writeFileSync(draft, 'what a killed process left, longer than all that comes');
+  const content = Buffer.from('a\0b\u00e9');
+  const placed = native().placeFile(draft, path, content, 0o600);
+  content.fill(0); // the caller may go on with its Buffer
+  await placed;
+  assert.equal(readFileSync(path), Buffer.from('a\0b\u00e9'));
+  assert.equal(readdirSync(folder), ['file']);
+});
+
+test('placeFile() creates a file of the mode asked for, also an empty one', async () => {
+  await native().placeFile(draft, path, Buffer.alloc(0), 0o600);
+  assert.is(statSync(path).mode & 0o777, 0o600);
+  assert.is(statSync(path).size, 0);
+});
+
+test('placeFile() that cannot open its draft leaves the file as it was', async () => {
+  writeFileSync(path, 'old');
+  const missing = join(folder, 'missing', '.file.tmp');
+  const error = await failureOf(() => native().placeFile(missing, path, Buffer.from('new'), 0o600));
+  assert.is(error.code, 'ENOENT');
+  assert.is(error.syscall, 'open');
+  assert.is(error.path, missing);
+  assert.is(readFileSync(path, 'utf8'), 'old');
+});
+
+test('placeFile() that cannot rename leaves no draft', async () => {
+  mkdirSync(path);
+  const error = await failureOf(() => native().placeFile(draft, path, Buffer.from('new'), 0o600));
+  assert.is(error.code, 'EISDIR');
+  assert.is(error.syscall, 'rename');
+  assert.equal(readdirSync(folder), ['file']);
+});
+
+test('placeFile() on a full disk leaves the file as it was, and no draft', async () => {
+  writeFileSync(path, 'old');
+  symlinkSync('/dev/full', draft);
+  const error = await failureOf(() => native().placeFile(draft, path, Buffer.from('new'), 0o600));
+  assert.is(error.code, 'ENOSPC');
+  assert.is(error.syscall, 'write');
+  assert.is(readFileSync(path, 'utf8'), 'old');
+  assert.equal(readdirSync(folder), ['file']);
+});
+
+test.run();
