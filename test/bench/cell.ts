@@ -1,5 +1,5 @@
 /** One scenario under one condition: all targets in turn, again and again, so that what slows the machine slows them all. */
-import type { BenchApi } from './api/stand-in.ts';
+import type { BenchApi } from './api/bench-api.ts';
 import { CpuWatch } from './cpu-watch.ts';
 import { operate, type Running } from './operate.ts';
 import type { Scenario } from './scenarios.ts';
@@ -14,6 +14,8 @@ export interface Bench {
   limits: Limits;
   /** Progress, for people. */
   say: (text: string) => void;
+  /** Ends the run between two rounds. */
+  signal: AbortSignal;
 }
 
 export interface CellPlan {
@@ -93,7 +95,7 @@ class Tally {
 export async function startTargets(bench: Bench, plan: Pick<CellPlan, 'scenario' | 'targets'>, pods: number) {
   const running: Running[] = [];
   const close = async (): Promise<void> => {
-    for (const { node } of running) await node.close();
+    for (const { target, node, pods: all } of running) await node.close(target.isMeta ? all : []);
   };
   try {
     for (const target of plan.targets) {
@@ -122,8 +124,17 @@ async function paced(ms: number, round: () => Promise<void>): Promise<void> {
   await pause;
 }
 
+/** @throws Error when the cluster does not know of pods what they got: that would be cheap */
+async function mustBeTold(api: BenchApi, running: readonly Running[]): Promise<void> {
+  const told = await api.toldPods();
+  for (const { target, pods } of running.filter((one) => one.target.isMeta)) {
+    const missing = pods.find(({ name }) => !told.has(name));
+    if (missing !== undefined) throw new Error(`${target.name} has not told the status of ${missing.name}`);
+  }
+}
+
 export async function runCell(bench: Bench, plan: CellPlan): Promise<CellResult> {
-  const { scenario, targets, commands, concurrency, batch, rounds, warmUps } = plan;
+  const { scenario, commands, concurrency, batch, rounds, warmUps } = plan;
   const { running, close } = await startTargets(bench, plan, batch * (rounds + warmUps));
   const tallies = new Map(running.map((one) => [one, new Map(commands.map((command) => [command, new Tally()]))]));
   const tokensMs = batch * (2 + 1 + scenario.networks.length) * TOKEN_MS;
@@ -133,10 +144,17 @@ export async function runCell(bench: Bench, plan: CellPlan): Promise<CellResult>
     for (let round = -warmUps; round < rounds; round++) {
       const first = (round + warmUps) * batch;
       if (round === 0) watch.start();
+      bench.signal.throwIfAborted();
       await paced(concurrency === 1 ? tokensMs : 0, async () => {
         for (const one of rotated(running, round + warmUps)) {
           for (const command of commands) {
-            const operated = await operate(one, command, one.pods.slice(first, first + batch), concurrency);
+            const operated = await operate(
+              one,
+              command,
+              one.pods.slice(first, first + batch),
+              concurrency,
+              plan.apiLatencyMs,
+            );
             watch.ours(operated.cpuMs);
             if (round >= 0) tallies.get(one)?.get(command)?.add(operated);
           }
@@ -149,10 +167,11 @@ export async function runCell(bench: Bench, plan: CellPlan): Promise<CellResult>
       commands.flatMap((command) => tallies.get(one)?.get(command)?.measured(one.target.name, command) ?? []),
     );
     for (const one of running) one.node.mustBeClean();
+    if (commands.includes('ADD')) await mustBeTold(bench.api, running);
     return {
       ...{ scenario: scenario.name, apiLatencyMs: plan.apiLatencyMs, concurrency, batch, load, foreignCpu, measured },
       daemons: running
-        .filter(({ target }) => target.isMeta && targets.includes(target))
+        .filter(({ target }) => target.isMeta)
         .map(({ target, node }) => ({
           target: target.name,
           rssKib: node.daemonRssKib,

@@ -54,12 +54,13 @@ export async function operate(
   command: Command,
   pods: readonly Pod[],
   concurrency: number,
+  apiLatencyMs = 0,
 ): Promise<Operated> {
   const { target, node } = running;
   const jobs = pods.map((pod) => jobOf(target, node, command, pod));
   const before = node.daemonCpuMs;
   const done = await node.run(jobs, concurrency);
-  await node.quiet();
+  await node.quiet(apiLatencyMs);
   const cpuMs = node.daemonCpuMs - before + done.reduce((sum, one) => sum + one.cpuMs, 0);
   for (const [i, pod] of pods.entries()) {
     const one = done[i] as Done;

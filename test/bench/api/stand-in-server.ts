@@ -4,7 +4,8 @@
  *
  *   node --import tsx stand-in-server.ts CERTIFICATE KEY PORT
  *
- * `POST /bench/latency` {"ms"} and `POST /bench/listen` {"netns"}, which makes it reachable in a machine, are its own.
+ * `POST /bench/latency` {"ms"} and `POST /bench/listen` {"netns"}, which makes it reachable in a machine, are its own,
+ * as is `POST /bench/told`: names of the pods whose status was written.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -16,6 +17,7 @@ import { type ApiObject, Collection } from './collection.ts';
 
 const [certFile = '', keyFile = '', port = ''] = process.argv.slice(2);
 let latencyMs = 0;
+const told = new Set<string>();
 
 const pods = new Collection('v1', 'Pod');
 const definitions = new Collection('k8s.cni.cncf.io/v1', 'NetworkAttachmentDefinition');
@@ -44,11 +46,13 @@ function changed(collection: Collection, key: string, method: string, body: stri
 }
 
 function answer(method: string, path: RegExpExecArray['groups'], body: string): Answer {
-  const { namespace = '', kind = '', name = '' } = path ?? {};
+  const { namespace = '', kind = '', name = '', status } = path ?? {};
   if (kind === 'events') return { code: method === 'POST' ? 201 : 200, body: parseJson(body) ?? {} };
   const collection = kind === 'pods' ? pods : definitions;
+  if (status !== undefined && method !== 'GET') told.add(name);
   if (method === 'POST') return { code: 201, body: collection.put(parseJson(body) as ApiObject, namespace) };
   const key = `${namespace}/${name}`;
+  if (method === 'DELETE') told.delete(name);
   if (method === 'DELETE') return collection.delete(key) ? { code: 200, body: {} } : refusal(404, 'NotFound');
   if (method === 'PUT' || method === 'PATCH') return changed(collection, key, method, body);
   const found = collection.get(key);
@@ -62,6 +66,7 @@ function reply(response: Http2ServerResponse, { code, body }: Answer): void {
 
 async function control(path: string, body: string): Promise<Answer> {
   const said = parseJson(body) as { ms?: number; netns?: string };
+  if (path === '/bench/told') return { code: 200, body: [...told] };
   if (path === '/bench/latency') latencyMs = said.ms ?? 0;
   else (await listenIn(said.netns ?? '', Number(port))).on('connection', (socket) => server.emit('connection', socket));
   return { code: 200, body: {} };

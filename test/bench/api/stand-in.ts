@@ -7,25 +7,12 @@ import { ApiClient } from '../../e2e/lab/api-client.ts';
 import type { PodOptions } from '../../e2e/lab/api-server.ts';
 import { makeAuthority } from '../../e2e/lab/certificates.ts';
 import type { Machine } from '../../e2e/lab/machine.ts';
-import type { NodeApi } from '../../e2e/lab/multus-node.ts';
 import { freePort, ServerProcess } from '../../e2e/lab/server-process.ts';
+import type { BenchApi } from './bench-api.ts';
 import { realisticPod } from './realistic-pod.ts';
 
 const PROGRAM = fileURLToPath(new URL('stand-in-server.ts', import.meta.url));
 const TOKEN = 'of-the-bench';
-
-export interface BenchApi extends NodeApi {
-  /** What it is, for the report. */
-  readonly name: string;
-  /** Of the account that Multus has. */
-  readonly token: string;
-  /** Of the processes that are not the targets'. */
-  readonly pids: readonly number[];
-  apply(...objects: object[]): Promise<unknown>;
-  /** Answers come later by so much, in milliseconds. */
-  delay(ms: number): Promise<void>;
-  close(): Promise<void>;
-}
 
 function writeKubeconfig(folder: string, server: string, caFile: string): string {
   const file = join(folder, 'kubeconfig');
@@ -72,6 +59,9 @@ export async function startStandIn(): Promise<BenchApi> {
     },
     async delete(path: string) {
       await client.must('DELETE', path);
+    },
+    async toldPods() {
+      return new Set<string>(await post('/bench/told', {}));
     },
     async delay(ms: number) {
       await post('/bench/latency', { ms });

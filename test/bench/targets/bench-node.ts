@@ -3,7 +3,7 @@ import { closeSync, copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { native } from '../../../src/node/native.ts';
 import { MultusNode } from '../../e2e/lab/multus-node.ts';
-import type { BenchApi } from '../api/stand-in.ts';
+import type { BenchApi } from '../api/bench-api.ts';
 import { type Done, type Job, Launcher } from '../launcher/launcher.ts';
 import { definitionsOf, primaryOf, type Scenario } from '../scenarios.ts';
 import { DaemonGroup, type Limits } from './daemon-group.ts';
@@ -127,14 +127,18 @@ export class BenchNode {
     return this.node.pid === undefined ? 0 : this.group.peakBytes / 1024;
   }
 
-  /** Wait until the daemon has done what it does behind its answers: telling the cluster, writing logs. */
-  async quiet(): Promise<void> {
+  /**
+   * Wait until the daemon has done what it does behind its answers: telling the cluster, writing logs.
+   * @param apiLatencyMs how long it may seem to be idle while it waits for an answer
+   */
+  async quiet(apiLatencyMs = 0): Promise<void> {
     if (this.node.pid === undefined) return;
-    const limit = performance.now() + QUIET_LIMIT_MS;
+    const quietMs = QUIET_MS + apiLatencyMs;
+    const limit = performance.now() + QUIET_LIMIT_MS + 10 * apiLatencyMs;
     let before = -1;
     for (let used = this.daemonCpuMs; used !== before && performance.now() < limit; used = this.daemonCpuMs) {
       before = used;
-      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+      await new Promise((resolve) => setTimeout(resolve, quietMs));
     }
   }
 
@@ -144,8 +148,10 @@ export class BenchNode {
     if (leases.length > 0) throw new Error(`${this.name} has left addresses: ${leases.join(', ')}`);
   }
 
-  async close(): Promise<void> {
+  /** @param known pods to the API server, which go too */
+  async close(known: readonly Pod[]): Promise<void> {
     await this.launcher.close();
     await this.node.close();
+    for (const { name } of known) await this.api.delete(`/api/v1/namespaces/default/pods/${name}`);
   }
 }
