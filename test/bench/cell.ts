@@ -1,4 +1,6 @@
 /** One scenario under one condition: all targets in turn, again and again, so that what slows the machine slows them all. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../lab/process.ts';
 import type { BenchApi } from './api/bench-api.ts';
 import { CpuWatch } from './cpu-watch.ts';
 import { operate, type Running } from './operate.ts';
@@ -118,19 +120,25 @@ function rotated<T>(all: readonly T[], by: number): T[] {
   return all.map((_, i) => all[(i + by) % all.length] as T);
 }
 
-/** The least that a round lasts. */
+/** A round that lasts so long at least. */
 async function paced(ms: number, round: () => Promise<void>): Promise<void> {
-  const [pause] = [new Promise((resolve) => setTimeout(resolve, ms)), await round()];
+  const pause = sleep(ms);
+  await round();
   await pause;
 }
 
-/** @throws Error when the cluster does not know of pods what they got: that would be cheap */
+/** @throws Error when the cluster is not told of pods what they got: that would be cheap */
 async function mustBeTold(api: BenchApi, running: readonly Running[]): Promise<void> {
-  const told = await api.toldPods();
-  for (const { target, pods } of running.filter((one) => one.target.isMeta)) {
-    const missing = pods.find(({ name }) => !told.has(name));
-    if (missing !== undefined) throw new Error(`${target.name} has not told the status of ${missing.name}`);
-  }
+  const names = running.filter(({ target }) => target.isMeta).flatMap(({ pods }) => pods.map(({ name }) => name));
+  let missing = names;
+  const isTold = async (): Promise<boolean> => {
+    const told = await api.toldPods();
+    missing = names.filter((name) => !told.has(name));
+    return missing.length === 0;
+  };
+  await until('the statuses are told', isTold).catch(() => {
+    throw new Error(`the cluster was not told of ${missing.length} pods what they got: ${missing.join(', ')}`);
+  });
 }
 
 export async function runCell(bench: Bench, plan: CellPlan): Promise<CellResult> {

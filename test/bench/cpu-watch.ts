@@ -5,14 +5,14 @@ import { loadavg } from 'node:os';
 /** Of the kernel's counters in /proc, since ever. */
 const TICK_MS = 10;
 
-/** What all processors did, but for idling. */
+/** What all processors did, but for idling; what other guests of the host took of them is as bad as what programs here do. */
 function busyMs(): number {
-  const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = readFileSync('/proc/stat', 'utf8')
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = readFileSync('/proc/stat', 'utf8')
     .split('\n', 1)
     .join()
     .split(/ +/)
     .map(Number);
-  return (user + nice + system + irq + softirq) * TICK_MS;
+  return (user + nice + system + irq + softirq + steal) * TICK_MS;
 }
 
 /** User and system time of a process. */

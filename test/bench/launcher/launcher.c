@@ -1,13 +1,14 @@
-/* The container runtime's side of a benchmark: starts plugins as a runtime does, and measures them by one clock.
+/* The container runtime's side of a benchmark: starts plugins as a runtime does, and measures them
+ * by one clock.
  *
- * stdin:  batches, each a u32 length and that many bytes: u32 concurrency, u32 number of jobs; a job: u32 number of
- *         executions; an execution: path, u32 number of variables, the variables, what it reads from stdin.
- *         Texts are a u32 length and bytes; those that C wants as strings end in a NUL, which counts.
- * stdout: an answer for each batch, a u32 length and that many bytes; of each job in turn: u64 start in ns since the
- *         batch began, u64 duration in ns, u64 user and system time of its processes in us, u32 largest RSS in KiB,
- *         i32 exit code of the last execution (minus the signal that ended it), u32 number of executions that ran; of
- *         each of these its stdout; the stderr of the last.
- * All integers are little-endian. A failing execution ends its job. */
+ * stdin:  batches, each a u32 length and that many bytes: u32 concurrency, u32 number of jobs; a
+ * job: u32 number of executions; an execution: path, u32 number of variables, the variables, what
+ * it reads from stdin. Texts are a u32 length and bytes; those that C wants as strings end in a
+ * NUL, which counts. stdout: an answer for each batch, a u32 length and that many bytes; of each
+ * job in turn: u64 start in ns since the batch began, u64 duration in ns, u64 user and system time
+ * of its processes in us, u32 largest RSS in KiB, i32 exit code of the last execution (minus the
+ * signal that ended it), u32 number of executions that ran; of each of these its stdout; the stderr
+ * of the last. All integers are little-endian. A failing execution ends its job. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of stdout and stderr; what comes behind it is read and dropped. A pipe holds as much, so stdin is written first. */
+/* Of stdout and stderr; what comes behind it is read and dropped. A pipe holds as much, so stdin is
+ * written first. */
 enum { kMaxText = 65536 };
 
 struct Text {
@@ -110,7 +112,8 @@ static void Collect(int fds[2], struct Output* outputs[2]) {
       if (polled[i].fd < 0 || polled[i].revents == 0) continue;
       struct Output* output = outputs[i];
       uint32_t space = kMaxText - output->length;
-      ssize_t n = read(fds[i], space ? output->bytes + output->length : dropped, space ? space : sizeof dropped);
+      ssize_t n = read(fds[i], space ? output->bytes + output->length : dropped,
+                       space ? space : sizeof dropped);
       if (n > 0 && space) output->length += (uint32_t)n;
       if (n > 0 || (n < 0 && errno == EINTR)) continue;
       close(fds[i]);

@@ -1,6 +1,6 @@
 /** Under which conditions a run was made, for those who compare it with another. */
 import { spawnSync } from 'node:child_process';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { referencePlugins } from '../../lab/lab.ts';
 
@@ -11,6 +11,7 @@ export interface Conditions {
   node: string;
   commit: string;
   plugins: string;
+  load: string;
   api: string;
   'daemon limits': string;
 }
@@ -30,6 +31,7 @@ export function conditionsOf(api: string, limits: { cpu: string; memory: string 
     node: process.version,
     commit: firstLine('git', '-C', import.meta.dirname, 'describe', '--always', '--dirty'),
     plugins: `${folder}, ${firstLine(join(folder, 'bridge'))}`,
+    load: `${loadavg()[0]?.toFixed(2)} before the run, 1-minute average`,
     api,
     'daemon limits': `${limits.cpu || 'no CPU limit'}, ${limits.memory || 'no memory limit'}`,
   };

@@ -1,4 +1,4 @@
-/** A plot of ADD as SVG: a bar for each target's median, a line from there to its 99th percentile. */
+/** A plot of ADD as SVG: a bar for each target's median, a line from there to its 90th percentile. */
 import type { CellResult } from '../cell.ts';
 import { SCENARIOS } from '../scenarios.ts';
 import { TARGETS } from '../targets/target.ts';
@@ -36,7 +36,7 @@ function titleOf({ scenario, apiLatencyMs, concurrency }: Row): string {
 }
 
 function bar(row: Row, y: number, scale: number): string {
-  const [end, tail] = [LEFT + row.median * scale, LEFT + row.p99 * scale];
+  const [end, tail] = [LEFT + row.median * scale, LEFT + row.p90 * scale];
   const middle = y + LINE / 2 - 3;
   const colour = COLOURS[row.target] ?? '#555';
   return [
@@ -50,7 +50,7 @@ function bar(row: Row, y: number, scale: number): string {
 /** All cells of a run have one scale. @returns an SVG document */
 export function plot(cells: readonly CellResult[], conditions: Conditions): string {
   const added = rows(cells).filter(({ command }) => command === 'ADD');
-  const scale = (WIDTH - LEFT - RIGHT) / Math.max(...added.map(({ p99 }) => p99));
+  const scale = (WIDTH - LEFT - RIGHT) / Math.max(...added.map(({ p90 }) => p90));
   const parts: string[] = [];
   let y = GROUP_GAP;
   for (const cell of cells) {
@@ -66,8 +66,8 @@ export function plot(cells: readonly CellResult[], conditions: Conditions): stri
   }
   const shown = TARGETS.filter(({ name }) => added.some(({ target }) => target === name));
   const notes = [
-    'ADD: median, and a line to the 99th percentile',
-    shown.map(({ name, what }) => `${name}: ${what}`).join('; '),
+    'ADD: median, and a line to the 90th percentile',
+    ...shown.map(({ name, what }) => `${name}: ${what}`),
     `${conditions.machine}, Linux ${conditions.kernel}, Node ${conditions.node}, ${conditions.date.slice(0, 10)}`,
   ];
   for (const note of notes) {
