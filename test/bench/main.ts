@@ -90,4 +90,9 @@ async function main(): Promise<void> {
   });
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`\nbench: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+}

@@ -35,8 +35,11 @@ struct Text {
   const char* bytes;
 };
 
+/* Grows as it comes: what the launcher has itself is the least that a process of it seems to have.
+ */
 struct Output {
   uint32_t length;
+  uint32_t capacity;
   char* bytes;
 };
 
@@ -102,6 +105,16 @@ static int ReadAll(int fd, void* bytes, size_t length) {
   return 1;
 }
 
+/* Room for more, 0 when there is enough of it. */
+static uint32_t Room(struct Output* output) {
+  if (output->length == output->capacity && output->capacity < kMaxText) {
+    output->capacity = output->capacity ? 2 * output->capacity : 2048;
+    output->bytes = realloc(output->bytes, output->capacity);
+    if (!output->bytes) Fail("realloc");
+  }
+  return output->capacity - output->length;
+}
+
 /* Reads both to their ends, as they come. */
 static void Collect(int fds[2], struct Output* outputs[2]) {
   struct pollfd polled[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
@@ -111,7 +124,7 @@ static void Collect(int fds[2], struct Output* outputs[2]) {
     for (int i = 0; i < 2; i++) {
       if (polled[i].fd < 0 || polled[i].revents == 0) continue;
       struct Output* output = outputs[i];
-      uint32_t space = kMaxText - output->length;
+      uint32_t space = Room(output);
       ssize_t n = read(fds[i], space ? output->bytes + output->length : dropped,
                        space ? space : sizeof dropped);
       if (n > 0 && space) output->length += (uint32_t)n;
@@ -200,7 +213,6 @@ static void TakeExecution(struct Reader* reader, struct Execution* execution) {
   for (uint32_t i = 0; i < count; i++) execution->env[i] = (char*)TakeText(reader).bytes;
   execution->input = TakeText(reader);
   if (execution->input.length > kMaxText) errno = EMSGSIZE, Fail("stdin");
-  execution->output.bytes = Allocate(kMaxText, 1);
 }
 
 static void TakeJobs(struct Reader* reader, struct Batch* batch) {
@@ -211,13 +223,12 @@ static void TakeJobs(struct Reader* reader, struct Batch* batch) {
     job->count = TakeU32(reader);
     job->executions = Allocate(job->count, sizeof(struct Execution));
     for (uint32_t e = 0; e < job->count; e++) TakeExecution(reader, &job->executions[e]);
-    job->errors.bytes = Allocate(kMaxText, 1);
   }
 }
 
 static void PutText(FILE* stream, const struct Output* output) {
   fwrite(&output->length, sizeof output->length, 1, stream);
-  fwrite(output->bytes, 1, output->length, stream);
+  if (output->length) fwrite(output->bytes, 1, output->length, stream);
 }
 
 static void PutJob(FILE* stream, const struct Job* job) {
