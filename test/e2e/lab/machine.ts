@@ -109,7 +109,8 @@ export class Machine {
     return `/proc/${this.pid}/ns/net`;
   }
 
-  private words(file: string, args: readonly string[]): string[] {
+  /** Words of nsenter(1) that run a program inside. */
+  words(file: string, args: readonly string[]): string[] {
     return ['-t', String(this.pid), '--mount', '--net', '--pid', '--ipc', '--', file, ...args];
   }
 

@@ -28,7 +28,6 @@ const SOCKET = '/run/multus/multus.sock';
 const STATE = '/var/lib/cni/multus';
 const LEASES = '/var/lib/cni/networks';
 const CREDENTIALS = '/run/secrets/kubernetes.io/serviceaccount';
-const NODE = 'node1';
 
 /** What Multus's manifests allow it to do. */
 const MULTUS_ROLE = [
@@ -59,6 +58,24 @@ export async function multusAccount(api: ApiServer): Promise<string> {
   return api.serviceAccountToken('kube-system', 'multus');
 }
 
+/** What the node wants of an API server. */
+export interface NodeApi extends Pick<ApiServer, 'url' | 'caFile' | 'adminKubeconfig' | 'createPod' | 'delete'> {
+  /** Make it reachable in a machine at its own address. A relay does that by default. */
+  reach?(machine: Machine): Promise<{ close(): void }>;
+}
+
+export interface NodeOptions {
+  /** Of the cluster. */
+  name: string;
+  /** The node's configuration before any meta plugin, a .conf or .conflist, and its name. */
+  primary: { file: string; config: object };
+}
+
+const DEFAULTS: NodeOptions = { name: 'node1', primary: { file: '10-primary.conflist', config: PRIMARY } };
+
+/** Of our programs in tests: what is done late is done soon. */
+const OUR_WORDS = ['--log-level', 'debug', '--reconcile-interval', '1'];
+
 /** A sandbox, as a runtime made it. */
 export interface NodePod {
   name: string;
@@ -76,32 +93,37 @@ export class MultusNode {
   readonly confDir: string;
   /** As reached from outside. */
   readonly stateDir: string;
-  private readonly api: ApiServer;
-  private readonly relay: Relay;
+  private readonly api: NodeApi;
+  private readonly relay: { close(): void };
+  private readonly name: string;
+  /** Words before the daemons that it starts: what puts them into a cgroup, say. */
+  wrapper: readonly string[] = [];
   /** Those that run now. */
   private multus: Started | undefined;
   private ours: Started | undefined;
 
-  private constructor(machine: Machine, api: ApiServer, relay: Relay) {
+  private constructor(machine: Machine, api: NodeApi, relay: { close(): void }, name: string) {
     this.machine = machine;
     this.api = api;
     this.relay = relay;
+    this.name = name;
     this.binDir = this.at('cni-bin');
     this.confDir = this.at('net.d');
     this.stateDir = machine.path(STATE);
   }
 
   /** A node with its primary network. Close it in the end. @param token of Multus's account */
-  static async start(api: ApiServer, token: string): Promise<MultusNode> {
+  static async start(api: NodeApi, token: string, options: NodeOptions = DEFAULTS): Promise<MultusNode> {
     const machine = await Machine.start();
-    const node = new MultusNode(machine, api, await Relay.open(machine, Number(new URL(api.url).port)));
+    const relay = (await api.reach?.(machine)) ?? (await Relay.open(machine, Number(new URL(api.url).port)));
+    const node = new MultusNode(machine, api, relay, options.name);
     try {
       await makeUplink(machine);
       for (const folder of [node.binDir, node.confDir, machine.path(CREDENTIALS)])
         mkdirSync(folder, { recursive: true });
       const plugins = referencePlugins();
       for (const name of readdirSync(plugins)) symlinkSync(join(plugins, name), join(node.binDir, name));
-      writeFileSync(join(node.confDir, '10-primary.conflist'), JSON.stringify(PRIMARY));
+      writeFileSync(join(node.confDir, options.primary.file), JSON.stringify(options.primary.config));
       writeFileSync(join(machine.path(CREDENTIALS), 'token'), token);
       copyFileSync(api.caFile, join(machine.path(CREDENTIALS), 'ca.crt'));
       return node;
@@ -128,7 +150,7 @@ export class MultusNode {
     const { hostname, port } = new URL(this.api.url);
     return {
       PATH: process.env['PATH'],
-      MULTUS_NODE_NAME: NODE,
+      MULTUS_NODE_NAME: this.name,
       KUBERNETES_SERVICE_HOST: hostname,
       KUBERNETES_SERVICE_PORT: port,
     };
@@ -143,22 +165,32 @@ export class MultusNode {
     }
   }
 
-  /** Install Multus and start what of it runs. */
-  async startMultus(kind: Kind): Promise<void> {
-    await (kind === 'thick' ? this.startThick() : this.startThin());
+  /** Install Multus and start what of it runs. @param keys further ones of the daemon's file, for thick */
+  async startMultus(kind: Kind, keys: object = {}): Promise<void> {
+    await (kind === 'thick' ? this.startThick(keys) : this.startThin());
   }
 
-  private async startThick(): Promise<void> {
+  /** Id of what runs: Multus's daemon or entry point, or ours. */
+  get pid(): number | undefined {
+    return (this.ours ?? this.multus)?.pid;
+  }
+
+  private spawn(program: string, args: readonly string[], log: string, env = process.env): Promise<Started> {
+    const [first = '', ...others] = [...this.wrapper, program, ...args];
+    return this.machine.spawn(first, others, log, env);
+  }
+
+  private async startThick(further: object): Promise<void> {
     await this.putPrograms('multus-shim', 'passthru');
     const file = this.at('multus-daemon-config.json');
     const folders = { cniConfigDir: this.confDir, multusAutoconfigDir: this.confDir, binDir: this.binDir };
     // The version of its manifest; CHECK is from 0.4.0 on.
     const keys = { cniVersion: '1.0.0', logLevel: 'verbose', logToStderr: true, multusConfigFile: 'auto' };
-    writeFileSync(file, JSON.stringify({ ...keys, ...folders, socketDir: '/run/multus/' }));
+    writeFileSync(file, JSON.stringify({ ...keys, ...folders, socketDir: '/run/multus/', ...further }));
     const program = await goTool('multus-daemon');
     const log = this.at('multus.log');
     const before = this.read('multus.log').length;
-    const started = await this.machine.spawn(program, ['-config', file], log, this.podEnvironment);
+    const started = await this.spawn(program, ['-config', file], log, this.podEnvironment);
     this.multus = started;
     await until(
       'multus-daemon runs and has written 00-multus.conf',
@@ -188,7 +220,7 @@ export class MultusNode {
     };
     const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
     const program = await goTool('thin_entrypoint');
-    this.multus = await this.machine.spawn(program, words, this.at('multus.log'), this.podEnvironment);
+    this.multus = await this.spawn(program, words, this.at('multus.log'), this.podEnvironment);
     await until('Multus has written its configuration', () => this.configType() === 'multus', 30_000);
   }
 
@@ -207,8 +239,8 @@ export class MultusNode {
     await this.must(join(DIST, 'multus'), 'install', ...this.installOptions);
   }
 
-  /** Install ours and start what of it runs, as the containers of deploy/ do. */
-  async startOurs(kind: Kind): Promise<void> {
+  /** Install ours and start what of it runs, as the containers of deploy/ do. @param options of the daemon */
+  async startOurs(kind: Kind, options: readonly string[] = OUR_WORDS): Promise<void> {
     const file = this.at('daemon-config.json');
     const folders = { cniConfigDir: this.confDir, multusAutoconfigDir: this.confDir };
     const credentials = { kubeconfig: this.api.adminKubeconfig, kubernetes: true };
@@ -218,9 +250,9 @@ export class MultusNode {
     const log = this.at('multus-native.log');
     const words =
       kind === 'thick'
-        ? ['multusd.cjs', '--config', file, '--log-level', 'debug', '--node-name', NODE, '--reconcile-interval', '1']
+        ? ['multusd.cjs', '--config', file, '--node-name', this.name, ...options]
         : ['multus-cli', 'install', ...this.installOptions, '--thin', '--watch', '--config', file];
-    const started = await this.machine.spawn(process.execPath, [join(DIST, words[0] ?? ''), ...words.slice(1)], log);
+    const started = await this.spawn(process.execPath, [join(DIST, words[0] ?? ''), ...words.slice(1)], log);
     this.ours = started;
     await until('ours has written 00-multus.conf', () => {
       if (!started.isRunning()) throw new Error(`ours ended: ${this.logs}`);
@@ -265,7 +297,7 @@ export class MultusNode {
     const annotations = {
       'k8s.v1.cni.cncf.io/networks': typeof networks === 'string' ? networks : JSON.stringify(networks),
     };
-    const { uid } = await this.api.createPod({ name, annotations, nodeName: NODE });
+    const { uid } = await this.api.createPod({ name, annotations, nodeName: this.name });
     await this.must('ip', 'netns', 'add', name);
     return { name, uid, containerId: `c-${uid}`, netns: `/run/netns/${name}` };
   }

@@ -1,0 +1,193 @@
+/** One scenario under one condition: all targets in turn, again and again, so that what slows the machine slows them all. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../lab/process.ts';
+import type { BenchApi } from './api/bench-api.ts';
+import { CpuWatch } from './cpu-watch.ts';
+import { operate, type Running } from './operate.ts';
+import type { Scenario } from './scenarios.ts';
+import { BenchNode, type Programs } from './targets/bench-node.ts';
+import type { Limits } from './targets/daemon-group.ts';
+import type { Command, Target } from './targets/target.ts';
+
+/** What a whole run has. */
+export interface Bench {
+  api: BenchApi;
+  programs: Programs;
+  limits: Limits;
+  /** Progress, for people. */
+  say: (text: string) => void;
+  /** Ends the run between two rounds. */
+  signal: AbortSignal;
+}
+
+export interface CellPlan {
+  scenario: Scenario;
+  targets: readonly Target[];
+  commands: readonly Command[];
+  apiLatencyMs: number;
+  concurrency: number;
+  /** Pods that come and go together. */
+  batch: number;
+  /** How often they do. */
+  rounds: number;
+  /** Rounds before, which do not count. */
+  warmUps: number;
+}
+
+/** What a target was measured to take for a command. */
+export interface Measured {
+  target: string;
+  command: Command;
+  /** Milliseconds of each operation. */
+  durations: number[];
+  /** Mean of an operation, milliseconds. */
+  cpuMs: number;
+  perSecond: number;
+  /** Largest process of an operation. */
+  maxRssKib: number;
+}
+
+export interface DaemonMemory {
+  target: string;
+  rssKib: number;
+  peakKib: number;
+}
+
+export interface CellResult {
+  scenario: string;
+  apiLatencyMs: number;
+  concurrency: number;
+  batch: number;
+  /** 1-minute load before it. */
+  load: number;
+  /** CPU of other programs meanwhile, percent of one processor. */
+  foreignCpu: number;
+  measured: Measured[];
+  daemons: DaemonMemory[];
+}
+
+/**
+ * Multus's daemon may ask the API server 50 times a second: a pod's object, its status, an event for each network. Pods that
+ * come faster than that would measure its limiter.
+ */
+const TOKEN_MS = 20 * 1.25;
+
+class Tally {
+  readonly durations: number[] = [];
+  private cpuMs = 0;
+  private elapsedMs = 0;
+  private maxRssKib = 0;
+
+  add(operated: Awaited<ReturnType<typeof operate>>): void {
+    this.durations.push(...operated.durations);
+    this.cpuMs += operated.cpuMs;
+    this.elapsedMs += operated.elapsedMs;
+    this.maxRssKib = Math.max(this.maxRssKib, operated.maxRssKib);
+  }
+
+  measured(target: string, command: Command): Measured {
+    const { durations, maxRssKib } = this;
+    const count = durations.length;
+    const perSecond = (count / this.elapsedMs) * 1000;
+    return { target, command, durations, cpuMs: this.cpuMs / count, perSecond, maxRssKib };
+  }
+}
+
+/** Nodes with the plan's targets and pods. Close them in the end. */
+export async function startTargets(bench: Bench, plan: Pick<CellPlan, 'scenario' | 'targets'>, pods: number) {
+  const running: Running[] = [];
+  const close = async (): Promise<void> => {
+    for (const { target, node, pods: all } of running) await node.close(target.isMeta ? all : []);
+  };
+  try {
+    for (const target of plan.targets) {
+      bench.say(`${plan.scenario.name}: ${target.name} starts`);
+      const node = await BenchNode.start(target.name, plan.scenario, bench);
+      running.push({ target, node, pods: [] });
+      await target.start(node);
+    }
+    for (const one of running) one.pods = await one.node.makePods(pods, one.target.isMeta);
+    for (const { node } of running) await node.quiet();
+    return { running, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Every target first equally often. */
+function rotated<T>(all: readonly T[], by: number): T[] {
+  return all.map((_, i) => all[(i + by) % all.length] as T);
+}
+
+/** A round that lasts so long at least. */
+async function paced(ms: number, round: () => Promise<void>): Promise<void> {
+  const pause = sleep(ms);
+  await round();
+  await pause;
+}
+
+/** @throws Error when the cluster is not told of pods what they got: that would be cheap */
+async function mustBeTold(api: BenchApi, running: readonly Running[]): Promise<void> {
+  const names = running.filter(({ target }) => target.isMeta).flatMap(({ pods }) => pods.map(({ name }) => name));
+  let missing = names;
+  const isTold = async (): Promise<boolean> => {
+    const told = await api.toldPods();
+    missing = names.filter((name) => !told.has(name));
+    return missing.length === 0;
+  };
+  await until('the statuses are told', isTold).catch(() => {
+    throw new Error(`the cluster was not told of ${missing.length} pods what they got: ${missing.join(', ')}`);
+  });
+}
+
+export async function runCell(bench: Bench, plan: CellPlan): Promise<CellResult> {
+  const { scenario, commands, concurrency, batch, rounds, warmUps } = plan;
+  const { running, close } = await startTargets(bench, plan, batch * (rounds + warmUps));
+  const tallies = new Map(running.map((one) => [one, new Map(commands.map((command) => [command, new Tally()]))]));
+  const tokensMs = batch * (2 + 1 + scenario.networks.length) * TOKEN_MS;
+  const watch = new CpuWatch([...bench.api.pids]);
+  try {
+    await bench.api.delay(plan.apiLatencyMs);
+    for (let round = -warmUps; round < rounds; round++) {
+      const first = (round + warmUps) * batch;
+      if (round === 0) watch.start();
+      bench.signal.throwIfAborted();
+      await paced(concurrency === 1 ? tokensMs : 0, async () => {
+        for (const one of rotated(running, round + warmUps)) {
+          for (const command of commands) {
+            const operated = await operate(
+              one,
+              command,
+              one.pods.slice(first, first + batch),
+              concurrency,
+              plan.apiLatencyMs,
+            );
+            watch.ours(operated.cpuMs);
+            if (round >= 0) tallies.get(one)?.get(command)?.add(operated);
+          }
+        }
+      });
+      bench.say(`${scenario.name}, API + ${plan.apiLatencyMs} ms, ${concurrency} at a time: ${round + 1} of ${rounds}`);
+    }
+    const { load, foreignCpu } = watch.end();
+    const measured = running.flatMap((one) =>
+      commands.flatMap((command) => tallies.get(one)?.get(command)?.measured(one.target.name, command) ?? []),
+    );
+    for (const one of running) one.node.mustBeClean();
+    if (commands.includes('ADD')) await mustBeTold(bench.api, running);
+    return {
+      ...{ scenario: scenario.name, apiLatencyMs: plan.apiLatencyMs, concurrency, batch, load, foreignCpu, measured },
+      daemons: running
+        .filter(({ target }) => target.isMeta)
+        .map(({ target, node }) => ({
+          target: target.name,
+          rssKib: node.daemonRssKib,
+          peakKib: node.daemonPeakKib,
+        })),
+    };
+  } finally {
+    await bench.api.delay(0);
+    await close();
+  }
+}

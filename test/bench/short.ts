@@ -1,0 +1,55 @@
+/** What every change has to hold: a small share of Multus's overhead, and no growth with the number of pods. */
+import { formatTable } from '../../src/cli/table.ts';
+import { type Bench, type CellResult, runCell } from './cell.ts';
+import { type Growth, measureGrowth } from './growth.ts';
+import { shareOfOverhead } from './report/figures.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
+import type { Interval } from './statistics.ts';
+import { TARGETS } from './targets/target.ts';
+
+const MOST_OF_OVERHEAD = 0.25;
+const MOST_GROWTH = 1.2;
+const PODS = 250;
+const ROUNDS = 60;
+
+export interface Short {
+  cells: CellResult[];
+  growth: Growth;
+  /** A line for each limit that does not hold. */
+  failed: string[];
+  passed: string[];
+}
+
+const text = ({ value, low, high }: Interval): string => `${value.toFixed(2)} [${low.toFixed(2)}–${high.toFixed(2)}]`;
+
+function scenario(name: string): Scenario {
+  const found = SCENARIOS.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no scenario ${name}`);
+  return found;
+}
+
+export async function runShort(bench: Bench): Promise<Short> {
+  const targets = (...names: string[]) => TARGETS.filter(({ name }) => names.includes(name));
+  const cell = await runCell(bench, {
+    ...{ scenario: scenario('S0-1'), targets: targets('raw', 'thick', 'multus-thick'), commands: ['ADD', 'DEL'] },
+    ...{ apiLatencyMs: 0, concurrency: 1, batch: 1, rounds: ROUNDS, warmUps: 5 },
+  });
+  const growth = await measureGrowth(bench, scenario('S1'), targets('raw', 'thick'), PODS);
+  const share = shareOfOverhead(cell, 'ADD', 'thick', 'multus-thick');
+  const grown = growth.targets.find(({ target }) => target === 'thick')?.overRaw;
+  if (share === undefined || grown === undefined) throw new Error('the short run has measured nothing');
+  const limits: [Interval, number, string][] = [
+    [share, MOST_OF_OVERHEAD, "ADD's overhead over a no-op delegate, as a share of Multus thick's"],
+    [grown, MOST_GROWTH, `time of ADD from pod 1 to pod ${PODS}, divided by the bare delegates' own growth`],
+  ];
+  const line = ([is, most, what]: (typeof limits)[number]) => `${what}: ${text(is)}, at most ${most}`;
+  const [passed, failed] = [true, false].map((holds) => limits.filter(([is, most]) => is.value <= most === holds));
+  return { cells: [cell], growth, passed: (passed ?? []).map(line), failed: (failed ?? []).map(line) };
+}
+
+export function growthTable({ scenario: name, targets }: Growth): string {
+  const rows = targets.map(({ target, first, last, growth, overRaw }) => [
+    ...[name, target, first.toFixed(2), last.toFixed(2), text(growth), text(overRaw)],
+  ]);
+  return formatTable(['SCENARIO', 'TARGET', 'FIRST P50', 'LAST P50', 'GROWTH [95 %]', 'OVER RAW [95 %]'], rows);
+}
