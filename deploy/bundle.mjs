@@ -33,6 +33,16 @@ const LOADED_LATER = {
   },
 };
 
+const UNUSED = {
+  name: 'unused',
+  setup({ onResolve }) {
+    const path = join(root, 'deploy', 'unused.cjs');
+    onResolve({ filter: /^node-fetch$|^\.\/gen\/index\.js$/ }, ({ importer }) =>
+      importer.includes('/@kubernetes/client-node/') ? { path } : undefined,
+    );
+  },
+};
+
 async function bundle({ entry, output, executable }) {
   const outfile = join(dist, output);
   await build({
@@ -51,8 +61,7 @@ async function bundle({ entry, output, executable }) {
     sourcemap: 'linked',
     define: { 'import.meta.url': '__importMetaUrl' },
     banner: { js: executable ? `#!/usr/bin/env node\n${PROLOGUE}` : PROLOGUE },
-    alias: { 'whatwg-url': join(root, 'deploy', 'whatwg-url.cjs') },
-    plugins: [LOADED_LATER],
+    plugins: [LOADED_LATER, UNUSED],
     logLevel: 'warning',
   });
   if (executable) chmodSync(outfile, 0o755);
