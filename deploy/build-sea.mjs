@@ -23,7 +23,7 @@ const dist = join(deploy, '..', 'dist');
 const PROGRAMS = { 'multus-standalone': 'multus-standalone', 'multus-cli': 'multus-cli', multusd: 'multusd.cjs' };
 const EXECUTABLE = 'multus-standalone';
 /** What it loads from files, and the shim. */
-const BESIDE = ['multus', 'multus_native.node', 'multus-credentials.cjs'];
+const BESIDE = ['multus', 'multus_native.node', 'multus-credentials.cjs', 'multus-yaml.cjs'];
 /** Where Node looks whether there is something in it (doc/api/single-executable-applications.md). */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 

@@ -3,16 +3,20 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, wri
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import * as yaml from 'yaml';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
 
-/** A part of the programs, named as ours in a folder of plugins. */
+/** Parts of the programs, named as ours in a folder of plugins. */
 const CREDENTIALS = 'multus-credentials.cjs';
+const YAML = 'multus-yaml.cjs';
 
 const PROGRAMS = [
   // Large, and of no use to a request that asks no API server: loaded when the first one is asked.
   { entry: 'src/cluster/kubernetes/kube-config.ts', output: CREDENTIALS, executable: false },
+  // A third of the standalone program's text, for folders of manifests and kubeconfigs: loaded when the first one is read.
+  { entry: 'node_modules/yaml/dist/index.js', output: YAML, executable: false },
   { entry: 'src/daemon/main.ts', output: 'multusd.cjs', executable: false },
   { entry: 'src/standalone/main.ts', output: 'multus-standalone', executable: true },
   { entry: 'src/cli/main.ts', output: 'multus-cli', executable: true },
@@ -26,9 +30,27 @@ const PROLOGUE = "'use strict';const __importMetaUrl = require('node:url').pathT
 /** Programs load this part of themselves from the file beside them. */
 const LOADED_LATER = {
   name: 'loaded-later',
-  setup({ onResolve }) {
+  setup({ onResolve, onLoad }) {
     onResolve({ filter: /\/kube-config\.ts$/ }, ({ kind }) =>
       kind === 'dynamic-import' ? { path: `./${CREDENTIALS}`, external: true } : undefined,
+    );
+    onResolve({ filter: /^yaml$/ }, () => ({ path: YAML, namespace: 'later' }));
+    onResolve({ filter: /^\.\//, namespace: 'later' }, ({ path }) => ({ path, external: true }));
+    // What imports a name of it loads it when it uses the name.
+    onLoad({ filter: /.*/, namespace: 'later' }, ({ path }) => ({
+      contents: `module.exports = {${Object.keys(yaml)
+        .map((name) => `get ${name}() { return require('./${path}').${name}; }`)
+        .join(',')}};`,
+    }));
+  },
+};
+
+const UNUSED = {
+  name: 'unused',
+  setup({ onResolve }) {
+    const path = join(root, 'deploy', 'unused.cjs');
+    onResolve({ filter: /^node-fetch$|^\.\/gen\/index\.js$/ }, ({ importer }) =>
+      importer.includes('/@kubernetes/client-node/') ? { path } : undefined,
     );
   },
 };
@@ -51,8 +73,7 @@ async function bundle({ entry, output, executable }) {
     sourcemap: 'linked',
     define: { 'import.meta.url': '__importMetaUrl' },
     banner: { js: executable ? `#!/usr/bin/env node\n${PROLOGUE}` : PROLOGUE },
-    alias: { 'whatwg-url': join(root, 'deploy', 'whatwg-url.cjs') },
-    plugins: [LOADED_LATER],
+    plugins: [LOADED_LATER, UNUSED],
     logLevel: 'warning',
   });
   if (executable) chmodSync(outfile, 0o755);

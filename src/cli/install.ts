@@ -50,6 +50,7 @@ const PARTS: Part[] = [
   { name: 'multus_native.node', mode: 0o644, isNeeded: true },
   // For nodes on which programs ask an API server themselves.
   { name: 'multus-credentials.cjs', mode: 0o644, isNeeded: true },
+  { name: 'multus-yaml.cjs', mode: 0o644, isNeeded: true },
   { name: 'multus-standalone', mode: 0o755, isNeeded: true },
   { name: 'multus-cli', mode: 0o755, isNeeded: false },
   { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: true },

@@ -15,7 +15,13 @@ export const STATE_NAMES = [INSTALL_RECORD, INSTALL_LOCK, '.primary.json', '.def
 export const SOCKET_NAMES = [SOCKET_NAME, `.${SOCKET_NAME}.lock`, 'overlay.json'];
 
 /** Programs that nobody else has under these names: the shim has Multus's. */
-const OWN_PROGRAMS = ['multus-standalone', 'multus_native.node', 'multus-credentials.cjs', 'multus-cli'];
+const OWN_PROGRAMS = [
+  'multus-standalone',
+  'multus_native.node',
+  'multus-credentials.cjs',
+  'multus-yaml.cjs',
+  'multus-cli',
+];
 
 /** Paths of programs of ours that are not on the list of what was installed. */
 export function unlistedPrograms(binDir: string, { files }: InstallRecord): string[] {

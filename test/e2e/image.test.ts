@@ -43,7 +43,15 @@ test('the script makes a root folder out of a clone, in which the programs start
       assert.is(stdout, `${version}\n`, name);
     }
     assert.equal(readdirSync(join(rootfs, 'opt', 'multus-native')).sort(), [
-      ...['multus', 'multus-cli', 'multus-credentials.cjs', 'multus-standalone', 'multus_native.node', 'multusd'],
+      ...[
+        'multus',
+        'multus-cli',
+        'multus-credentials.cjs',
+        'multus-standalone',
+        'multus-yaml.cjs',
+        'multus_native.node',
+        'multusd',
+      ],
     ]);
     for (const absent of ['bin', 'sbin', 'usr']) assert.not.ok(readdirSync(rootfs).includes(absent), absent);
   } finally {

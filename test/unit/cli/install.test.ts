@@ -25,6 +25,7 @@ const PARTS = [
   'multus-cli',
   'multus-credentials.cjs',
   'multus-standalone',
+  'multus-yaml.cjs',
   'multus_native.node',
   'package.json',
 ];
@@ -50,7 +51,13 @@ const actions = async (options: Partial<InstallOptions> = {}): Promise<string[]>
 
 // A shim without the program beside it fails every pod as soon as the daemon is away.
 test('a folder that lacks a program is refused by its path, and nothing is installed', async () => {
-  for (const name of ['multus', 'multus-credentials.cjs', 'multus-standalone', 'multus_native.node']) {
+  for (const name of [
+    'multus',
+    'multus-credentials.cjs',
+    'multus-yaml.cjs',
+    'multus-standalone',
+    'multus_native.node',
+  ]) {
     writeParts();
     rmSync(folder.at('from', name));
     assert.is(
@@ -64,7 +71,7 @@ test('a folder that lacks a program is refused by its path, and nothing is insta
 
 // A hundred megabytes more, for a name that the shim does not need.
 test('a command for people that is a link to the single executable is not put there a second time', async () => {
-  const parts = ['multus', 'multus-credentials.cjs', 'multus-standalone', 'multus_native.node'];
+  const parts = ['multus', 'multus-credentials.cjs', 'multus-yaml.cjs', 'multus-standalone', 'multus_native.node'];
   for (const name of parts) folder.write(`from/${name}`, '\x7fELF');
   symlinkSync('multus-standalone', folder.at('from/multus-cli'));
   await run();

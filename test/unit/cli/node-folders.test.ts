@@ -30,7 +30,7 @@ async function refusal(work: Promise<unknown>): Promise<string> {
 
 /** A thin node, whose runtime reads no usual folder. */
 async function setUp(): Promise<void> {
-  for (const name of ['multus', 'multus-standalone', 'multus-credentials.cjs', 'multus_native.node'])
+  for (const name of ['multus', 'multus-standalone', 'multus-credentials.cjs', 'multus-yaml.cjs', 'multus_native.node'])
     folder.write(`from/${name}`, '\x7fELF');
   folder.write('net.d/10-ptp.conf', '{"cniVersion":"1.0.0","name":"node","type":"ptp"}');
   folder.write('other/10-ptp.conf', '{"cniVersion":"1.0.0","name":"node","type":"ptp"}');

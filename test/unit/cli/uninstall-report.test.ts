@@ -39,7 +39,7 @@ async function watching(body: (said: string[]) => Promise<void>): Promise<string
 const CONF = JSON.stringify({ cniVersion: '1.0.0', name: 'node', type: 'multus' });
 
 async function setUp(): Promise<void> {
-  const programs = ['multus', 'multus-standalone', 'multus_native.node', 'multus-credentials.cjs'];
+  const programs = ['multus', 'multus-standalone', 'multus_native.node', 'multus-credentials.cjs', 'multus-yaml.cjs'];
   for (const name of programs) folder.write(`from/${name}`, '\x7fELF');
   chmodSync(folder.write('bin/ptp', '#!/bin/sh\n'), 0o755);
   await install({ from: folder.at('from'), binDir: folder.at('bin'), cniDir: folder.at('state') });

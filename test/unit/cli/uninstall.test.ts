@@ -32,7 +32,7 @@ const run = (more: Partial<UninstallOptions> = {}) =>
     ...more,
   });
 
-const PARTS = ['multus', 'multus-standalone', 'multus-credentials.cjs', 'multus_native.node'];
+const PARTS = ['multus', 'multus-standalone', 'multus-credentials.cjs', 'multus-yaml.cjs', 'multus_native.node'];
 
 const conf = (type: string, name = 'node'): string => JSON.stringify({ cniVersion: '1.0.0', name, type });
 const configs = (): string[] => readdirSync(folder.at('net.d')).sort();
@@ -78,7 +78,7 @@ test('--verify finds programs that are on no list', async () => {
   await setUp();
   folder.remove('state/.install.json');
   const { done } = await run();
-  const left = ['multus-standalone', 'multus_native.node', 'multus-credentials.cjs']
+  const left = ['multus-standalone', 'multus_native.node', 'multus-credentials.cjs', 'multus-yaml.cjs']
     .map((name) => folder.at('bin', name))
     .join(', ');
   assert.ok(done.includes(`left ${left}: no "multus install" wrote down that they are ours`), done.join('\n'));
@@ -242,7 +242,7 @@ test('--verify finds everything that keeps a node from being given back, and not
     `the first configuration in ${folder.at('net.d')} is not the node's network: 00-multus.conf`,
     `${folder.at('net.d/00-multus.conf')} is there`,
     'pod prod/web, container c0ffee, is still attached',
-    `${folder.at('bin/multus_native.node')}, ${folder.at('bin/multus-credentials.cjs')}, `,
+    `${folder.at('bin/multus_native.node')}, ${folder.at('bin/multus-credentials.cjs')}, ${folder.at('bin/multus-yaml.cjs')}, `,
   ]) {
     assert.ok(starting(text, before), `${text}\n${before.join('\n')}`);
   }
