@@ -5,6 +5,9 @@ namespace {
 
 constexpr size_t kHeaderSize = 12;
 
+// The flag of kStart, seen in the u32 that holds type and flags.
+constexpr uint32_t kAhead = 1U << 8;
+
 // Bits of `flags` in kExited.
 constexpr uint32_t kTimedOut = 1;
 constexpr uint32_t kKilled = 2;
@@ -24,7 +27,7 @@ std::string Frame(FrameType type, uint32_t id, std::string_view payload) {
   std::string frame;
   frame.reserve(kHeaderSize + payload.size());
   AppendU32(&frame, static_cast<uint32_t>(payload.size()));
-  AppendU32(&frame, static_cast<uint32_t>(type));  // The type and three zero bytes.
+  AppendU32(&frame, static_cast<uint32_t>(type));  // No flag.
   AppendU32(&frame, id);
   frame.append(payload);
   return frame;
@@ -109,6 +112,7 @@ Result<std::optional<DaemonFrame>> DaemonFrameReader::Next() {
     return std::optional<DaemonFrame>();
   }
   frame.type = static_cast<FrameType>(type & 0xff);
+  frame.ahead = (type & kAhead) != 0;
   if (!DecodePayload(header.rest().substr(0, length), &frame)) {
     return Error{.code = EPROTO, .syscall = "frame", .detail = "unknown type or short payload"};
   }

@@ -1,9 +1,9 @@
 // Frames between daemon and shim after `101 Switching Protocols` ("multus-exec/1"), seen from the
 // shim.
 //
-// A frame is a 12-byte header, little-endian: payload length u32, type u8, three zero bytes,
-// process id u32, and then the payload. A string is a u32 length and its bytes. src/wire/frames.ts
-// is the same table for the daemon.
+// A frame is a 12-byte header, little-endian: payload length u32, type u8, flags u8, two
+// zero bytes, process id u32, and then the payload. A string is a u32 length and its bytes.
+// src/wire/frames.ts is the same table for the daemon.
 #pragma once
 
 #include <cstddef>
@@ -40,6 +40,7 @@ enum class FrameType : uint8_t {
 struct DaemonFrame {
   FrameType type = FrameType::kAlive;
   uint32_t id = 0;
+  bool ahead = false;                  ///< start, a flag: before its turn, and an ELF file only.
   std::string plugin;                  ///< start
   std::vector<std::string> overrides;  ///< start: "K=V" sets, "K" unsets.
   uint32_t max_stdout = 0;             ///< start

@@ -254,24 +254,25 @@ class Conversation {
     }
   }
 
+  void Fail(uint32_t id, int error, std::string_view syscall, std::string_view detail) {
+    out_ += EncodeFailed(id, static_cast<uint32_t>(error), syscall, detail);
+  }
+
   void Start(const DaemonFrame& frame) {
     const Result<std::string> path = FindPlugin(frame.plugin, invocation_.plugin_dirs);
     if (!path.ok()) {
       const Error& error = path.error();
-      out_ +=
-          EncodeFailed(frame.id, static_cast<uint32_t>(error.code), error.syscall, error.detail);
-      return;
+      return Fail(frame.id, error.code, error.syscall, error.detail);
+    }
+    if (frame.ahead && !IsElf(path.value())) {
+      return Fail(frame.id, ENOEXEC, "start ahead", path.value() + " is no ELF file");
     }
     const Result<pid_t> pid =
         supervisor_.Start(frame.id, {.path = path.value(),
                                      .env = PluginEnvironment(frame.overrides),
                                      .max_stdout = frame.max_stdout,
                                      .max_stderr = frame.max_stderr});
-    if (!pid.ok()) {
-      out_ += EncodeFailed(frame.id, static_cast<uint32_t>(pid.error().code), pid.error().syscall,
-                           path.value());
-      return;
-    }
+    if (!pid.ok()) return Fail(frame.id, pid.error().code, pid.error().syscall, path.value());
     out_ += EncodeStarted(frame.id, static_cast<uint32_t>(pid.value()), path.value());
   }
 

@@ -1,10 +1,15 @@
 #include "shim/plugins.h"
 
+#include <elf.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string_view>
+
+#include "core/unique_fd.h"
 
 namespace multus {
 namespace {
@@ -44,6 +49,12 @@ Result<std::string> FindPlugin(const std::string& name, const std::vector<std::s
     return Error{.code = EACCES, .syscall = "find", .detail = forbidden + " is not executable"};
   }
   return Error{.code = ENOENT, .syscall = "find", .detail = name + " is not in " + searched};
+}
+
+bool IsElf(const std::string& path) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  char start[SELFMAG];
+  return read(file.get(), start, SELFMAG) == SELFMAG && memcmp(start, ELFMAG, SELFMAG) == 0;
 }
 
 std::vector<std::string> PluginEnvironment(const std::vector<std::string>& overrides) {

@@ -14,6 +14,10 @@ namespace multus {
 /// found is not executable, `detail` has the path. The syscall is "find".
 Result<std::string> FindPlugin(const std::string& name, const std::vector<std::string>& dirs);
 
+/// Is it a program of machine code? Other files are run by an interpreter, which may do something
+/// before it reads its stdin.
+bool IsElf(const std::string& path);
+
 /// Our own environment without CNI_* and MULTUS_*, and with `overrides` applied: "K=V" sets, "K"
 /// unsets.
 std::vector<std::string> PluginEnvironment(const std::vector<std::string>& overrides);

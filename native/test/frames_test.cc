@@ -62,10 +62,16 @@ TEST(DaemonFrameReader_reads_every_type) {
   const DaemonFrame start = Decode(StartFrame());
   EXPECT(start.type == FrameType::kStart);
   EXPECT_EQ(start.id, 7U);
+  EXPECT(!start.ahead);
   EXPECT_EQ(start.plugin, "bridge");
   EXPECT_EQ(start.max_stdout, 1000U);
   EXPECT_EQ(start.max_stderr, 200U);
   EXPECT(start.overrides == (std::vector<std::string>{"A=1", "B"}));
+
+  std::string ahead = StartFrame();
+  ahead[5] = 1;
+  EXPECT(Decode(ahead).ahead);
+  EXPECT(Decode(ahead).type == FrameType::kStart);
 
   const DaemonFrame feed = Decode(Frame(2, 8, U32(1500) + "{}"));
   EXPECT(feed.type == FrameType::kFeed);

@@ -1,11 +1,13 @@
 /** ADD: intent → plan → journal → attach and verify, one network after the other → routes → answer. */
 import { CniCode, CniError } from '../cni/errors.ts';
 import { type CniResult, convertResult } from '../cni/result.ts';
+import { AheadRunner } from '../delegate/ahead-runner.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import type { Plan } from '../pod/plan.ts';
 import { attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
 import { detachAll } from './detach.ts';
 import { ForeignRecord } from './foreign/foreign-state.ts';
+import { executionsOf } from './invocations.ts';
 import { type Journal, journalOf } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
@@ -57,8 +59,25 @@ async function rollBack(operation: Operation, record: JournalRecord, journal: Jo
   return errors;
 }
 
+/** The first plugin's start-up goes by while the journal is written, the others' while the one before works. */
 async function attachAll(
   operation: Operation,
+  record: JournalRecord,
+  journal: Journal,
+  netns: Netns,
+): Promise<CniResult> {
+  const foreseen = executionsOf('ADD', record, record.attachments, netns.path, operation.request.trace);
+  const ahead = new AheadRunner(operation.runner(record.path), foreseen);
+  try {
+    return await attachInOrder(operation, ahead, record, journal, netns);
+  } finally {
+    ahead.end();
+  }
+}
+
+async function attachInOrder(
+  operation: Operation,
+  ahead: AheadRunner,
   record: JournalRecord,
   journal: Journal,
   netns: Netns,
@@ -70,7 +89,7 @@ async function attachAll(
   try {
     for (const attachment of record.attachments) {
       // One after the other: the specification forbids parallel operations on one container.
-      const result = await attachOne(operation, record, attachment, netns, answer);
+      const result = await attachOne({ ...operation, runner: () => ahead }, record, attachment, netns, answer);
       if (attachment.isDefault) answer = result;
       if (attachment === record.attachments.at(-1)) break; // written below, with the end of the operation
       written = written.then(() => journal.write(record)); // on disk while the next delegate runs
@@ -82,6 +101,7 @@ async function attachAll(
     await journal.write(record);
     operation.budget.throwIfAborted();
   } catch (error) {
+    ahead.end(); // what undoes this starts plugins of its own
     announceFailure(
       operation,
       error,

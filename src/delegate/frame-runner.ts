@@ -9,6 +9,7 @@ import {
   MAX_STDERR,
   MAX_STDOUT,
   type RunningDelegate,
+  type StartOptions,
 } from './runner.ts';
 
 /** Promises of one plugin that the shim has yet to settle. */
@@ -58,7 +59,11 @@ export class FrameRunner implements DelegateRunner {
     return this.lostBy === undefined;
   }
 
-  async start(plugin: string, env: Record<string, string | undefined>): Promise<RunningDelegate> {
+  async start(
+    plugin: string,
+    env: Record<string, string | undefined>,
+    { ahead = false }: StartOptions = {},
+  ): Promise<RunningDelegate> {
     if (this.lostBy !== undefined) throw this.lostBy;
     const id = this.nextId++;
     const started = deferred<{ pid: number; path: string }>();
@@ -69,6 +74,7 @@ export class FrameRunner implements DelegateRunner {
     this.write({
       type: 'start',
       id,
+      ahead,
       plugin,
       env: Object.entries(env).map(([key, value]) => (value === undefined ? key : `${key}=${value}`)),
       maxStdout: MAX_STDOUT,

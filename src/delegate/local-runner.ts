@@ -1,5 +1,5 @@
 /** Runs plugins as children of this process: in the standalone program, for foreign shims, and to undo without a shim. */
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { native } from '../node/native.ts';
 import {
@@ -9,6 +9,7 @@ import {
   MAX_STDERR,
   MAX_STDOUT,
   type RunningDelegate,
+  type StartOptions,
 } from './runner.ts';
 
 export interface LocalRunnerOptions {
@@ -35,6 +36,22 @@ function findPlugin(plugin: string, searchPath: readonly string[]): string {
   throw new DelegateStartError('ENOENT', `not found in ${searchPath.join(', ')}`);
 }
 
+const ELF = Buffer.from('\x7fELF');
+
+function isElf(path: string): boolean {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const start = Buffer.alloc(ELF.length);
+      return readSync(file, start) === ELF.length && start.equals(ELF);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false; // a program that may be executed and not read
+  }
+}
+
 export class LocalRunner implements DelegateRunner {
   private readonly options: LocalRunnerOptions;
 
@@ -42,8 +59,13 @@ export class LocalRunner implements DelegateRunner {
     this.options = options;
   }
 
-  async start(plugin: string, env: Record<string, string | undefined>): Promise<RunningDelegate> {
+  async start(
+    plugin: string,
+    env: Record<string, string | undefined>,
+    { ahead = false }: StartOptions = {},
+  ): Promise<RunningDelegate> {
     const path = findPlugin(plugin, this.options.searchPath);
+    if (ahead && !isElf(path)) throw new DelegateStartError('ENOEXEC', `${path} is no ELF file: not started ahead`);
     const merged = { ...this.options.baseEnv, ...env };
     let onExit: (exit: DelegateExit) => void = () => undefined;
     const ended = new Promise<DelegateExit>((resolve) => {

@@ -41,7 +41,8 @@ function subject(invocation: Invocation): string {
   return `plugin "${invocation.plugin}" of network "${invocation.network}"`;
 }
 
-function environment(invocation: Invocation): Record<string, string | undefined> {
+/** Changes to the environment that a plugin inherits (CNI spec section 2, "Parameters"). */
+export function environment(invocation: Invocation): Record<string, string | undefined> {
   const { containerId, netns, ifName, args } = invocation;
   return {
     CNI_COMMAND: invocation.command,

@@ -27,14 +27,19 @@ export interface RunningDelegate {
   readonly ended: Promise<DelegateExit>;
 }
 
+export interface StartOptions {
+  /** Before its turn, perhaps in vain: only a program that is sure to wait for its stdin, which a script is not. */
+  ahead?: boolean;
+}
+
 export interface DelegateRunner {
   /**
    * Start a plugin.
    * @param plugin bare file name, found in binDir and CNI_PATH
    * @param env changes to the environment it inherits; undefined unsets
-   * @throws DelegateStartError, DelegateLostError
+   * @throws DelegateStartError (ENOEXEC for what is not started ahead), DelegateLostError
    */
-  start(plugin: string, env: Record<string, string | undefined>): Promise<RunningDelegate>;
+  start(plugin: string, env: Record<string, string | undefined>, options?: StartOptions): Promise<RunningDelegate>;
 }
 
 /** A plugin could not be started. `code` is an errno name: ENOENT (not found), EACCES, ETXTBSY, ENOEXEC, … */

@@ -1,8 +1,9 @@
 /**
  * Frames between daemon and shim after `101 Switching Protocols` (protocol "multus-exec/1").
  *
- * A frame is a 12-byte header, little-endian: payload length u32, type u8, three zero bytes, process id u32
- * (an operation-local number chosen by the daemon, 0 where none applies), followed by the payload.
+ * A frame is a 12-byte header, little-endian: payload length u32, type u8, flags u8, two zero bytes, process id u32
+ * (an operation-local number chosen by the daemon, 0 where none applies), followed by the payload. `start` has a flag:
+ * 1, started ahead of its turn, which only an ELF file is; other frames have none.
  * native/core/frames.h is the same table for the shim.
  */
 
@@ -13,6 +14,9 @@ export const EXEC_PROTOCOL = 'multus-exec/1';
 export const MAX_PAYLOAD = 64 * 1024 * 1024;
 
 const HEADER = 12;
+
+/** Position of the flags. */
+const FLAGS = 5;
 
 export const FrameType = {
   /** daemon → shim: start a plugin, stdin withheld. */
@@ -33,8 +37,18 @@ export const FrameType = {
   exited: 18,
 } as const;
 
+export interface StartFrame {
+  type: 'start';
+  id: number;
+  ahead: boolean;
+  plugin: string;
+  env: string[];
+  maxStdout: number;
+  maxStderr: number;
+}
+
 export type DaemonFrame =
-  | { type: 'start'; id: number; plugin: string; env: string[]; maxStdout: number; maxStderr: number }
+  | StartFrame
   | { type: 'feed'; id: number; deadlineMs: number; stdin: Buffer }
   | { type: 'kill'; id: number }
   | { type: 'answer'; exitCode: number; stdout: Buffer }
@@ -58,6 +72,9 @@ export type ShimFrame =
 
 /** Bits of `flags` in an `exited` frame. */
 const EXIT_FLAGS = { timedOut: 1, killed: 2, stdoutOverflow: 4, stderrTruncated: 8 } as const;
+
+/** The flag of a `start` frame. */
+const AHEAD = 1;
 
 function frame(type: number, id: number, ...parts: Buffer[]): Buffer {
   const header = Buffer.alloc(HEADER);
@@ -83,17 +100,18 @@ function sized(content: string | Buffer): Buffer {
   return Buffer.concat([u32(bytes.length), bytes]);
 }
 
+function startFrame({ id, ahead, plugin, env, maxStdout, maxStderr }: StartFrame): Buffer {
+  const limits = u32(maxStdout, maxStderr, env.length + 1);
+  const bytes = frame(FrameType.start, id, limits, sized(plugin), ...env.map(sized));
+  bytes.writeUInt8(ahead ? AHEAD : 0, FLAGS);
+  return bytes;
+}
+
 /** Bytes of a frame that the daemon sends. `start` carries maxStdout, maxStderr, a count, then plugin and env as strings. */
 export function encodeDaemonFrame(message: DaemonFrame): Buffer {
   switch (message.type) {
     case 'start':
-      return frame(
-        FrameType.start,
-        message.id,
-        u32(message.maxStdout, message.maxStderr, message.env.length + 1),
-        sized(message.plugin),
-        ...message.env.map(sized),
-      );
+      return startFrame(message);
     case 'feed':
       return frame(FrameType.feed, message.id, u32(message.deadlineMs), message.stdin);
     case 'kill':

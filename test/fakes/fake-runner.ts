@@ -1,5 +1,11 @@
 /** Plugins that run nowhere: a function says how each ends, and every call is kept. */
-import type { DelegateExit, DelegateRunner, RunningDelegate } from '../../src/delegate/runner.ts';
+import {
+  type DelegateExit,
+  type DelegateRunner,
+  DelegateStartError,
+  type RunningDelegate,
+  type StartOptions,
+} from '../../src/delegate/runner.ts';
 
 /** One start of a plugin. */
 export interface FakeRun {
@@ -21,6 +27,8 @@ export type Outcome = string | Partial<DelegateExit> | Error | typeof UNTIL_KILL
 export interface FakeRunnerOptions {
   /** Called once the plugin has its stdin. @default every plugin succeeds and prints nothing */
   onFeed?: (run: FakeRun) => Outcome;
+  /** Are plugins started ahead of their turn? Else `runs` has them in the order of their turns. @default false */
+  ahead?: boolean;
   /** Called at every start; what it returns is thrown. */
   onStart?: (run: FakeRun) => Error | undefined;
 }
@@ -49,7 +57,12 @@ export class FakeRunner implements DelegateRunner {
     return this.runs.map(({ plugin, env }) => `${env['CNI_COMMAND']} ${plugin}`);
   }
 
-  async start(plugin: string, env: Record<string, string | undefined>): Promise<RunningDelegate> {
+  async start(
+    plugin: string,
+    env: Record<string, string | undefined>,
+    { ahead = false }: StartOptions = {},
+  ): Promise<RunningDelegate> {
+    if (ahead && !this.options.ahead) throw new DelegateStartError('ENOEXEC', `${plugin} is not started ahead`);
     const run: FakeRun = { plugin, env, stdin: undefined, deadlineMs: undefined, kills: 0 };
     this.runs.push(run);
     const error = this.options.onStart?.(run);

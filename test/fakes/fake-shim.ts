@@ -42,13 +42,21 @@ export function shimBytes(frame: ShimFrame): Buffer {
 
 /** What a daemon's bytes say to a shim. */
 export type Heard =
-  | { type: 'start'; id: number; maxStdout: number; maxStderr: number; plugin: string; env: string[] }
+  | {
+      type: 'start';
+      id: number;
+      ahead: boolean;
+      maxStdout: number;
+      maxStderr: number;
+      plugin: string;
+      env: string[];
+    }
   | { type: 'feed'; id: number; deadlineMs: number; stdin: string }
   | { type: 'kill'; id: number }
   | { type: 'answer'; exitCode: number; stdout: string }
   | { type: 'alive' };
 
-function heardStart(id: number, payload: Buffer): Heard {
+function heardStart(id: number, ahead: boolean, payload: Buffer): Heard {
   const texts: string[] = [];
   let at = HEADER;
   for (let left = payload.readUInt32LE(8); left > 0; left--) {
@@ -58,13 +66,14 @@ function heardStart(id: number, payload: Buffer): Heard {
   }
   if (at !== payload.length) throw new Error(`${payload.length - at} bytes behind the last string of a start frame`);
   const [plugin = '', ...env] = texts;
-  return { type: 'start', id, maxStdout: payload.readUInt32LE(0), maxStderr: payload.readUInt32LE(4), plugin, env };
+  const [maxStdout, maxStderr] = [payload.readUInt32LE(0), payload.readUInt32LE(4)];
+  return { type: 'start', id, ahead, maxStdout, maxStderr, plugin, env };
 }
 
-function heardOne(type: number, id: number, payload: Buffer): Heard {
+function heardOne(type: number, flags: number, id: number, payload: Buffer): Heard {
   switch (type) {
     case 1:
-      return heardStart(id, payload);
+      return heardStart(id, flags === 1, payload);
     case 2:
       return { type: 'feed', id, deadlineMs: payload.readUInt32LE(0), stdin: payload.toString('utf8', 4) };
     case 3:
@@ -84,8 +93,10 @@ export function heard(bytes: Buffer): Heard[] {
   for (let at = 0; at < bytes.length; ) {
     const end = at + HEADER + bytes.readUInt32LE(at);
     if (end > bytes.length) throw new Error('the last frame is not whole');
-    if (bytes.readUIntLE(at + 5, 3) !== 0) throw new Error('the bytes behind the type must be zero');
-    frames.push(heardOne(bytes.readUInt8(at + 4), bytes.readUInt32LE(at + 8), bytes.subarray(at + HEADER, end)));
+    const [type, flags] = [bytes.readUInt8(at + 4), bytes.readUInt8(at + 5)];
+    if (flags > (type === 1 ? 1 : 0)) throw new Error(`a frame of type ${type} has no flags ${flags}`);
+    if (bytes.readUInt16LE(at + 6) !== 0) throw new Error('the bytes behind the flags must be zero');
+    frames.push(heardOne(type, flags, bytes.readUInt32LE(at + 8), bytes.subarray(at + HEADER, end)));
     at = end;
   }
   return frames;

@@ -54,8 +54,8 @@ export class Conversation {
   answer(stdout: string, exitCode = 0): void {
     this.send({ type: 'answer', exitCode, stdout: Buffer.from(stdout) });
   }
-  start(id: number, plugin: string, env: string[] = []): void {
-    this.send({ type: 'start', id, plugin, env, maxStdout: 1 << 20, maxStderr: 1 << 16 });
+  start(id: number, plugin: string, env: string[] = [], ahead = false): void {
+    this.send({ type: 'start', id, ahead, plugin, env, maxStdout: 1 << 20, maxStderr: 1 << 16 });
   }
   feed(id: number, stdin = '', deadlineMs = 0): void {
     this.send({ type: 'feed', id, deadlineMs, stdin: Buffer.from(stdin) });

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
@@ -286,6 +286,26 @@ test('several plugins run at once and wait for their stdin', async ({ node }) =>
     conversation.answer('done');
   });
   assert.is((await node.run(node.config())).stdout, 'done');
+});
+
+// A script does what it does before it reads, or without ever reading: also when its turn never comes.
+test('only an ELF file is started ahead of its turn', async ({ node }) => {
+  const trace = join(node.dir, 'trace');
+  node.script('bin/script', `echo ran >> ${trace}; cat`);
+  copyFileSync('/bin/cat', join(node.binDir, 'elf'));
+  await node.execDaemon(async (conversation) => {
+    conversation.start(1, 'script', [], true);
+    const failed = await conversation.next('failed');
+    assert.equal([failed.id, failed.errno, failed.syscall], [1, constants.errno.ENOEXEC, 'start ahead']);
+    assert.is(failed.detail, `${join(node.binDir, 'script')} is no ELF file`);
+    conversation.start(2, 'elf', [], true);
+    await node.started(conversation);
+    conversation.feed(2, 'its turn');
+    assert.is((await conversation.next('exited')).stdout.toString(), 'its turn');
+    conversation.answer('done');
+  });
+  assert.is((await node.run(node.config())).stdout, 'done');
+  assert.is(existsSync(trace), false);
 });
 
 test('the deadline of a plugin is kept', async ({ node }) => {

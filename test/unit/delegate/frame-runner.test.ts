@@ -135,6 +135,7 @@ test('asks for a plugin with its environment, unset variables named without "="'
     {
       type: 'start',
       id: 1,
+      ahead: false,
       plugin: 'macvlan',
       env: ['CNI_COMMAND=ADD', 'CNI_ARGS', 'EMPTY='],
       maxStdout: MAX_STDOUT,
@@ -144,6 +145,12 @@ test('asks for a plugin with its environment, unset variables named without "="'
   answer(started(1, 4711));
   const { pid, path } = await start;
   assert.equal([pid, path], [4711, '/opt/cni/bin/p1']);
+});
+
+test('says which plugins start ahead of their turn: a script must not', () => {
+  const { runner, said } = connect();
+  void runner.start('p', {}, { ahead: true });
+  assert.equal(said[0]?.type === 'start' && said[0].ahead, true);
 });
 
 test('feeds and kills by the number of the plugin; a deadline is never rounded to "none"', async () => {

@@ -152,9 +152,18 @@ test('keeps binary output of plugins as it is', () => {
 });
 
 test('writes what a shim reads', () => {
-  const start = { type: 'start', id: 3, plugin: 'macvlan', env: ['A=b=c', 'UNSET', ''], maxStdout: 10, maxStderr: 20 };
+  const start: DaemonFrame = {
+    type: 'start',
+    id: 3,
+    ahead: false,
+    plugin: 'macvlan',
+    env: ['A=b=c', 'UNSET', ''],
+    maxStdout: 10,
+    maxStderr: 20,
+  };
   const frames: DaemonFrame[] = [
-    start as DaemonFrame,
+    start,
+    { ...start, ahead: true },
     { type: 'feed', id: 3, deadlineMs: 0xffffffff, stdin: Buffer.from('{"name":"ä"}') },
     { type: 'kill', id: 0xffffffff },
     { type: 'alive' },
@@ -162,6 +171,7 @@ test('writes what a shim reads', () => {
   ];
   assert.equal(heard(Buffer.concat(frames.map(encodeDaemonFrame))), [
     start,
+    { ...start, ahead: true },
     { type: 'feed', id: 3, deadlineMs: 0xffffffff, stdin: '{"name":"ä"}' },
     { type: 'kill', id: 0xffffffff },
     { type: 'alive' },
