@@ -25,8 +25,8 @@ function stateError(action: string, path: string, error: unknown): CniError {
 
 /** undefined when there is no such file. */
 function readIfThere(path: string): string | undefined {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined; // as before every ADD: no error is made for it
   try {
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined; // as before every ADD: no error is made for it
     return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

@@ -40,6 +40,17 @@ function isHost(netns: NativeNetns): boolean {
   });
 }
 
+/** @throws CniError 8 when the path is missing, not a network namespace, or the host's own */
+function openPod(path: string): NativeNetns {
+  const netns = openPath(path);
+  if (!isHost(netns)) return netns;
+  closeSync(netns.fd);
+  throw new CniError(
+    CniCode.invalidNetns,
+    `Cannot use CNI_NETNS "${path}": it is the host's network namespace; a container must have one of its own`,
+  );
+}
+
 function openPath(path: string): NativeNetns {
   const addon = native(); // outside: that it is missing is not the path's fault
   try {
@@ -59,7 +70,7 @@ function identityOf({ dev, ino }: NativeNetns, cookie: bigint): NetnsIdentity {
 
 /** Which namespace lies at a path, without a wait for the thread pool. @throws CniError 8 as Netns.open() */
 export function netnsIdentity(path: string): NetnsIdentity {
-  const netns = openPath(path);
+  const netns = openPod(path);
   try {
     const socket = native().openSocket(netns.fd);
     try {
@@ -95,14 +106,8 @@ export class Netns {
    * @throws CniError 8 when the path is missing, not a network namespace, or the host's own.
    */
   static async open(path: string): Promise<Netns> {
-    const netns = openPath(path);
+    const netns = openPod(path);
     try {
-      if (isHost(netns)) {
-        throw new CniError(
-          CniCode.invalidNetns,
-          `Cannot use CNI_NETNS "${path}": it is the host's network namespace; a container must have one of its own`,
-        );
-      }
       return new Netns(path, netns, await native().enterNetns(netns.fd));
     } catch (error) {
       closeSync(netns.fd);
@@ -110,9 +115,9 @@ export class Netns {
     }
   }
 
-  /** Is a network namespace at the path? @throws CniError 8 as open(), when it is missing or something else */
+  /** @throws CniError 8 as open() */
   static check(path: string): void {
-    closeSync(openPath(path).fd);
+    closeSync(openPod(path).fd);
   }
 
   close(): void {
