@@ -92,6 +92,7 @@ Napi::Value OpenNetnsJs(const Napi::CallbackInfo& info) {
   object.Set("fd", netns.value().fd.Release());
   object.Set("dev", Napi::BigInt::New(info.Env(), netns.value().dev));
   object.Set("ino", Napi::BigInt::New(info.Env(), netns.value().ino));
+  object.Set("isHost", netns.value().is_host);
   return object;
 }
 

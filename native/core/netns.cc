@@ -90,6 +90,18 @@ void* VisitThread(void* argument) {
   return nullptr;
 }
 
+// All are alive, so that their inodes tell them apart. Of pid 1 of another user or PID namespace
+// nothing is known.
+bool IsHost(const struct stat& netns) {
+  for (const char* path : {"/proc/self/ns/net", "/proc/1/ns/net"}) {
+    struct stat host {};
+    if (stat(path, &host) == 0 && host.st_dev == netns.st_dev && host.st_ino == netns.st_ino) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<Netns> OpenNetns(const std::string& path) {
@@ -110,7 +122,8 @@ Result<Netns> OpenNetns(const std::string& path) {
     checked.error().path = path;
     return std::move(checked.error());
   }
-  return Netns{.fd = std::move(fd), .dev = status.st_dev, .ino = status.st_ino};
+  return Netns{
+      .fd = std::move(fd), .dev = status.st_dev, .ino = status.st_ino, .is_host = IsHost(status)};
 }
 
 Result<Unit> RunInNetns(int netns_fd, const std::function<void()>& work) {

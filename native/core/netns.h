@@ -16,6 +16,7 @@ struct Netns {
   UniqueFd fd;
   std::uint64_t dev = 0;
   std::uint64_t ino = 0;
+  bool is_host = false;  ///< Ours, or that of pid 1 where we can see it: never a pod's.
 };
 
 /// Open a network namespace. Errors carry `path`: those of openat(2), and EINVAL with a `detail`

@@ -4,36 +4,66 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "core/unique_fd.h"
 
 namespace multus {
 namespace {
 
-Result<Unit> WriteDurably(const std::string& path, std::string_view bytes, mode_t mode) {
-  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-  if (!file.valid()) return ErrnoError("open");
+Error At(Error error, const std::string& path) {
+  error.path = path;
+  return error;
+}
+
+Result<Unit> WriteDraft(const WholeFile& file, std::string_view bytes) {
+  const UniqueFd fd(open(file.draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, file.mode));
+  if (!fd.valid()) return ErrnoError("open");
   while (!bytes.empty()) {
-    const ssize_t written = write(file.get(), bytes.data(), bytes.size());
+    const ssize_t written = write(fd.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return ErrnoError("write");
     bytes.remove_prefix(static_cast<size_t>(written));
   }
-  if (fdatasync(file.get()) != 0) return ErrnoError("fdatasync");
+  if (file.durable && fdatasync(fd.get()) != 0) return ErrnoError("fdatasync");
+  return Unit{};
+}
+
+// A second name for what is at `path`, in place of what is at `kept`.
+Result<Unit> Keep(const std::string& path, const std::string& kept) {
+  if (link(path.c_str(), kept.c_str()) == 0) return Unit{};
+  if (errno == EEXIST && unlink(kept.c_str()) == 0 && link(path.c_str(), kept.c_str()) == 0) {
+    return Unit{};
+  }
+  return ErrnoError("link");
+}
+
+Result<Unit> Place(const WholeFile& file, std::string_view bytes) {
+  if (Result<Unit> written = WriteDraft(file, bytes); !written.ok()) return written;
+  if (!file.kept.empty()) {
+    if (Result<Unit> kept = Keep(file.path, file.kept); !kept.ok()) return kept;
+  }
+  if (rename(file.draft.c_str(), file.path.c_str()) != 0) return ErrnoError("rename");
   return Unit{};
 }
 
 }  // namespace
 
-Result<Unit> PlaceFile(const std::string& draft, const std::string& path, std::string_view bytes,
-                       mode_t mode) {
-  Result<Unit> placed = WriteDurably(draft, bytes, mode);
-  if (placed.ok() && rename(draft.c_str(), path.c_str()) != 0) placed = ErrnoError("rename");
-  if (!placed.ok()) {
-    placed.error().path = draft;
-    (void)unlink(draft.c_str());
+Result<Unit> PlaceFile(const WholeFile& file, std::string_view bytes) {
+  const Result<Unit> placed = Place(file, bytes);
+  if (placed.ok()) return placed;
+  (void)unlink(file.draft.c_str());
+  return At(placed.error(), file.draft);
+}
+
+Result<Unit> SyncFile(const std::string& path, const std::string& obsolete) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return At(ErrnoError("open"), path);
+  if (fdatasync(fd.get()) != 0) return At(ErrnoError("fdatasync"), path);
+  if (!obsolete.empty() && unlink(obsolete.c_str()) != 0 && errno != ENOENT) {
+    return At(ErrnoError("unlink"), obsolete);
   }
-  return placed;
+  return Unit{};
 }
 
 }  // namespace multus

@@ -10,10 +10,20 @@
 
 namespace multus {
 
-/// Puts a file with `bytes` in the place of the one at `path`: written to `draft` (in the same
-/// folder; what is there is overwritten), made durable by fdatasync, then renamed. When it fails
-/// there is no draft, and `path` is as it was. Errors name the call and the file.
-Result<Unit> PlaceFile(const std::string& draft, const std::string& path, std::string_view bytes,
-                       mode_t mode);
+struct WholeFile {
+  std::string draft;  ///< Written first, in the same folder; what is there is overwritten.
+  std::string path;   ///< What the draft becomes.
+  std::string kept;   ///< Where the old content stays to be found; empty: nowhere.
+  mode_t mode = 0;
+  bool durable = false;  ///< On disk before it gets its name.
+};
+
+/// Puts a file with `bytes` in the place of the one at `path`. When it fails there is no draft, and
+/// `path` is as it was. Errors name the call and the file.
+Result<Unit> PlaceFile(const WholeFile& file, std::string_view bytes);
+
+/// Waits until the content of the file at `path` is on disk, then removes the one at `obsolete`,
+/// unless that is empty or gone. Errors name the call and the file.
+Result<Unit> SyncFile(const std::string& path, const std::string& obsolete);
 
 }  // namespace multus

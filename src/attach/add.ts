@@ -1,16 +1,18 @@
 /** ADD: intent → plan → journal → attach and verify, one network after the other → routes → answer. */
 import { CniCode, CniError } from '../cni/errors.ts';
 import { type CniResult, convertResult } from '../cni/result.ts';
-import { AheadRunner } from '../delegate/ahead-runner.ts';
+import { type AheadRunner, runningAhead } from '../delegate/ahead-runner.ts';
+import type { NativeLink } from '../node/native.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import type { Plan } from '../pod/plan.ts';
-import { attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
+import { AddJournal } from './add-journal.ts';
+import { type Attached, attachNetwork, requireFreeName, runPlugins } from './attach-network.ts';
 import { detachAll } from './detach.ts';
 import { ForeignRecord } from './foreign/foreign-state.ts';
 import { executionsOf } from './invocations.ts';
 import { type Journal, journalOf } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
-import { withContainerLock } from './locks.ts';
+import { type HoldUntil, withContainerLock } from './locks.ts';
 import { lockRequest, NEVER_ABORTED, type Operation, UNDO_BUDGET_MS, withinBudget } from './operation.ts';
 import { publishStatus } from './pod-status.ts';
 import { announceAdded, announceFailure } from './publish/announce.ts';
@@ -23,23 +25,28 @@ import { rememberVfs } from './sriov/remember-vf.ts';
 import { lookAtReturnedVfs } from './sriov/returned-vf.ts';
 import { undoneFailure, undoRecord } from './undo-record.ts';
 
-/** @param answer the default network's result, once it is there */
+/**
+ * @param answer the default network's result, once it is there
+ * @param links that the pod has
+ * @returns the result, and the links that the pod has now
+ */
 async function attachOne(
   operation: Operation,
   record: JournalRecord,
   attachment: JournalAttachment,
   netns: Netns,
   answer: CniResult | undefined,
-): Promise<CniResult> {
+  links: NativeLink[],
+): Promise<Attached> {
   const started = performance.now();
   const { network, ifName, cniVersion } = attachment;
   const before = attachment.auxiliary && answer !== undefined ? convertResult(answer, cniVersion) : undefined;
-  const result = attachment.auxiliary
-    ? await runPlugins(operation, record, attachment, netns, before)
-    : await attachNetwork(operation, record, attachment, netns, await requireFreeName(netns, attachment));
+  const attached = attachment.auxiliary
+    ? { result: await runPlugins(operation, record, attachment, netns, before), links: await netns.links() }
+    : await attachNetwork(operation, record, attachment, netns, requireFreeName(links, attachment));
   attachment.state = 'attached';
   operation.log.info({ network, ifName, ms: Math.round(performance.now() - started) }, 'attached');
-  return result;
+  return attached;
 }
 
 /** Detach what this ADD started, in reverse, and forget the record when nothing is left of it. */
@@ -49,8 +56,11 @@ async function rollBack(operation: Operation, record: JournalRecord, journal: Jo
   record.attachments = [...started];
   const errors = await withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the ADD', async (signal) => {
     const { log, announcer, request } = operation;
-    const runner = operation.runner(record.path);
-    const failed = await detachAll(record, started, { runner, netns, trace: request.trace, signal, log, journal });
+    const { trace } = request;
+    const foreseen = executionsOf('DEL', record, started, netns.path, trace).reverse();
+    const failed = await runningAhead(operation.runner(record.path), foreseen, (runner) =>
+      detachAll(record, started, { runner, netns, trace, signal, log, journal }),
+    );
     await lookAtReturnedVfs({ announcer, log, signal }, record, started, journal);
     return failed;
   });
@@ -65,14 +75,12 @@ async function attachAll(
   record: JournalRecord,
   journal: Journal,
   netns: Netns,
+  until: HoldUntil,
 ): Promise<CniResult> {
   const foreseen = executionsOf('ADD', record, record.attachments, netns.path, operation.request.trace);
-  const ahead = new AheadRunner(operation.runner(record.path), foreseen);
-  try {
-    return await attachInOrder(operation, ahead, record, journal, netns);
-  } finally {
-    ahead.end();
-  }
+  return runningAhead(operation.runner(record.path), foreseen, (ahead) =>
+    attachInOrder(operation, ahead, record, journal, netns, until),
+  );
 }
 
 async function attachInOrder(
@@ -81,24 +89,23 @@ async function attachInOrder(
   record: JournalRecord,
   journal: Journal,
   netns: Netns,
+  until: HoldUntil,
 ): Promise<CniResult> {
   await rememberVfs(operation, record.attachments);
-  await journal.write(record);
+  const kept = new AddJournal(journal, record);
   let answer: CniResult | undefined;
-  let written: Promise<void> = Promise.resolve();
   try {
+    let [links] = await bothOrNone(netns.links(), kept.begin(), () => undefined);
     for (const attachment of record.attachments) {
       // One after the other: the specification forbids parallel operations on one container.
-      const result = await attachOne({ ...operation, runner: () => ahead }, record, attachment, netns, answer);
-      if (attachment.isDefault) answer = result;
-      if (attachment === record.attachments.at(-1)) break; // written below, with the end of the operation
-      written = written.then(() => journal.write(record)); // on disk while the next delegate runs
-      written.catch(() => undefined); // awaited below
+      const attached = await attachOne({ ...operation, runner: () => ahead }, record, attachment, netns, answer, links);
+      if (attachment.isDefault) answer = attached.result;
+      links = attached.links;
+      if (attachment !== record.attachments.at(-1)) kept.update(); // the last one with the end of the operation
     }
     await settleDefaultRoutes(record, netns, operation.log);
     record.complete = true;
-    await written;
-    await journal.write(record);
+    await kept.finish();
     operation.budget.throwIfAborted();
   } catch (error) {
     ahead.end(); // what undoes this starts plugins of its own
@@ -107,13 +114,18 @@ async function attachInOrder(
       error,
       record.attachments.find(({ state }) => state === 'attaching'),
     );
-    await written.catch(() => undefined);
+    await kept.settled();
     throw undoneFailure(error, operation.budget, await rollBack(operation, record, journal, netns));
   }
   const own = record.attachments.find(({ isDefault }) => isDefault);
   if (answer === undefined || own === undefined) {
     throw new CniError(CniCode.internal, 'the plan has no default attachment');
   }
+  until(
+    kept.secure().catch((error: Error) => {
+      operation.log.error({ error: error.message }, 'the record of the container may not survive a failure of power');
+    }),
+  );
   return withPlannedRoutes(answer, own.ifName, record.defaultRoutes);
 }
 
@@ -158,8 +170,20 @@ async function clearEarlierAttempt(operation: Operation, journal: Journal, netns
   }
 }
 
+/** Wait for both. @param release what `second` gave when `first` failed */
+async function bothOrNone<A, B>(first: Promise<A>, second: Promise<B>, release: (of: B) => void): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'rejected') {
+    if (b.status === 'fulfilled') release(b.value);
+    throw a.reason;
+  }
+  if (b.status === 'rejected') throw b.reason;
+  return [a.value, b.value];
+}
+
 /** The pod's users are told why there is no plan: mostly it is for them to mend. @throws CniError as resolvePlan */
 async function planOrTell(operation: Operation): Promise<Plan> {
+  await awaitReadiness(operation);
   try {
     return await resolvePlan(operation);
   } catch (error) {
@@ -171,15 +195,14 @@ async function planOrTell(operation: Operation): Promise<Plan> {
 /** @returns the answer's JSON text. @throws CniError; then nothing of this ADD is attached, or it is in the journal. */
 export async function add(operation: Operation): Promise<string> {
   const { request, config } = operation;
-  const netns = await Netns.open(request.netns);
+  const opening = Netns.open(request.netns);
+  const [plan, netns] = await bothOrNone(planOrTell(operation), opening, (opened) => opened.close());
   try {
-    await awaitReadiness(operation);
-    const plan = await planOrTell(operation);
     const journal = journalOf(config);
-    return await withContainerLock(request.containerId, lockRequest(operation), async () => {
+    return await withContainerLock(request.containerId, lockRequest(operation), async (until) => {
       await clearEarlierAttempt(operation, journal, netns);
       const record = newRecord(operation, plan, netns);
-      const result = await attachAll(operation, record, journal, netns);
+      const result = await attachAll(operation, record, journal, netns, until);
       announceAdded(operation, record, record.attachments);
       await publishStatus(operation, record, netns);
       return convertResult(result, request.cniVersion);

@@ -2,6 +2,7 @@
 import { CniCode, CniError } from '../cni/errors.ts';
 import { type CniResult, parseResult } from '../cni/result.ts';
 import { addChain } from '../delegate/run-chain.ts';
+import type { NativeLink } from '../node/native.ts';
 import type { Netns } from '../node/netns.ts';
 import type { PlannedAttachment } from '../pod/plan.ts';
 import { placeDeviceInfo } from './device-info-files.ts';
@@ -11,13 +12,19 @@ import { delegateBudget, type Operation } from './operation.ts';
 import { settleLink } from './settle-link.ts';
 import { rememberChosenVf } from './sriov/remember-vf.ts';
 
+/** An attachment's result, and the links that the pod has with it. */
+export interface Attached {
+  result: CniResult;
+  links: NativeLink[];
+}
+
 /**
  * The name must be free: a delegate, or its DEL in a rollback, would otherwise touch somebody else's interface.
- * @returns indices of the links that the pod has
+ * @param links that the pod has
+ * @returns their indices
  * @throws CniError 104
  */
-export async function requireFreeName(netns: Netns, attachment: PlannedAttachment): Promise<Set<number>> {
-  const links = await netns.links();
+export function requireFreeName(links: readonly NativeLink[], attachment: PlannedAttachment): Set<number> {
   if (links.some(({ name, altNames }) => name === attachment.ifName || altNames.includes(attachment.ifName))) {
     throw new CniError(
       CniCode.alreadyAttached,
@@ -72,7 +79,7 @@ export async function attachNetwork(
   attachment: JournalAttachment,
   netns: Netns,
   before: ReadonlySet<number>,
-): Promise<CniResult> {
+): Promise<Attached> {
   const claimed = await runPlugins(operation, record, attachment, netns);
   const settled = await settleLink(netns, attachment, claimed, {
     before,
@@ -88,5 +95,5 @@ export async function attachNetwork(
   for (const warning of settled.warnings) {
     operation.log.warn({ network: attachment.network, ifName: attachment.ifName, warning }, 'verification');
   }
-  return settled.result;
+  return { result: settled.result, links: settled.links ?? (await netns.links()) };
 }

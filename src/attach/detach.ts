@@ -1,11 +1,10 @@
 /** Undo attachments by the journal: for DEL, for the rollback of an ADD, for GC and the reconciler. */
 import { CniCode, CniError } from '../cni/errors.ts';
-import { AheadRunner } from '../delegate/ahead-runner.ts';
 import { delChain } from '../delegate/run-chain.ts';
 import type { DelegateRunner } from '../delegate/runner.ts';
 import type { Netns } from '../node/netns.ts';
 import { dropDeviceInfo } from './device-info-files.ts';
-import { executionsOf, invocationOf } from './invocations.ts';
+import { invocationOf } from './invocations.ts';
 import type { Journal } from './journal.ts';
 import { type JournalAttachment, type JournalRecord, resultForDel } from './journal-record.ts';
 import type { Log } from './operation.ts';
@@ -114,21 +113,6 @@ function forget(record: JournalRecord, attachment: JournalAttachment, log: Log):
  * @returns the errors of attachments that had been attached, in the order in which they happened
  */
 export async function detachAll(
-  record: JournalRecord,
-  attachments: readonly JournalAttachment[],
-  options: DetachOptions,
-): Promise<Error[]> {
-  const { netns, trace } = options;
-  const foreseen = netns === undefined ? [] : executionsOf('DEL', record, attachments, netns.path, trace).reverse();
-  const runner = new AheadRunner(options.runner, foreseen);
-  try {
-    return await detachEach(record, attachments, { ...options, runner });
-  } finally {
-    runner.end();
-  }
-}
-
-async function detachEach(
   record: JournalRecord,
   attachments: readonly JournalAttachment[],
   options: DetachOptions,

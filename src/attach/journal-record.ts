@@ -123,6 +123,24 @@ function bytesForMultus(network: NetworkConfig, attachment: JournalAttachment): 
   return network.isList ? network.source.with({ plugins: `[${stdins.join(',')}]` }).text : (stdins[0] ?? '');
 }
 
+interface KnownFields {
+  steps: JournalAttachment['steps'];
+  result: string;
+  fields: Record<string, unknown>;
+}
+
+/** A record is written several times, and of an attachment that is there nothing changes any more that Multus reads. */
+const knownFields = new WeakMap<JournalAttachment, KnownFields>();
+
+function multusFieldsOf(attachment: JournalAttachment): Record<string, unknown> {
+  const { steps, result } = attachment;
+  const known = knownFields.get(attachment);
+  if (known?.steps === steps && known.result === result) return known.fields;
+  const fields = multusFields(attachment);
+  knownFields.set(attachment, { steps, result, fields });
+  return fields;
+}
+
 /** The part of a delegate that Multus reads to delete it. */
 function multusFields(attachment: JournalAttachment): Record<string, unknown> {
   const { device } = attachment;
@@ -152,7 +170,7 @@ export function formatRecord(record: JournalRecord): string {
   const text = JSON.stringify(
     attachments.map((attachment, i) => ({
       multusNative: { ...(i === 0 ? { schema: SCHEMA, sum: NO_SUM, container } : {}), attachment },
-      ...multusFields(attachment),
+      ...multusFieldsOf(attachment),
     })),
   );
   return withSum(text, sumOf(text));

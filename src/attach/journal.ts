@@ -103,11 +103,24 @@ export class Journal {
       const file = parseForeignRecord(text, path);
       return file === undefined ? parseRecord(text, path) : this.findCached(containerId, { path, file });
     } catch (error) {
+      const begun = error instanceof DamagedRecordError ? this.readBegun(containerId) : undefined;
+      if (begun !== undefined) return begun;
       // A damaged file does not hide what libcni kept beside it.
       const problems = error instanceof DamagedRecordError ? [error.message] : undefined;
       const rest = problems && this.findCached(containerId, { path, file: { isTke: false, delegates: [], problems } });
       if (rest === undefined || rest.cached.length === 0) throw error;
       return rest;
+    }
+  }
+
+  /** What an ADD was about to do whose record did not survive. */
+  private readBegun(containerId: string): JournalRecord | undefined {
+    const path = this.begun(containerId);
+    const text = readIfThere(path);
+    try {
+      return text === undefined ? undefined : parseRecord(text, path);
+    } catch {
+      return undefined; // as damaged as the record
     }
   }
 
@@ -126,12 +139,37 @@ export class Journal {
   }
 
   /** Write a record so that it is on disk, whole, when the promise settles. @throws CniError 105 */
-  async write(record: JournalRecord): Promise<void> {
-    const path = this.path(record.containerId);
+  write(record: JournalRecord): Promise<void> {
+    return this.put(record, { durable: true, keepBegun: false });
+  }
+
+  /**
+   * Write a record so that readers find it, whole, when the promise settles; sync() puts it on disk.
+   * @param keepBegun keep what it replaces until then: it counts where the record does not survive a failure of power
+   * @throws CniError 105
+   */
+  place(record: JournalRecord, { keepBegun = false } = {}): Promise<void> {
+    return this.put(record, { durable: false, keepBegun });
+  }
+
+  /** Settles when what place() wrote last is on disk. @param begun what was kept is obsolete then. @throws CniError 105 */
+  async sync(containerId: string, { begun = false } = {}): Promise<void> {
+    const path = this.path(containerId);
+    try {
+      await native().syncFile(path, begun ? this.begun(containerId) : '');
+    } catch (error) {
+      throw stateError('write', path, error);
+    }
+  }
+
+  private async put(record: JournalRecord, { durable, keepBegun }: { durable: boolean; keepBegun: boolean }) {
+    const { containerId } = record;
+    const path = this.path(containerId);
     const content = Buffer.from(formatRecord(record)); // as it is now: the caller goes on with it
+    const kept = keepBegun ? this.begun(containerId) : '';
     try {
       makeFolder(this.directory, 0o700);
-      await native().placeFile(this.draft(record.containerId), path, content, 0o600);
+      await native().placeFile(this.draft(containerId), path, content, 0o600, durable, kept);
     } catch (error) {
       throw stateError('write', path, error);
     }
@@ -141,15 +179,25 @@ export class Journal {
     return join(this.directory, `.${containerId}.tmp`);
   }
 
+  /** What an ADD was about to do, until what it did is on disk. */
+  private begun(containerId: string): string {
+    return join(this.directory, `.${containerId}.begun`);
+  }
+
   /** Forget a container. @throws CniError 105 */
   remove(containerId: string): void {
     const path = this.path(containerId);
     try {
       removeIfThere(path);
-      removeIfThere(this.draft(containerId)); // of a process that was killed
+      this.removeDrafts(containerId);
     } catch (error) {
       throw stateError('remove', path, error);
     }
+  }
+
+  /** What a process that was killed has left. */
+  private removeDrafts(containerId: string): void {
+    for (const path of [this.draft(containerId), this.begun(containerId)]) removeIfThere(path);
   }
 
   /** Put a damaged file out of the way, under a name that no container has. @returns its new path, if there was one */
@@ -159,6 +207,7 @@ export class Journal {
     const aside = join(dirname(path), `.damaged-${containerId}-${Date.now()}`);
     try {
       renameSync(path, aside);
+      this.removeDrafts(containerId);
       return aside;
     } catch (error) {
       throw stateError('set aside', path, error);

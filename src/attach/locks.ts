@@ -31,6 +31,9 @@ export interface LockRequest {
   end?: ((reason: CniError) => void) | undefined;
 }
 
+/** Keeps the lock also after the work, until the promise settles: for what may be done once the caller is answered. */
+export type HoldUntil = (settled: Promise<unknown>) => void;
+
 /** Hex digits of a container's number: 44 bits, so that two containers practically never share one. */
 const DIGITS = 11;
 
@@ -77,28 +80,40 @@ function waitError(what: string, { signal }: LockRequest): unknown {
   return new CniError(CniCode.tryAgainLater, `Cannot lock ${what}: another operation holds it; try again later`);
 }
 
+/** The folder is made when it is missing, which it mostly is not. */
+async function acquired(folder: string, acquire: () => Promise<RangeLock>): Promise<RangeLock> {
+  try {
+    return await acquire();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    makeFolder(folder, 0o700);
+    return acquire();
+  }
+}
+
 async function withLock<T>(
   what: string,
   request: LockRequest,
   range: Omit<RangeLockOptions, 'signal'>,
-  work: () => Promise<T>,
+  work: (until: HoldUntil) => Promise<T>,
 ): Promise<T> {
   const path = lockFile(request.cniDir);
   let lock: RangeLock;
   try {
-    makeFolder(request.cniDir, 0o700);
-    lock = await RangeLock.acquire(path, { ...range, signal: request.signal });
+    lock = await acquired(request.cniDir, () => RangeLock.acquire(path, { ...range, signal: request.signal }));
   } catch (error) {
     if (request.signal.aborted) throw waitError(what, request);
     throw new CniError(CniCode.stateFailure, `Cannot lock ${what} with ${path}: ${(error as Error).message}`, {
       cause: error,
     });
   }
+  const held: Promise<unknown>[] = [];
   try {
     await request.confirm?.();
-    return await work();
+    return await work((settled) => held.push(settled));
   } finally {
-    lock.release();
+    if (held.length === 0) lock.release();
+    else void Promise.allSettled(held).then(() => lock.release());
   }
 }
 
@@ -106,13 +121,17 @@ async function withLock<T>(
  * Run `work` as the only operation on a container. A DEL that has to wait ends the ADD that it waits for.
  * @throws CniError 11 when the lock is not free in time, 105 when it cannot be made; what `work` throws
  */
-export function withContainerLock<T>(containerId: string, request: LockRequest, work: () => Promise<T>): Promise<T> {
+export function withContainerLock<T>(
+  containerId: string,
+  request: LockRequest,
+  work: (until: HoldUntil) => Promise<T>,
+): Promise<T> {
   const start = byteOf(containerId);
   const wish = request.command === 'DEL' ? { wish: start + WISH_DISTANCE } : {};
-  return withLock(`container ${containerId}`, request, { start, length: 1, ...wish }, async () => {
+  return withLock(`container ${containerId}`, request, { start, length: 1, ...wish }, async (until) => {
     const heedNoMore = heedDel(containerId, request);
     try {
-      return await work();
+      return await work(until);
     } finally {
       heedNoMore();
     }

@@ -19,6 +19,8 @@ export interface SettledLink {
   result: CniResult;
   /** Differences where the mode is `warn`, and what was mended. */
   warnings: string[];
+  /** The pod's links, where they were looked at. */
+  links: NativeLink[] | undefined;
 }
 
 function withFields(result: CniResult, position: number, fields: Partial<CniInterface>): CniResult {
@@ -82,6 +84,8 @@ export interface SettleOptions extends VerifyVfOptions {
 interface Settled {
   result: CniResult;
   link: NativeLink | undefined;
+  /** What was looked at last. */
+  snapshot: NativeSnapshot | undefined;
 }
 
 /** Find the link, mend its name, compare it. @throws CniError 102 */
@@ -93,7 +97,7 @@ async function settle(
   { before, modes, onLink, questions }: SettleOptions,
 ): Promise<Settled> {
   const { ifName } = attachment;
-  if (!claimsInterface(claimed, ifName)) return { result: claimed, link: undefined };
+  if (!claimsInterface(claimed, ifName)) return { result: claimed, link: undefined, snapshot: undefined };
 
   let snapshot = await netns.snapshot();
   const position = podInterfaceIndex(claimed, ifName);
@@ -112,7 +116,7 @@ async function settle(
   link ??= misnamed;
   if (link === undefined) {
     // What a program drives (DPDK) has no link; sriov-cni reports one all the same.
-    if (isUserspaceVf(attachment, questions)) return { result: claimed, link };
+    if (isUserspaceVf(attachment, questions)) return { result: claimed, link, snapshot };
     const earlier = reported === undefined || before === undefined ? '' : ', which was there before';
     const alias = reportedName === ifName ? '' : ` (reported as "${reportedName}"${earlier})`;
     findings.report(
@@ -120,7 +124,7 @@ async function settle(
       `interface "${ifName}"${alias} must be in the pod, it is not; ${linkNames(snapshot.links, before)}`,
       'look at the plugin and its configuration',
     );
-    return { result: claimed, link };
+    return { result: claimed, link, snapshot };
   }
   onLink?.({ index: link.index, mac: link.mac, delegateName });
   const named = withFields(claimed, position, { name: link.name });
@@ -130,7 +134,7 @@ async function settle(
     findings.report(fact, message, 'look at the plugin, or at what changed the link after it');
   }
   findings.warnings.push(...missingFurther(claimed, position, snapshot));
-  return { result: asInKernel(named, position, link), link };
+  return { result: asInKernel(named, position, link), link, snapshot };
 }
 
 /** @throws CniError 102 when a fact with mode `enforce` differs */
@@ -141,7 +145,7 @@ export async function settleLink(
   options: SettleOptions,
 ): Promise<SettledLink> {
   const findings = new Findings(options.modes, attachment);
-  const { result, link } = await settle(netns, attachment, claimed, findings, options);
+  const { result, link, snapshot } = await settle(netns, attachment, claimed, findings, options);
   await verifyVf(attachment, claimed, link, findings, options);
-  return { result, warnings: findings.warnings };
+  return { result, warnings: findings.warnings, links: snapshot?.links };
 }

@@ -1,8 +1,10 @@
 /** Detach what the journal has of one container, all of it or a part, and keep or remove its record accordingly. */
 import type { OpenSource } from '../cluster/sources.ts';
 import { CniCode, CniError, toCniError } from '../cni/errors.ts';
+import { runningAhead } from '../delegate/ahead-runner.ts';
 import type { Netns } from '../node/netns.ts';
 import { type DetachOptions, detachAll } from './detach.ts';
+import { executionsOf } from './invocations.ts';
 import type { Journal } from './journal.ts';
 import type { JournalAttachment, JournalRecord } from './journal-record.ts';
 import type { Log } from './operation.ts';
@@ -39,6 +41,18 @@ export async function undoRecord(
   journal: Journal,
   options: UndoOptions,
   attachments: readonly JournalAttachment[] = record.attachments,
+): Promise<Error[]> {
+  const foreseen = executionsOf('DEL', record, attachments, record.netnsPath, options.trace).reverse();
+  return runningAhead(options.runner, foreseen, (runner) =>
+    undoWith({ ...options, runner }, record, journal, attachments),
+  );
+}
+
+async function undoWith(
+  options: UndoOptions,
+  record: JournalRecord,
+  journal: Journal,
+  attachments: readonly JournalAttachment[],
 ): Promise<Error[]> {
   const netns = await openRecordNetns(record);
   try {

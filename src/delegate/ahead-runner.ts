@@ -25,6 +25,23 @@ function isSame(a: Execution, b: Execution): boolean {
   );
 }
 
+/**
+ * Run a sequence of plugins, each started ahead of its turn; the first one at once.
+ * @param upcoming in the order in which they will be run
+ */
+export async function runningAhead<T>(
+  runner: DelegateRunner,
+  upcoming: readonly Execution[],
+  work: (ahead: AheadRunner) => Promise<T>,
+): Promise<T> {
+  const ahead = new AheadRunner(runner, upcoming);
+  try {
+    return await work(ahead);
+  } finally {
+    ahead.end();
+  }
+}
+
 /** A runner for one sequence of plugins. end() it. */
 export class AheadRunner implements DelegateRunner {
   private readonly runner: DelegateRunner;

@@ -15,6 +15,8 @@ export interface NativeNetns {
   fd: number;
   dev: bigint;
   ino: bigint;
+  /** Our own, or that of pid 1 where we can see it. */
+  isHost: boolean;
 }
 
 export interface NativeLink {
@@ -232,10 +234,14 @@ export interface Native {
   moveLink(socket: number, index: number, netnsFd: number, name: string): Promise<void>;
 
   /**
-   * Write `content` to `draft`, make it durable, and rename it to `path` in the same folder. When it fails there is no
-   * draft, and `path` is as it was.
+   * Write `content` to `draft` and rename it to `path` in the same folder. When it fails there is no draft, and `path` is
+   * as it was.
+   * @param durable on disk before it gets its name
+   * @param kept where what was at `path` stays to be found, '' nowhere
    */
-  placeFile(draft: string, path: string, content: Buffer, mode: number): Promise<void>;
+  placeFile(draft: string, path: string, content: Buffer, mode: number, durable: boolean, kept: string): Promise<void>;
+  /** Wait until the file's content is on disk; then remove the one at `obsolete`, unless that is '' or gone. */
+  syncFile(path: string, obsolete: string): Promise<void>;
 
   /**
    * Start a process in its own group that dies with us, stdin withheld until feed. Synchronous (vfork-like,

@@ -1,5 +1,5 @@
 /** A pod's network namespace: opened by path, checked, and asked through one netlink socket that lives inside it. */
-import { closeSync, statSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { CniCode, CniError } from '../cni/errors.ts';
 import {
   type NativeLink,
@@ -20,35 +20,9 @@ export interface NetnsIdentity {
   cookie: string;
 }
 
-/** The host's namespaces: ours, and that of pid 1 where we can see it. Never a pod's. */
-const HOST_PATHS = ['/proc/self/ns/net', '/proc/1/ns/net'];
-
 /** Same namespace? */
 export function sameNetns(a: NetnsIdentity, b: NetnsIdentity): boolean {
   return a.dev === b.dev && a.ino === b.ino && a.cookie === b.cookie;
-}
-
-/** Both are alive, so that their inodes tell them apart. */
-function isHost(netns: NativeNetns): boolean {
-  return HOST_PATHS.some((path) => {
-    try {
-      const host = statSync(path, { bigint: true });
-      return host.dev === netns.dev && host.ino === netns.ino;
-    } catch {
-      return false; // pid 1 of another user or PID namespace: nothing to compare with
-    }
-  });
-}
-
-/** @throws CniError 8 when the path is missing, not a network namespace, or the host's own */
-function openPod(path: string): NativeNetns {
-  const netns = openPath(path);
-  if (!isHost(netns)) return netns;
-  closeSync(netns.fd);
-  throw new CniError(
-    CniCode.invalidNetns,
-    `Cannot use CNI_NETNS "${path}": it is the host's network namespace; a container must have one of its own`,
-  );
 }
 
 function openPath(path: string): NativeNetns {
@@ -62,6 +36,17 @@ function openPath(path: string): NativeNetns {
       { cause: error },
     );
   }
+}
+
+/** @throws CniError 8 when the path is missing, not a network namespace, or the host's own */
+function openPod(path: string): NativeNetns {
+  const netns = openPath(path);
+  if (!netns.isHost) return netns;
+  closeSync(netns.fd);
+  throw new CniError(
+    CniCode.invalidNetns,
+    `Cannot use CNI_NETNS "${path}": it is the host's network namespace; a container must have one of its own`,
+  );
 }
 
 function identityOf({ dev, ino }: NativeNetns, cookie: bigint): NetnsIdentity {
@@ -103,16 +88,17 @@ export class Netns {
 
   /**
    * Open a pod's namespace.
-   * @throws CniError 8 when the path is missing, not a network namespace, or the host's own.
+   * @throws CniError 8 when the path is missing, not a network namespace, or the host's own: at once, not by the promise
    */
-  static async open(path: string): Promise<Netns> {
+  static open(path: string): Promise<Netns> {
     const netns = openPod(path);
-    try {
-      return new Netns(path, netns, await native().enterNetns(netns.fd));
-    } catch (error) {
-      closeSync(netns.fd);
-      throw error;
-    }
+    return native()
+      .enterNetns(netns.fd)
+      .then((entered) => new Netns(path, netns, entered))
+      .catch((error: unknown) => {
+        closeSync(netns.fd);
+        throw error;
+      });
   }
 
   /** @throws CniError 8 as open() */

@@ -67,6 +67,10 @@ const wrong: [string, () => unknown, string][] = [
   ['placeFile', () => addon.placeFile('/x', null, Buffer.from(''), 0o600), 'path'],
   ['placeFile', () => addon.placeFile('/x', '/y', 'text', 0o600), 'content'],
   ['placeFile', () => addon.placeFile('/x', '/y', Buffer.from(''), 0o10000), 'mode'],
+  ['placeFile', () => addon.placeFile('/x', '/y', Buffer.from(''), 0o600, 1), 'durable'],
+  ['placeFile', () => addon.placeFile('/x', '/y', Buffer.from(''), 0o600, true), 'kept'],
+  ['syncFile', () => addon.syncFile(1, ''), 'path'],
+  ['syncFile', () => addon.syncFile('/x'), 'obsolete'],
 ];
 
 for (const [name, call, argument] of wrong) {

@@ -1,5 +1,5 @@
 /**
- * placeFile(): what the journal is written with. A user loses: a pod whose attachments nobody knows any more, because a
+ * placeFile() and syncFile(): what the journal is written with. A user loses: a pod whose attachments nobody knows any more, because a
  * file was torn by a full disk or a crash.
  */
 import {
@@ -23,6 +23,10 @@ import { failureOf } from './scratch-netns.ts';
 const folder = mkdtempSync(join(tmpdir(), 'multus-place-'));
 const path = join(folder, 'file');
 const draft = join(folder, '.file.tmp');
+const kept = join(folder, '.file.begun');
+
+/** Both ways to place a file: on disk before it gets its name, or later. */
+const WAYS = [true, false];
 
 test.before.each(() => {
   for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
@@ -34,7 +38,7 @@ test('placeFile() puts every byte in the place of what was there, with the mode 
   chmodSync(path, 0o644);
   writeFileSync(draft, 'what a killed process left, longer than all that comes');
   const content = Buffer.from('a\0b\u00e9');
-  const placed = native().placeFile(draft, path, content, 0o600);
+  const placed = native().placeFile(draft, path, content, 0o600, true, '');
   content.fill(0); // the caller may go on with its Buffer
   await placed;
   assert.equal(readFileSync(path), Buffer.from('a\0b\u00e9'));
@@ -42,7 +46,7 @@ test('placeFile() puts every byte in the place of what was there, with the mode 
 });
 
 test('placeFile() creates a file of the mode asked for, also an empty one', async () => {
-  await native().placeFile(draft, path, Buffer.alloc(0), 0o600);
+  await native().placeFile(draft, path, Buffer.alloc(0), 0o600, true, '');
   assert.is(statSync(path).mode & 0o777, 0o600);
   assert.is(statSync(path).size, 0);
 });
@@ -50,7 +54,7 @@ test('placeFile() creates a file of the mode asked for, also an empty one', asyn
 test('placeFile() that cannot open its draft leaves the file as it was', async () => {
   writeFileSync(path, 'old');
   const missing = join(folder, 'missing', '.file.tmp');
-  const error = await failureOf(() => native().placeFile(missing, path, Buffer.from('new'), 0o600));
+  const error = await failureOf(() => native().placeFile(missing, path, Buffer.from('new'), 0o600, true, ''));
   assert.is(error.code, 'ENOENT');
   assert.is(error.syscall, 'open');
   assert.is(error.path, missing);
@@ -59,7 +63,7 @@ test('placeFile() that cannot open its draft leaves the file as it was', async (
 
 test('placeFile() that cannot rename leaves no draft', async () => {
   mkdirSync(path);
-  const error = await failureOf(() => native().placeFile(draft, path, Buffer.from('new'), 0o600));
+  const error = await failureOf(() => native().placeFile(draft, path, Buffer.from('new'), 0o600, true, ''));
   assert.is(error.code, 'EISDIR');
   assert.is(error.syscall, 'rename');
   assert.equal(readdirSync(folder), ['file']);
@@ -68,11 +72,43 @@ test('placeFile() that cannot rename leaves no draft', async () => {
 test('placeFile() on a full disk leaves the file as it was, and no draft', async () => {
   writeFileSync(path, 'old');
   symlinkSync('/dev/full', draft);
-  const error = await failureOf(() => native().placeFile(draft, path, Buffer.from('new'), 0o600));
+  const error = await failureOf(() => native().placeFile(draft, path, Buffer.from('new'), 0o600, true, ''));
   assert.is(error.code, 'ENOSPC');
   assert.is(error.syscall, 'write');
   assert.is(readFileSync(path, 'utf8'), 'old');
   assert.equal(readdirSync(folder), ['file']);
+});
+
+test('placeFile() keeps what it replaces where it is told to, in the place of what was kept before', async () => {
+  for (const durable of WAYS) {
+    writeFileSync(path, 'begun');
+    writeFileSync(kept, 'of an earlier life');
+    await native().placeFile(draft, path, Buffer.from('done'), 0o600, durable, kept);
+    assert.equal([readFileSync(path, 'utf8'), readFileSync(kept, 'utf8')], ['done', 'begun']);
+    await native().placeFile(draft, path, Buffer.from('more'), 0o600, durable, '');
+    assert.equal([readFileSync(path, 'utf8'), readFileSync(kept, 'utf8')], ['more', 'begun']);
+  }
+});
+
+test('placeFile() that cannot keep what it replaces replaces nothing', async () => {
+  const error = await failureOf(() => native().placeFile(draft, path, Buffer.from('new'), 0o600, false, kept));
+  assert.equal([error.code, error.syscall], ['ENOENT', 'link']);
+  assert.equal(readdirSync(folder), []);
+});
+
+test('syncFile() removes what is obsolete, if it is there, and nothing when the file is gone', async () => {
+  writeFileSync(path, 'done');
+  writeFileSync(kept, 'begun');
+  await native().syncFile(path, '');
+  assert.equal(readdirSync(folder).sort(), ['.file.begun', 'file']);
+  await native().syncFile(path, kept);
+  assert.equal(readdirSync(folder), ['file']);
+  await native().syncFile(path, kept);
+  writeFileSync(kept, 'begun');
+  rmSync(path);
+  const error = await failureOf(() => native().syncFile(path, kept));
+  assert.equal([error.code, error.syscall, error.path], ['ENOENT', 'open', path]);
+  assert.equal(readdirSync(folder), ['.file.begun']);
 });
 
 test.run();

@@ -87,7 +87,7 @@ async function join(
   before: ReadonlySet<number>,
 ): Promise<string> {
   try {
-    const result = await attachNetwork(hotplug, record, attachment, netns, before);
+    const { result } = await attachNetwork(hotplug, record, attachment, netns, before);
     await settleDefaultRoutes(record, netns, hotplug.log);
     attachment.state = 'attached';
     await journal.write(record);
@@ -117,7 +117,7 @@ export async function hotplugAdd(hotplug: Hotplug): Promise<string> {
       const record = await recordToJoin(hotplug, found, netns);
       await clearLeftover(hotplug, record, journal);
       const planned = await plan(hotplug, record);
-      const before = await requireFreeName(netns, planned);
+      const before = requireFreeName(await netns.links(), planned);
       const attachment = await announce(hotplug, record, planned, journal);
       if (found instanceof ForeignRecord) found.remove(journal.path(request.containerId)); // the record is ours now
       return join(hotplug, record, journal, attachment, netns, before);

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ForeignRecord } from '../../../src/attach/foreign/foreign-state.ts';
@@ -177,6 +178,43 @@ test('a container of which only the result cache knows is found and listed', () 
   assert.equal(journal().list(), ['c0ffee']);
   found.remove();
   assert.is(journal().find('c0ffee'), undefined);
+});
+
+// After a failure of power a record may be empty or torn whose container still has addresses reserved.
+test('a record that did not survive counts as what was begun, until it is on disk', async () => {
+  const one = journal();
+  await one.place(aRecord({ complete: false }));
+  await one.place(aRecord({ complete: true }), { keepBegun: true });
+  assert.is(one.read('c0ffee')?.complete, true);
+  const whole = readFileSync(one.path('c0ffee'), 'utf8');
+  for (const torn of ['', whole.slice(0, 700), whole.replace('c0ffee', 'c0ffef')]) {
+    writeFileSync(one.path('c0ffee'), torn);
+    assert.is(one.read('c0ffee')?.complete, false);
+  }
+  assert.equal(one.list(), ['c0ffee']);
+  await one.sync('c0ffee', { begun: true });
+  assert.equal(readdirSync(folder.at('state')), ['c0ffee']);
+  assert.is(refusal(() => one.read('c0ffee')).code, 105);
+});
+
+test('a record and what was begun, both damaged, are an error', async () => {
+  const one = journal();
+  await one.place(aRecord());
+  await one.place(aRecord(), { keepBegun: true });
+  writeFileSync(one.path('c0ffee'), '');
+  writeFileSync(folder.at('state', '.c0ffee.begun'), '[');
+  assert.is(refusal(() => one.read('c0ffee')).code, 105);
+  const aside = one.setAside('c0ffee') ?? '';
+  assert.equal(readdirSync(folder.at('state')), [basename(aside)]);
+});
+
+test('a container that is forgotten leaves nothing that a killed process wrote', async () => {
+  const one = journal();
+  await one.place(aRecord());
+  await one.place(aRecord(), { keepBegun: true });
+  folder.write('state/.c0ffee.tmp', 'half');
+  one.remove('c0ffee');
+  assert.equal(readdirSync(folder.at('state')), []);
 });
 
 test.run();
