@@ -22,6 +22,58 @@ export class RawValue {
   }
 }
 
+/** What a text says. */
+interface Parts {
+  text: string;
+  open: number;
+  members: readonly Member[];
+  /** Folded key → index of the member that counts. */
+  last: ReadonlyMap<string, number>;
+}
+
+function partsOf(text: string, what: string): Parts {
+  const { start, end } = scanDocument(text, what);
+  if (text[start] !== '{') {
+    const got = kindOf(JSON.parse(text.slice(start, end)));
+    throw parseError(text, what, `it must be a JSON object, got ${got}`, start);
+  }
+  const members = scanMembers(text, start);
+  const last = new Map(members.map((member, index) => [foldKey(member.key), index]));
+  return { text, open: start, members, last };
+}
+
+/** Texts kept per generation, and their longest: a node's configurations come with every request, a few networks' as well. */
+const KEPT_TEXTS = 96;
+const KEPT_LENGTH = 8192;
+
+/**
+ * Objects parsed of late, by their text: they never change. Two generations; what is used moves into the younger one,
+ * the older one goes when that is full.
+ */
+class Recent {
+  private younger = new Map<string, RawObject>();
+  private older = new Map<string, RawObject>();
+
+  get(text: string): RawObject | undefined {
+    const found = this.younger.get(text);
+    if (found !== undefined) return found;
+    const old = this.older.get(text);
+    if (old !== undefined) this.add(old);
+    return old;
+  }
+
+  add(object: RawObject): void {
+    if (object.text.length > KEPT_LENGTH) return;
+    if (this.younger.size >= KEPT_TEXTS) {
+      this.older = this.younger;
+      this.younger = new Map();
+    }
+    this.younger.set(object.text, object);
+  }
+}
+
+const recent = new Recent();
+
 /**
  * One JSON object as its text.
  *
@@ -30,21 +82,26 @@ export class RawValue {
  * exactly, and the last one counts, too.
  */
 export class RawObject {
-  /** The whole text, with the whitespace around the object. */
-  readonly text: string;
   /** Names the object in errors. */
   readonly what: string;
-  private readonly open: number;
-  private readonly members: readonly Member[];
-  /** Folded key → index of the member that counts. */
-  private readonly last: ReadonlyMap<string, number>;
+  private readonly parts: Parts;
 
-  private constructor(text: string, what: string, open: number) {
-    this.text = text;
+  private constructor(parts: Parts, what: string) {
+    this.parts = parts;
     this.what = what;
-    this.open = open;
-    this.members = scanMembers(text, open);
-    this.last = new Map(this.members.map((member, index) => [foldKey(member.key), index]));
+  }
+
+  /** The whole text, with the whitespace around the object. */
+  get text(): string {
+    return this.parts.text;
+  }
+
+  private get members(): readonly Member[] {
+    return this.parts.members;
+  }
+
+  private get last(): ReadonlyMap<string, number> {
+    return this.parts.last;
   }
 
   /**
@@ -53,12 +110,11 @@ export class RawObject {
    *   nested deeper than 1000
    */
   static parse(text: string, what: string): RawObject {
-    const { start, end } = scanDocument(text, what);
-    if (text[start] !== '{') {
-      const got = kindOf(JSON.parse(text.slice(start, end)));
-      throw parseError(text, what, `it must be a JSON object, got ${got}`, start);
-    }
-    return new RawObject(text, what, start);
+    const known = recent.get(text);
+    if (known !== undefined) return known.what === what ? known : new RawObject(known.parts, what);
+    const object = new RawObject(partsOf(text, what), what);
+    recent.add(object);
+    return object;
   }
 
   /** The keys as spelled, in the order of the text; of several spellings of one key, the one that counts. */
@@ -163,7 +219,7 @@ export class RawObject {
     textOf: (member: Member, index: number) => string | undefined,
     added: readonly string[],
   ): RawObject {
-    let tail = this.members[0]?.start ?? this.open + 1;
+    let tail = this.members[0]?.start ?? this.parts.open + 1;
     let text = this.text.slice(0, tail);
     let isEmpty = true;
     for (const [index, member] of this.members.entries()) {

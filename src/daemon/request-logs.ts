@@ -13,6 +13,8 @@ export class RequestLogs {
   private readonly level: string;
   /** Loggers by their target: there are as many as configurations on the node. */
   private readonly open = new Map<string, Logger>();
+  /** By configurations that are still known: a node's requests nearly all bring the same. */
+  private readonly known = new WeakMap<RawObject, Logger>();
 
   /**
    * @param settings of the daemon's file
@@ -26,6 +28,12 @@ export class RequestLogs {
 
   /** @param config of the request, with the keys of the daemon's file in it */
   of(config: RawObject): Logger {
+    const log = this.known.get(config) ?? this.openFor(config);
+    this.known.set(config, log);
+    return log;
+  }
+
+  private openFor(config: RawObject): Logger {
     const settings = logSettingsOf(config);
     if (settings === undefined) return this.own; // which is where the request is refused for it
     const isOwnLevel = settings.level === this.settings.level;

@@ -25,6 +25,7 @@ import { HANDOVER_PATH, isServed, reachPredecessor, type Succession, succeed } f
 import { Listener } from './listener.ts';
 import type { Caller, Requests } from './requests.ts';
 import { ShimConnection } from './shim-connection.ts';
+import type { ShimRequest } from './shim-request.ts';
 import { SocketFile } from './socket-file.ts';
 
 /** Between two looks at the socket without an event: who is not found serves nobody. */
@@ -211,6 +212,7 @@ export class DaemonServer {
 
   private newListener(): Listener {
     return new Listener({
+      converse: (request, socket) => this.converse(request, socket),
       serve: (request, response) => this.serve(request, response),
       upgrade: (request, socket, head) => this.upgrade(request, socket, head),
     });
@@ -272,7 +274,8 @@ export class DaemonServer {
       .split(',')
       .map((one) => one.trim());
     const isShim = request.method === 'POST' && request.url === '/cni' && offered.includes(EXEC_PROTOCOL);
-    return isShim ? this.converse(request, socket, head) : this.serveAsIs(request, socket, head);
+    if (!isShim) return this.serveAsIs(request, socket, head);
+    return this.converseOverHttp(request, socket, head);
   }
 
   /** Who offers only what we do not know, as a later shim may, is answered as if nothing had been offered (RFC 9110, 7.8). */
@@ -290,16 +293,33 @@ export class DaemonServer {
     });
   }
 
-  private async converse(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+  /** With a shim of ours that says it otherwise than ours do by now. */
+  private async converseOverHttp(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     try {
       const { body, rest } = await readUpgradeBody(request, socket, head);
+      const [operation, pidNamespace] = [header(request, OPERATION_HEADER), header(request, PIDNS_HEADER)];
+      await this.converse(
+        { operation, pidNamespace, bodyLength: body.length, rest: Buffer.concat([body, rest]) },
+        socket,
+      );
+    } catch (error) {
+      socket.destroy(error as Error);
+    }
+  }
+
+  private async converse(request: ShimRequest, socket: Socket): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    try {
+      const { operation, pidNamespace, bodyLength } = request;
+      const behind = await readFrom(socket, bodyLength - request.rest.length);
+      const received = behind.length === 0 ? request.rest : Buffer.concat([request.rest, ...behind]);
       socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${EXEC_PROTOCOL}\r\n\r\n`);
-      const shim = new ShimConnection(socket, header(request, PIDNS_HEADER));
-      if (rest.length > 0) shim.receive(rest);
+      const shim = new ShimConnection(socket, pidNamespace);
+      if (received.length > bodyLength) shim.receive(received.subarray(bodyLength));
       socket.on('data', (bytes) => shim.receive(bytes));
       socket.resume();
-      const answer = await this.requests.answer(parseWireRequest(body), {
-        operation: header(request, OPERATION_HEADER),
+      const answer = await this.requests.answer(parseWireRequest(received.subarray(0, bodyLength)), {
+        operation,
         runner: (searchPath) => (shim.runner.alive ? shim.runner : this.localRunner(searchPath)),
         signal: shim.signal,
         confirm: () => shim.confirm(),

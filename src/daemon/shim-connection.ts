@@ -13,8 +13,11 @@ const GONE = 'the runtime ended the request: its shim is gone';
 
 /** Inode of our PID namespace, as the shim reports its own. */
 function ownPidNamespace(): string {
-  return String(statSync('/proc/self/ns/pid', { bigint: true }).ino);
+  pidNamespace ??= String(statSync('/proc/self/ns/pid', { bigint: true }).ino);
+  return pidNamespace;
 }
+
+let pidNamespace: string | undefined; // a process never leaves it
 
 export class ShimConnection {
   readonly runner: FrameRunner;

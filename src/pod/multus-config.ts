@@ -263,14 +263,21 @@ export function parseNodeKeys(config: RawObject): MultusConfig {
   return withOtherKeys({ ...none, defaultNetworks: keys.texts('defaultNetworks', []) }, keys, config);
 }
 
+/** What was read of configurations that are still known: a node's requests nearly all bring the same. */
+const readBefore = new WeakMap<RawObject, MultusConfig>();
+
 /**
  * Read the keys that we act on.
  * @param what names the configuration in errors
  * @throws CniError 7 naming key, value and what is wanted; also when nothing names a default network.
  */
 export function parseMultusConfig(config: RawObject, what = WHAT): MultusConfig {
+  const known = what === WHAT ? readBefore.get(config) : undefined;
+  if (known !== undefined) return known;
   const keys = new ConfigKeys(config, what);
-  return withOtherKeys(networkKeysOf(keys, config), keys, config);
+  const read = withOtherKeys(networkKeysOf(keys, config), keys, config);
+  if (what === WHAT) readBefore.set(config, read);
+  return read;
 }
 
 function withOtherKeys(networks: NetworkKeys, keys: ConfigKeys, config: RawObject): MultusConfig {

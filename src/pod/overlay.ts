@@ -63,5 +63,6 @@ export function overlayOf(config: RawObject, generates: boolean): Overlay {
 
 /** The request with the node's keys in its configuration. */
 export function overlaid(request: CniRequest, overlay: Overlay): CniRequest {
+  if (Object.keys(overlay).length === 0) return request;
   return { ...request, config: request.config.with(overlay) };
 }

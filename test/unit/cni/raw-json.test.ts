@@ -240,4 +240,21 @@ test('rawAll() has every value of a key in the order of the text, also those tha
   assert.equal(source.rawAll('y'), []);
 });
 
+// A text that was read before is not read anew: its errors must speak of what it is now.
+test('the same text read as something else is named so', () => {
+  const text = '{"key":1}';
+  for (const what of ['the one', 'the other', 'the one']) {
+    const object = RawObject.parse(text, what);
+    assert.is(object.what, what);
+    assert.match(refusal(() => object.array('key')).message, `Cannot use ${what}: key "key" must be an array`);
+  }
+});
+
+test('texts that were read before are the same ones after many others', () => {
+  const texts = Array.from({ length: 500 }, (_, i) => `{"key":${i}}`);
+  for (const text of [...texts, ...texts, ...[...texts].reverse()]) {
+    assert.is(RawObject.parse(text, 'it').raw('key'), text.slice(7, -1));
+  }
+});
+
 test.run();
