@@ -40,7 +40,14 @@ function systemReason() {
 
 const nativeInputs = ['binding.gyp', 'native', 'node_modules/node-addon-api/package.json'];
 const nativeOutputs = ['multus_native.node', 'multus', 'core_test'].map((name) => join('build', 'Release', name));
-const bundleInputs = ['src', 'deploy/bundle.mjs', 'deploy/unused.cjs', 'package-lock.json', ...nativeInputs];
+const bundleInputs = [
+  'src',
+  'deploy/bundle.mjs',
+  'deploy/unused.cjs',
+  'deploy/unused-by-log.cjs',
+  'package-lock.json',
+  ...nativeInputs,
+];
 const bundleOutputs = ['multus', 'multusd.cjs', 'multus-standalone', 'multus-cli', 'multus_native.node'].map((name) =>
   join('dist', name),
 );
