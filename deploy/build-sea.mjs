@@ -20,7 +20,7 @@ const deploy = dirname(fileURLToPath(import.meta.url));
 const dist = join(deploy, '..', 'dist');
 
 /** Name in the executable → bundle. */
-const PROGRAMS = { 'multus-standalone': 'multus-standalone', 'multus-cli': 'multus-cli', multusd: 'multusd.cjs' };
+const PROGRAMS = { 'multus-standalone': 'multus-standalone.cjs', 'multus-cli': 'multus-cli', multusd: 'multusd.cjs' };
 const EXECUTABLE = 'multus-standalone';
 /** What it loads from files, and the shim. */
 const BESIDE = ['multus', 'multus_native.node', 'multus-credentials.cjs', 'multus-yaml.cjs'];

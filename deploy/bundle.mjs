@@ -18,7 +18,9 @@ const PROGRAMS = [
   // A third of the standalone program's text, for folders of manifests and kubeconfigs: loaded when the first one is read.
   { entry: 'node_modules/yaml/dist/index.js', output: YAML, executable: false },
   { entry: 'src/daemon/main.ts', output: 'multusd.cjs', executable: false },
-  { entry: 'src/standalone/main.ts', output: 'multus-standalone', executable: true },
+  { entry: 'src/standalone/main.ts', output: 'multus-standalone.cjs', executable: false },
+  // Where there is a Node: it runs the file before with V8's own code of it.
+  { entry: 'src/launch/main.ts', output: 'multus-standalone', executable: true },
   { entry: 'src/cli/main.ts', output: 'multus-cli', executable: true },
 ];
 const BINARIES = ['build/Release/multus', 'build/Release/multus_native.node'];

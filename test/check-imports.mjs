@@ -19,6 +19,7 @@ const MAY_IMPORT = {
   'node-config': ['cni', 'pod', 'node', 'cluster', 'attach'],
   daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'node-config'],
   standalone: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
+  launch: ['node'],
   cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'sriov', 'attach', 'node-config'],
 };
 
@@ -44,7 +45,11 @@ const RESERVED_CODE = [
     only: NOWHERE,
     rule: 'it never returns for a path in /proc; use node/make-folder.ts',
   },
-  { code: /\bcreateRequire\b/g, only: /^src\/node\/native\.ts$/, rule: 'only src/node/native.ts loads the addon' },
+  {
+    code: /\bcreateRequire\b/g,
+    only: /^src\/node\/(native|program-code)\.ts$/,
+    rule: 'only src/node/native.ts loads the addon, program-code.ts a program',
+  },
   {
     code: /\bstartProcess\b/g,
     only: /^src\/(node\/native|delegate\/local-runner)\.ts$/,

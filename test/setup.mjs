@@ -48,9 +48,14 @@ const bundleInputs = [
   'package-lock.json',
   ...nativeInputs,
 ];
-const bundleOutputs = ['multus', 'multusd.cjs', 'multus-standalone', 'multus-cli', 'multus_native.node'].map((name) =>
-  join('dist', name),
-);
+const bundleOutputs = [
+  'multus',
+  'multusd.cjs',
+  'multus-standalone',
+  'multus-standalone.cjs',
+  'multus-cli',
+  'multus_native.node',
+].map((name) => join('dist', name));
 
 /** Outputs made from fingerprinted inputs, remembered by a stamp. The stamp is away while `make` runs or has failed. */
 function product({ stamp, inputs, outputs, make }) {

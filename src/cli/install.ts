@@ -1,6 +1,7 @@
 /** `multus install`: the programs that a runtime runs, put where it finds them, and written down for `multus uninstall`. */
-import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { codePathOf, compileProgram } from '../node/program-code.ts';
 import { RangeLock } from '../node/range-lock.ts';
 import {
   INSTALL_LOCK,
@@ -38,8 +39,13 @@ interface Part {
   mode: number;
   /** Further names on the node. */
   also?: string[];
-  isNeeded: boolean;
+  /** By a program that is a script: a single executable has it in itself. */
+  isNeeded: boolean | 'by scripts';
 }
+
+const STANDALONE = 'multus-standalone';
+/** What it is as a script, of which code is kept. */
+const STANDALONE_TEXT = 'multus-standalone.cjs';
 
 /**
  * In the order in which they are put there: the shim comes when all that it may start is there.
@@ -51,7 +57,8 @@ const PARTS: Part[] = [
   // For nodes on which programs ask an API server themselves.
   { name: 'multus-credentials.cjs', mode: 0o644, isNeeded: true },
   { name: 'multus-yaml.cjs', mode: 0o644, isNeeded: true },
-  { name: 'multus-standalone', mode: 0o755, isNeeded: true },
+  { name: STANDALONE_TEXT, mode: 0o644, isNeeded: 'by scripts' },
+  { name: STANDALONE, mode: 0o755, isNeeded: true },
   { name: 'multus-cli', mode: 0o755, isNeeded: false },
   { name: 'multus', mode: 0o755, also: ['multus-shim', 'passthru'], isNeeded: true },
 ];
@@ -61,9 +68,21 @@ const LOCK_WAIT_MS = 120_000;
 
 interface Done {
   path: string;
-  action: Action;
+  action: Action | 'compiled';
   bytes: number;
   sha256: string;
+}
+
+function isScript(path: string): boolean {
+  const start = Buffer.alloc(2);
+  try {
+    const file = openSync(path, 'r');
+    readSync(file, start);
+    closeSync(file);
+  } catch {
+    // whoever wants to have it says what is wrong with it
+  }
+  return start.toString('latin1') === '#!';
 }
 
 function filesOf(part: Part, { from, binDir }: InstallOptions, known: ReadonlySet<string>): FileToInstall[] {
@@ -72,7 +91,7 @@ function filesOf(part: Part, { from, binDir }: InstallOptions, known: ReadonlySe
   // A link in a folder for hosts without Node: that program is another's, which the shim knows to be it.
   if (there?.isSymbolicLink()) return [];
   if (there === undefined) {
-    if (!part.isNeeded) return [];
+    if (part.isNeeded === false || (part.isNeeded === 'by scripts' && !isScript(join(from, STANDALONE)))) return [];
     throw new Error(`Cannot install: ${source} is not there; name the folder of the programs with --from`);
   }
   const paths = [part.name, ...(part.also ?? [])].map((name) => join(binDir, name));
@@ -179,6 +198,24 @@ async function installFiles(options: InstallOptions, files: readonly FileToInsta
 }
 
 /**
+ * The standalone program's first start is as fast as the others. Code that is there is left as it is: it may be of another
+ * Node, which runs the program on this node.
+ * @returns what to print; nothing where no code can be kept, which costs time and nothing else
+ */
+function compileText(done: readonly Done[]): Done[] {
+  const text = done.find(({ path }) => basename(path) === STANDALONE_TEXT);
+  if (text === undefined) return [];
+  const path = codePathOf(text.path);
+  if (text.action === 'unchanged' && existsSync(path)) return [];
+  try {
+    compileProgram(text.path);
+    return [{ path, action: 'compiled', bytes: statSync(path).size, sha256: sha256Of(path) }];
+  } catch {
+    return [];
+  }
+}
+
+/**
  * Put every program in its place, and on the list of what is to be removed some day.
  * @returns what to print
  * @throws Error, CniError 5 naming the file that could not be put in its place
@@ -196,8 +233,10 @@ export async function install(options: InstallOptions): Promise<string> {
   const lock = isTrial ? undefined : await lockInstall(options.cniDir);
   try {
     const done = await installFiles(options, files);
-    const notes = existsSync(binDir) ? notesOn(binDir, done) : [];
-    return reportOf(done, notes, options);
+    const compiled = isTrial ? [] : compileText(done);
+    const all = [...done, ...compiled];
+    const notes = existsSync(binDir) ? notesOn(binDir, all) : [];
+    return reportOf(all, notes, options);
   } finally {
     lock?.release();
   }

@@ -17,6 +17,7 @@ export const SOCKET_NAMES = [SOCKET_NAME, `.${SOCKET_NAME}.lock`, 'overlay.json'
 /** Programs that nobody else has under these names: the shim has Multus's. */
 const OWN_PROGRAMS = [
   'multus-standalone',
+  'multus-standalone.cjs',
   'multus_native.node',
   'multus-credentials.cjs',
   'multus-yaml.cjs',

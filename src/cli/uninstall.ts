@@ -18,6 +18,7 @@ import { SILENT } from '../attach/publish/announcer.ts';
 import { RetryTimes, reconcile } from '../attach/reconcile.ts';
 import { createSources } from '../cluster/sources.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
+import { codeFilesOf } from '../node/program-code.ts';
 import { writeWholeFile } from '../node/whole-file.ts';
 import { type InstallRecord, readInstallRecord, writeInstallRecord } from '../node-config/install-record.ts';
 import { CILIUM_SUFFIX, readPrimaryFolder } from '../node-config/primary-candidates.ts';
@@ -158,6 +159,13 @@ function removeIfEmpty(folder: string): void {
   }
 }
 
+/** What V8 made of a program that is gone now: no list has it, as the program makes it anew. */
+async function removeCode(path: string, steps: Steps): Promise<void> {
+  for (const code of codeFilesOf(path).filter((one) => existsSync(one))) {
+    await steps.take(`removed ${code}`, () => rmSync(code));
+  }
+}
+
 async function removeAll(
   { binDir, cniDir, socketDir }: NodeFolders,
   record: InstallRecord,
@@ -168,7 +176,8 @@ async function removeAll(
     const found = sha256OfFile(path);
     const isOurs = record.files.some((file) => file.path === path && file.sha256 === found);
     if (isOurs) await steps.take(`removed ${path}`, () => rmSync(path));
-    else if (found !== undefined) steps.done.push(`left ${path}: it is not what was installed`);
+    if (isOurs || found === undefined) await removeCode(path, steps);
+    else steps.done.push(`left ${path}: it is not what was installed`);
   }
   const unlisted = unlistedPrograms(binDir, record);
   if (unlisted.length > 0) {

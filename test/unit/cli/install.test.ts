@@ -4,6 +4,7 @@ import {
   copyFileSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -25,6 +26,7 @@ const PARTS = [
   'multus-cli',
   'multus-credentials.cjs',
   'multus-standalone',
+  'multus-standalone.cjs',
   'multus-yaml.cjs',
   'multus_native.node',
   'package.json',
@@ -56,6 +58,7 @@ test('a folder that lacks a program is refused by its path, and nothing is insta
     'multus-credentials.cjs',
     'multus-yaml.cjs',
     'multus-standalone',
+    'multus-standalone.cjs',
     'multus_native.node',
   ]) {
     writeParts();
@@ -114,6 +117,28 @@ test('does not touch what is there already, not even its inode', async () => {
   );
   assert.is(statSync(folder.at('bin/multus')).mode & 0o7777, 0o755);
   assert.equal(inodes(), before);
+});
+
+test('keeps compiled code of the standalone program, and leaves what another Node made of the same program', async () => {
+  writeParts();
+  folder.write('from/multus-standalone.cjs', 'globalThis.ran = 1;');
+  const compiled = async (): Promise<string[]> =>
+    JSON.parse(await run({ json: true })).files.flatMap(({ path, action }: { path: string; action: string }) =>
+      action === 'compiled' ? [path] : [],
+    );
+  const code = folder.at('bin/multus-standalone.code');
+  assert.equal(await compiled(), [code]);
+  assert.is(statSync(code).mode & 0o7777, 0o644);
+  folder.write('bin/multus-standalone.code', 'of another Node');
+  assert.equal(await compiled(), []);
+  folder.write('from/multus-standalone.cjs', 'globalThis.ran = 2;');
+  assert.equal(await compiled(), [code], 'of another program');
+  await run({ dryRun: true });
+  rmSync(code);
+  mkdirSync(code);
+  folder.write('from/multus-standalone.cjs', 'globalThis.ran = 3;');
+  assert.equal(await compiled(), [], 'it cannot be kept');
+  assert.is(readFileSync(folder.at('bin/multus-standalone.cjs'), 'utf8'), 'globalThis.ran = 3;');
 });
 
 test('replaces a program while a runtime runs it, and one that is damaged or only a link', async () => {

@@ -63,6 +63,19 @@ test('gives the whole node back when no pod is attached: programs, configuration
   assert.not.ok(existsSync(folder.at('multus.kubeconfig')), 'credentials do not stay behind');
 });
 
+// The program makes it anew on the node, so that no list has it.
+test('what was compiled of a program goes with it', async () => {
+  for (const name of PARTS) folder.write(`from/${name}`, '#!/bin/sh\n');
+  folder.write('from/multus-standalone.cjs', '1;');
+  await install({ from: folder.at('from'), binDir: folder.at('bin'), cniDir: folder.at('state') });
+  folder.write('net.d/10-ptp.conf', conf('ptp'));
+  assert.ok(programs().includes('multus-standalone.code'));
+  folder.write('bin/multus-standalone.code', 'made anew');
+  folder.write('bin/.multus-standalone.code.tmp', 'of one that was killed');
+  await run();
+  assert.equal(programs(), []);
+});
+
 test('may be run on a node that has nothing of us, and again', async () => {
   folder.write('net.d/10-ptp.conf', conf('ptp'));
   for (const dryRun of [false, true, false]) {
