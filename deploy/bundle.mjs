@@ -18,7 +18,7 @@ const PROGRAMS = [
   // A third of the standalone program's text, for folders of manifests and kubeconfigs: loaded when the first one is read.
   { entry: 'node_modules/yaml/dist/index.js', output: YAML, executable: false },
   { entry: 'src/daemon/main.ts', output: 'multusd.cjs', executable: false },
-  { entry: 'src/standalone/main.ts', output: 'multus-standalone.cjs', executable: false },
+  { entry: 'src/standalone/main.ts', output: 'multus-standalone.cjs', executable: false, isShort: true },
   // Where there is a Node: it runs the file before with V8's own code of it.
   { entry: 'src/launch/main.ts', output: 'multus-standalone', executable: true },
   { entry: 'src/cli/main.ts', output: 'multus-cli', executable: true },
@@ -40,6 +40,9 @@ function namesLaterOf(specifier, module) {
   const getters = Object.keys(module).map((name) => `get ${name}() { return require('${specifier}').${name}; }`);
   return `module.exports = {${getters.join(',')}};`;
 }
+
+/** In programs that end with their request: what `performance` is takes Node 1.4 ms to load. */
+const CLOCK = 'const __now = () => {const [s, ns] = process.hrtime(); return s * 1e3 + ns / 1e6;};';
 
 /** Programs load these parts of themselves from the files beside them, and these modules of Node, when they need them. */
 const LOADED_LATER = {
@@ -74,7 +77,7 @@ const UNUSED = {
   },
 };
 
-async function bundle({ entry, output, executable }) {
+async function bundle({ entry, output, executable, isShort = false }) {
   const outfile = join(dist, output);
   await build({
     absWorkingDir: root,
@@ -90,8 +93,8 @@ async function bundle({ entry, output, executable }) {
     minifyWhitespace: true,
     legalComments: 'none',
     sourcemap: 'linked',
-    define: { 'import.meta.url': '__importMetaUrl' },
-    banner: { js: executable ? `#!/usr/bin/env node\n${PROLOGUE}` : PROLOGUE },
+    define: { 'import.meta.url': '__importMetaUrl', ...(isShort ? { 'performance.now': '__now' } : {}) },
+    banner: { js: `${executable ? '#!/usr/bin/env node\n' : ''}${PROLOGUE}${isShort ? CLOCK : ''}` },
     plugins: [LOADED_LATER, UNUSED],
     logLevel: 'warning',
   });

@@ -42,7 +42,7 @@ export function targetOf(settings: LogSettings, fallback: string): LogTarget {
 
 /** A file that cannot be written to is told once on stderr, whatever the target says of stderr. */
 export function openLog({ level, file, toStderr, rotation }: LogTarget): OpenLog {
-  const stderr = pino.destination({ fd: 2, sync: true });
+  const stderr = pino.destination({ dest: 2, sync: true }); // without `dest` it makes process.stdout, about 3 ms
   const complaints = pino({ base: null }, stderr);
   const rotating =
     file === ''
