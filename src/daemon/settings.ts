@@ -1,5 +1,5 @@
 /** What the daemon runs with: its command line, its file, and defaults, in this order. */
-import type { CredentialsOrigin } from '../cluster/kubernetes/kube-config.ts';
+import type { CredentialsOrigin } from '../cluster/kubernetes/access.ts';
 import { certificatePath } from '../cluster/kubernetes/node-certificate.ts';
 import { RawObject } from '../cni/raw-json.ts';
 import { targetOf } from '../log/open-log.ts';

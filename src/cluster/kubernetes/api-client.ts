@@ -1,8 +1,8 @@
 /** HTTP with an API server: one request, its answer or an ApiError; and an answer that does not end, line by line. */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { Access } from './access.ts';
 import { ApiError, refusalOf, retryAfterOf } from './api-error.ts';
-import type { Access } from './kube-config.ts';
 
 /** What is longer than any object that etcd takes is no answer of an API server. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;

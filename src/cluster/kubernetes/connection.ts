@@ -1,9 +1,9 @@
 /** What a source needs to talk to an API server. */
 import type { SourceLog } from '../source.ts';
+import type { CredentialsOrigin } from './access.ts';
 import { ApiClient } from './api-client.ts';
 import { Credentials } from './credentials.ts';
 import { Delivery } from './delivery.ts';
-import type { CredentialsOrigin } from './kube-config.ts';
 import { LiveQueries } from './live-queries.ts';
 
 export interface ConnectionSettings {

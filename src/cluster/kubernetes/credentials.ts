@@ -4,8 +4,9 @@
  */
 import { statSync } from 'node:fs';
 import type { SourceLog } from '../source.ts';
+import type { Access, CredentialsOrigin, LoadedCredentials } from './access.ts';
 import { ApiError } from './api-error.ts';
-import type { Access, CredentialsOrigin, LoadedConfig } from './kube-config.ts';
+import { PlainConfig } from './plain-config.ts';
 
 /** A program that a kubeconfig names to get a token may hang. */
 const LIMIT_MS = 20_000;
@@ -24,6 +25,12 @@ function stampOf(paths: readonly string[]): string {
 function filesOf(origin: CredentialsOrigin): string[] {
   if (!('kubeconfig' in origin)) return [];
   return origin.certificate === undefined ? [origin.kubeconfig] : [origin.kubeconfig, origin.certificate];
+}
+
+/** What it cannot use, it explains. @throws what reading and parsing throws */
+async function readByClient(origin: CredentialsOrigin): Promise<LoadedCredentials> {
+  const { LoadedConfig } = await import('./kube-config.ts');
+  return new LoadedConfig(origin);
 }
 
 async function limited<T>(work: Promise<T>): Promise<T> {
@@ -48,7 +55,7 @@ export class Credentials {
   readonly description: string;
   private readonly origin: CredentialsOrigin;
   private readonly log: SourceLog;
-  private loaded: LoadedConfig | undefined;
+  private loaded: LoadedCredentials | undefined;
   private stamp = '';
   private good: Access | undefined;
   private pending: Promise<Access> | undefined;
@@ -89,8 +96,7 @@ export class Credentials {
   private async current(): Promise<Access> {
     const ownStamp = stampOf(filesOf(this.origin));
     if (this.loaded !== undefined && ownStamp + stampOf(this.loaded.files) === this.stamp) return this.loaded.access();
-    const { LoadedConfig } = await import('./kube-config.ts');
-    const loaded = new LoadedConfig(this.origin);
+    const loaded = PlainConfig.read(this.origin) ?? (await readByClient(this.origin));
     const stamp = ownStamp + stampOf(loaded.files); // before they are read: what changes meanwhile is seen next time
     const access = await loaded.access(this.loaded);
     if (this.good !== undefined && this.good.agent !== access.agent) closeIdle(this.good);

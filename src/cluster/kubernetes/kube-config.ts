@@ -1,32 +1,16 @@
 /**
  * Kubeconfigs and what they lead to, by the official client: the only file that imports it. It is large, so this file is
- * a program part of its own (deploy/bundle.mjs), loaded when the first request is made.
+ * a program part of its own (deploy/bundle.mjs), loaded for what `plain-config.ts` does not know.
  */
-import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { Agent as HttpAgent } from 'node:http';
-import { type AgentOptions, Agent as HttpsAgent, type RequestOptions } from 'node:https';
+import type { Agent as HttpAgent } from 'node:http';
+import type { AgentOptions, RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { parse } from 'yaml';
 import { quote } from '../../cni/quote.ts';
 import { field } from '../object-fields.ts';
-
-/** Where the credentials of a program are. */
-export type CredentialsOrigin =
-  /** @param certificate file with certificate and key: in place of the user's while it holds */
-  | { kubeconfig: string; certificate?: string }
-  /** What the kubelet gives to a pod. @param server "https://10.96.0.1:443" @param folder has `token` and `ca.crt` */
-  | { server: string; folder: string };
-
-/** What a request needs. */
-export interface Access {
-  /** "https://10.96.0.1:443", perhaps with a path; no slash at the end. */
-  server: string;
-  agent: HttpAgent;
-  headers: Record<string, string>;
-}
+import { type Access, Connections, type CredentialsOrigin, holds, type LoadedCredentials } from './access.ts';
 
 /** Kubeconfigs name it, but the client does not read it. */
 function tokenFileOf(text: string, userName: string): string {
@@ -34,12 +18,6 @@ function tokenFileOf(text: string, userName: string): string {
   const user = Array.isArray(users) ? users.find((one) => field(one, 'name') === userName) : undefined;
   const path = field(field(user, 'user'), 'tokenFile');
   return typeof path === 'string' ? path : '';
-}
-
-/** An API server refuses one that has ended, and a new one has to be asked for with something else. */
-function holds(certificate: string): boolean {
-  if (!existsSync(certificate)) return false;
-  return Date.parse(new X509Certificate(readFileSync(certificate)).validTo) > Date.now();
 }
 
 function readKubeConfig(path: string, certificate = ''): KubeConfig {
@@ -96,20 +74,11 @@ function inCluster(server: string, folder: string): KubeConfig {
   return config;
 }
 
-/** What may be half written is tried before it is used. @throws of node:crypto and OpenSSL */
-function checkMaterial({ ca, cert, key }: AgentOptions): void {
-  if (ca !== undefined) new X509Certificate(ca as Buffer);
-  createSecureContext({ ca, cert, key });
-}
-
-/** Credentials as they were read once; tokens of files and programs are renewed by the client. */
-export class LoadedConfig {
-  /** A change of one of them makes this worthless. */
+/** What the client made of them; tokens of files and programs are renewed by the client. */
+export class LoadedConfig implements LoadedCredentials {
   readonly files: readonly string[];
+  readonly connections = new Connections();
   private readonly config: KubeConfig;
-  private agent: HttpAgent | undefined;
-  /** What the agent was made of. */
-  private material = '';
 
   /** @throws what reading and parsing throws */
   constructor(origin: CredentialsOrigin) {
@@ -128,28 +97,20 @@ export class LoadedConfig {
     this.files = files.filter((path): path is string => typeof path === 'string' && path !== '');
   }
 
-  /** @param earlier whose connections are used on when they were made with the same. @throws when it cannot be used */
-  async access(earlier?: LoadedConfig): Promise<Access> {
+  async access(earlier?: LoadedCredentials): Promise<Access> {
     const options: RequestOptions = {};
     await this.config.applyToHTTPSOptions(options);
     const cluster = this.config.getCurrentCluster();
+    const server = cluster?.server ?? '';
     const { ca, cert, key, rejectUnauthorized, servername } = options as AgentOptions;
-    const material = JSON.stringify([cluster, String(ca), String(cert), String(key), servername, rejectUnauthorized]);
-    if (this.agent === undefined || material !== this.material) {
-      checkMaterial({ ca, cert, key });
-      const ours = { keepAlive: true, maxFreeSockets: 4, ca, cert, key, servername };
-      if (earlier?.agent !== undefined && earlier.material === material) this.agent = earlier.agent;
-      // Agents of the client keep no connection, but know proxies.
-      else if (cluster?.proxyUrl) this.agent = options.agent as HttpAgent;
-      else if (cluster?.server.startsWith('http:')) this.agent = new HttpAgent(ours);
-      else this.agent = new HttpsAgent({ ...ours, rejectUnauthorized: rejectUnauthorized ?? true });
-      this.material = material;
-    }
+    const proxied = cluster?.proxyUrl ? { url: cluster.proxyUrl, agent: options.agent as HttpAgent } : undefined;
+    const material = { server, ca, cert, key, rejectUnauthorized, servername, ...(proxied && { proxied }) };
+    const agent = this.connections.agentOf(material, earlier?.connections);
     const headers = Object.entries((options.headers ?? {}) as Record<string, string>);
     const basic = options.auth ? { Authorization: `Basic ${Buffer.from(options.auth).toString('base64')}` } : {};
     return {
-      server: (cluster?.server ?? '').replace(/\/$/, ''),
-      agent: this.agent,
+      server: server.replace(/\/$/, ''),
+      agent,
       headers: { ...Object.fromEntries(headers.map(([name, value]) => [name, value.trim()])), ...basic },
     };
   }
