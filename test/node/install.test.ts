@@ -2,12 +2,12 @@
  * A node from `multus install` to `multus uninstall`, with real pods: what a runtime does is done here as containerd and
  * CRI-O do it.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { inLab } from '../lab/doors.ts';
-import { DIST, type Lab, referencePlugins } from '../lab/lab.ts';
+import { type CniCall, DIST, type Lab, referencePlugins } from '../lab/lab.ts';
 import { type Finished, run, until } from '../lab/process.ts';
 
 const netDir = (lab: Lab): string => join(lab.directory, 'net.d');
@@ -113,6 +113,57 @@ inLab('a pod that was attached before the node was given back is deleted by us, 
   const { code: end, stdout: report } = await uninstall(lab);
   assert.is(end, 0, report);
   await lab.deleteNetns('pod1');
+  await assertNothingIsLeft(lab);
+});
+
+/** What lies beside the standalone program: V8's code of it. */
+const codePath = (lab: Lab): string => join(lab.binDir, 'multus-standalone.code');
+const origin = (lab: Lab): string => readFileSync(codePath(lab), 'latin1').split('\n', 1)[0]?.split(' ').at(-2) ?? '';
+
+const CODES: [string, (path: string, whole: Buffer) => void][] = [
+  ['none', (path) => rmSync(path)],
+  ['of zeros', (path, whole) => writeFileSync(path, Buffer.alloc(whole.length))],
+  ['cut off', (path, whole) => writeFileSync(path, whole.subarray(0, whole.length >> 1))],
+  ['damaged', (path, whole) => writeFileSync(path, Buffer.from(whole).fill(0xff, whole.length - 1000))],
+  ['of another Node', (path, whole) => writeFileSync(path, Buffer.concat([Buffer.from('v1'), whole]))],
+];
+
+// It is run by root, for each pod, and lies there for years.
+inLab('the standalone program does the same whatever code lies beside it, and keeps its own', async (lab) => {
+  setUp(lab);
+  await install(lab);
+  if (!existsSync(join(DIST, 'multus-standalone.cjs'))) return; // a single executable has it in itself
+  assert.is(origin(lab), 'compiled');
+  const links: string[][] = [];
+  const addAndDelete = async (call: CniCall = {}): Promise<void> => {
+    await lab.addNetns('pod1');
+    for (const command of ['ADD', 'CHECK', 'DEL']) {
+      const asked = { ...installed(lab), config: read(lab), args: lab.podArgs('web'), ...call };
+      const { code, stdout, stderr } = await lab.cni(command, asked);
+      assert.equal([code, stderr], [0, ''], `${command}: ${stdout}`);
+      if (command === 'ADD') links.push(await names(lab));
+    }
+    await lab.deleteNetns('pod1');
+  };
+  await addAndDelete();
+  assert.is(origin(lab), 'run');
+  const whole = readFileSync(codePath(lab));
+  for (const [what, spoil] of CODES) {
+    spoil(codePath(lab), whole);
+    await addAndDelete();
+    assert.is(origin(lab), 'run', what);
+  }
+  rmSync(codePath(lab));
+  const readOnly = `mount --bind ${lab.binDir} ${lab.binDir} && mount -o remount,bind,ro ${lab.binDir}`;
+  await addAndDelete({ wrapper: ['unshare', '--mount', 'sh', '-c', `${readOnly} && exec ${lab.binDir}/multus`] });
+  assert.not.ok(existsSync(codePath(lab)));
+  await addAndDelete();
+  assert.equal(
+    links,
+    links.map(() => ['eth0', 'net1']),
+  );
+  const { code, stdout } = await uninstall(lab);
+  assert.is(code, 0, stdout);
   await assertNothingIsLeft(lab);
 });
 
