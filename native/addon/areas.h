@@ -14,6 +14,9 @@ void InitProcessArea(Napi::Env env, Napi::Object exports);
 /// Locks between processes (lock_area.cc).
 void InitLockArea(Napi::Env env, Napi::Object exports);
 
+/// Digests (digest_area.cc).
+void InitDigestArea(Napi::Env env, Napi::Object exports);
+
 /// Durable files (file_area.cc).
 void InitFileArea(Napi::Env env, Napi::Object exports);
 

@@ -11,6 +11,7 @@ static Napi::Object InitModule(Napi::Env env, Napi::Object exports) {
   InitProcessArea(env, exports);
   InitLockArea(env, exports);
   InitFileArea(env, exports);
+  InitDigestArea(env, exports);
   return exports;
 }
 

@@ -5,13 +5,13 @@
  * delegate), so that Multus can DEL from ours. Our own keys are in `multusNative` of each object, the container's
  * in the first one.
  */
-import { createHash } from 'node:crypto';
 import { type SourceSettings, sourceSettings } from '../cluster/sources.ts';
 import { type NetworkConfig, parseNetworkConfig } from '../cni/config.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
 import type { RawObject } from '../cni/raw-json.ts';
 import { compareVersions } from '../cni/versions.ts';
 import { stdinForDel } from '../delegate/run-chain.ts';
+import { native } from '../node/native.ts';
 import type { NetnsIdentity } from '../node/netns.ts';
 import type { FamilyRoutes, PlannedAttachment } from '../pod/plan.ts';
 import type { VfBefore } from '../sriov/vf-before.ts';
@@ -101,7 +101,7 @@ function withSum(text: string, sum: string): string {
 }
 
 function sumOf(text: string): string {
-  return createHash('sha256').update(withSum(text, NO_SUM)).digest('hex');
+  return native().sha256(Buffer.from(withSum(text, NO_SUM)));
 }
 
 /** All that Multus keeps of it; what Go cannot read as this would make the whole file unreadable to it. */

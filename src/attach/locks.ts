@@ -4,10 +4,10 @@
  *
  * One file per state directory: a container has the byte at a number made of its ID, GC the whole file.
  */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { makeFolder } from '../node/make-folder.ts';
+import { native } from '../node/native.ts';
 import { isHeld, RangeLock, type RangeLockOptions } from '../node/range-lock.ts';
 
 function lockFile(cniDir: string): string {
@@ -44,7 +44,7 @@ const WISH_DISTANCE = 16 ** DIGITS;
 const LOOK_MS = 100;
 
 function byteOf(containerId: string): number {
-  return Number.parseInt(createHash('sha256').update(containerId).digest('hex').slice(0, DIGITS), 16);
+  return Number.parseInt(native().sha256(Buffer.from(containerId)).slice(0, DIGITS), 16);
 }
 
 /** Why a DEL ends an ADD. */

@@ -3,9 +3,8 @@
  *
  * `<name>.code` of `<name>.cjs` is a line that says what it is of, and V8's bytes. V8 itself knows code of another version
  * and with other flags, and nothing else: not damaged bytes, nor code of another text as long as this one. Therefore the
- * line has a hash of the bytes, and which file the text is. What does not fit is nothing: the program runs without.
+ * line has a sum of the bytes, and which file the text is. What does not fit is nothing: the program runs without.
  */
-import { createHash } from 'node:crypto';
 import {
   accessSync,
   type BigIntStats,
@@ -24,6 +23,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
+import { native } from './native.ts';
 
 const MODE = 0o644;
 const LINE_END = 0x0a;
@@ -55,7 +55,7 @@ function identityOf({ size, mtimeNs, ctimeNs, ino }: BigIntStats): string {
 }
 
 function lineOf(identity: string, origin: Origin, bytes: Buffer): string {
-  return `${identity} ${origin} ${createHash('sha256').update(bytes).digest('hex')}`;
+  return `${identity} ${origin} ${native().damageSum(bytes)}`;
 }
 
 /** Code is run with all that we may: nobody may have written it who could not write the program. */
