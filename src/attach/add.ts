@@ -124,7 +124,8 @@ async function attachInOrder(
   const secured = kept.secure().catch((error: Error) => {
     operation.log.error({ error: error.message }, 'the record of the container may not survive a failure of power');
   });
-  if (operation.door === 'standalone') await secured; // it ends with its answer
+  if (operation.door === 'standalone')
+    await secured; // it ends with its answer
   else until(secured);
   return withPlannedRoutes(answer, own.ifName, record.defaultRoutes);
 }
