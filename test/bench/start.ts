@@ -9,7 +9,7 @@
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,8 @@ const NOOP_SOURCE = fileURLToPath(new URL('../fakes/noop.c', import.meta.url));
 /** The first ADD keeps code, and the page cache is cold. */
 const WARM_UPS = 3;
 const NOBODY = 65534;
+/** What code is kept of. */
+const TEXT = 'multus-standalone.cjs';
 const COMMANDS = ['ADD', 'DEL'] as const;
 
 const { values: options } = parseArgs({
@@ -59,7 +61,7 @@ const versionOf = (node: string): string => execFileSync(node, ['--version'], { 
 function copyOf(dist: string, folder: string, isCodeKept: boolean): string {
   cpSync(dist, folder, { recursive: true, filter: (path) => !path.endsWith('.code') });
   // Code is kept for the owner of the program only.
-  if (!isCodeKept) chownSync(join(folder, 'multus-standalone.cjs'), NOBODY, NOBODY);
+  if (!isCodeKept) chownSync(join(folder, TEXT), NOBODY, NOBODY);
   return join(folder, 'multus-standalone');
 }
 
@@ -80,6 +82,7 @@ function makeTargets(scratch: string): Target[] {
       const build = options.dist.length > 1 ? `, ${basename(dist)}` : '';
       const folder = (kind: string): string => join(scratch, `${kind}-${version}-${index}`);
       targets.push(target(`standalone, ${version}${build}`, [node, copyOf(dist, folder('kept'), true)]));
+      if (!existsSync(join(dist, TEXT))) continue;
       targets.push(target(`  without code${build}`, [node, copyOf(dist, folder('none'), false)]));
     }
   }
