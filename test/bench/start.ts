@@ -141,7 +141,7 @@ try {
   const targets = makeTargets(scratch);
   measure(targets, netns.path, scratch);
   const load = readFileSync('/proc/loadavg', 'utf8').split(' ')[0];
-  console.log(`n = ${options.n}, milliseconds, load of the machine behind it ${load}\n${report(targets)}`);
+  process.stdout.write(`n = ${options.n}, milliseconds, load of the machine behind it ${load}\n${report(targets)}`);
 } finally {
   await netns.close();
   rmSync(scratch, { recursive: true });
