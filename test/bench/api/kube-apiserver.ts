@@ -1,15 +1,36 @@
 /** The real one, over relays that can be slow. */
+import { LAB_AGENT } from '../../e2e/lab/api-client.ts';
 import { startApiServer } from '../../e2e/lab/api-server.ts';
+import type { LoggedRequest } from '../../e2e/lab/audit-log.ts';
 import type { Machine } from '../../e2e/lab/machine.ts';
 import { multusAccount } from '../../e2e/lab/multus-node.ts';
 import { Relay } from '../../e2e/lab/relay.ts';
 import type { BenchApi } from './bench-api.ts';
+import { RequestCounts, verbOf } from './request-counts.ts';
 
 const STATUS = 'k8s.v1.cni.cncf.io/network-status';
+
+/** Namespace, collection, name, subresource. */
+const PATH = /^\/apis?\/(?:[^/]+\/)?v\w+\/(?:namespaces\/[^/]+\/)?([a-z-]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
+
+/** Whose bodies nobody has counted. */
+function countsOf(requests: readonly LoggedRequest[]): ReturnType<RequestCounts['take']> {
+  const counts = new RequestCounts();
+  for (const { verb, path, userAgent, at } of requests) {
+    const url = new URL(path, 'https://x');
+    const [, kind, name, subresource] = PATH.exec(url.pathname) ?? [];
+    if (kind === undefined || userAgent === LAB_AGENT) continue;
+    const method = { create: 'POST', update: 'PUT', patch: 'PATCH', delete: 'DELETE' }[verb] ?? 'GET';
+    const resource = subresource === undefined ? kind : `${kind}/${subresource}`;
+    counts.begun({ userAgent, verb: verbOf(method, url.searchParams, name === undefined), resource }, 0, at);
+  }
+  return counts.take();
+}
 
 export async function startKubeApiserver(): Promise<BenchApi> {
   const server = await startApiServer();
   const relays = new Set<Relay>();
+  let seen = 0;
   return {
     name: 'kube-apiserver with etcd; their CPU counts as foreign',
     token: await multusAccount(server),
@@ -26,6 +47,12 @@ export async function startKubeApiserver(): Promise<BenchApi> {
         Object.hasOwn(metadata.annotations ?? {}, STATUS),
       );
       return new Set(told.map(({ metadata }: { metadata: { name: string } }) => metadata.name));
+    },
+    async takeCounts() {
+      const all = await server.requests();
+      const counts = countsOf(all.slice(seen));
+      seen = all.length;
+      return counts;
     },
     async delay(ms) {
       for (const relay of relays) relay.delayMs = ms;

@@ -1,9 +1,10 @@
 /** A node of one target: a machine with the scenario's networks, its pods, and the launcher that is its runtime. */
-import { closeSync, copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { native } from '../../../src/node/native.ts';
 import { MultusNode } from '../../e2e/lab/multus-node.ts';
 import type { BenchApi } from '../api/bench-api.ts';
+import { rssOf } from '../footprint.ts';
 import { type Done, type Job, Launcher } from '../launcher/launcher.ts';
 import { definitionsOf, primaryOf, type Scenario } from '../scenarios.ts';
 import { DaemonGroup, type Limits } from './daemon-group.ts';
@@ -120,7 +121,7 @@ export class BenchNode {
   /** Of what runs always; 0 when nothing does. */
   get daemonRssKib(): number {
     if (this.node.pid === undefined) return 0;
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.node.pid}/status`, 'utf8'))?.[1]);
+    return rssOf(this.node.pid);
   }
 
   get daemonPeakKib(): number {
