@@ -1,4 +1,4 @@
-/** No plugin of it does anything, but it is as long as those that do, and as what kubectl applied: 1.8 KB. */
+/** No plugin of it does anything, but it is as long as those that do, and as what kubectl applied: 1.6 KB. */
 import { definition } from '../../e2e/lab/networks.ts';
 
 /** @param i makes it one of many: "lan7" */

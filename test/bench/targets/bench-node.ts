@@ -21,6 +21,8 @@ export interface Pod {
   containerId: string;
   /** As programs of the node see it. */
   netns: string;
+  /** What it asks for, and has to get. */
+  scenario: Scenario;
   annotations: Record<string, string>;
   /** What ADD said, of each execution. */
   results: string[];
@@ -36,6 +38,8 @@ export class BenchNode {
   private readonly launcher: Launcher;
   private readonly group: DaemonGroup;
   private readonly api: BenchApi;
+  /** Pods so far. */
+  private made = 0;
 
   private constructor(
     name: string,
@@ -76,17 +80,22 @@ export class BenchNode {
     }
   }
 
-  /** Pods with their namespaces. @param isKnown to the API server, too */
-  async makePods(count: number, isKnown: boolean): Promise<Pod[]> {
-    const networks = this.scenario.networks.map(({ name }) => name).join();
+  /**
+   * Pods with their namespaces.
+   * @param isKnown to the API server, too
+   * @param scenario with no other networks than the node's own has
+   */
+  async makePods(count: number, isKnown: boolean, scenario = this.scenario): Promise<Pod[]> {
+    const networks = scenario.networks.map(({ name }) => name).join();
     const annotations: Record<string, string> = networks === '' ? {} : { 'k8s.v1.cni.cncf.io/networks': networks };
     const pods: Pod[] = [];
-    for (let i = 0; i < count; i++) {
+    for (let made = 0; made < count; made++) {
+      const i = this.made++;
       const name = `${this.name}-pod${i}`;
       const asked = { name, annotations, nodeName: this.name };
       const uid = isKnown ? (await this.api.createPod(asked)).uid : `uid-${i}`;
       const sandbox = { containerId: `${'0'.repeat(56)}${String(i).padStart(8, '0')}`, netns: `/run/netns/${name}` };
-      pods.push({ name, uid, annotations, results: [], ...sandbox });
+      pods.push({ name, uid, scenario, annotations, results: [], ...sandbox });
     }
     await this.addNamespaces(pods);
     return pods;
