@@ -15,16 +15,20 @@ import { type Conditions, conditionsOf } from './report/conditions.ts';
 import { rows } from './report/figures.ts';
 import { growthTables } from './report/growth-tables.ts';
 import { plot } from './report/plot.ts';
+import { requestTables } from './report/request-tables.ts';
 import { asMarkdown, asText, cellTables, type Titled } from './report/tables.ts';
-import { SCENARIOS } from './scenarios.ts';
+import { countRequests } from './requests/count-requests.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { growthTable, runShort } from './short.ts';
 import { targetsOf } from './targets/target.ts';
 
 const NOOP_SOURCE = fileURLToPath(new URL('../fakes/noop.c', import.meta.url));
 const WARM_UPS = 5;
 
+const scenariosOf = (options: Options): Scenario[] => SCENARIOS.filter(({ name }) => options.scenario.includes(name));
+
 function plansOf(options: Options): CellPlan[] {
-  const scenarios = SCENARIOS.filter(({ name }) => options.scenario.includes(name));
+  const scenarios = scenariosOf(options);
   const targets = targetsOf(...options.targets);
   const { commands, batch, batches } = options;
   return options.apiLatency.flatMap((apiLatencyMs) =>
@@ -94,6 +98,11 @@ async function main(): Promise<void> {
       const studied = await runStudies(bench, options.growth, options.n, options.sizes);
       say('');
       return report(options, conditions, growthTables(studied), { studied });
+    }
+    if (options.countRequests) {
+      const counts = await countRequests(bench, scenariosOf(options), targetsOf(...options.targets), options.n);
+      say('');
+      return report(options, conditions, requestTables(counts), { counts });
     }
     const cells: CellResult[] = [];
     for (const plan of plansOf(options)) cells.push(await runCell(bench, plan));

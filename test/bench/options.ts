@@ -20,6 +20,7 @@ export interface Options {
   short: boolean;
   growth?: string[];
   sizes?: number[];
+  countRequests: boolean;
   json?: string;
   markdown?: string;
   svg?: string;
@@ -87,6 +88,7 @@ export function parseOptions(): Options {
     .option('--short', 'only what every change has to hold; fails when it does not', false)
     .addOption(GROWTH)
     .option('--sizes <counts>', 'how many of them, instead of what each study takes', numbers(0))
+    .option('--count-requests', 'instead: what is asked of the API server for a pod, by n pods of each target', false)
     .option('--json <file>', 'write all that was measured')
     .option('--markdown <file>', 'write the tables as Markdown')
     .option('--svg <file>', 'write a plot of ADD')

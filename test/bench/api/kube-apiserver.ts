@@ -30,7 +30,7 @@ function countsOf(requests: readonly LoggedRequest[]): ReturnType<RequestCounts[
 export async function startKubeApiserver(): Promise<BenchApi> {
   const server = await startApiServer();
   const relays = new Set<Relay>();
-  let seen = 0;
+  const seen = new Set<string>();
   return {
     name: 'kube-apiserver with etcd; their CPU counts as foreign',
     token: await multusAccount(server),
@@ -49,10 +49,9 @@ export async function startKubeApiserver(): Promise<BenchApi> {
       return new Set(told.map(({ metadata }: { metadata: { name: string } }) => metadata.name));
     },
     async takeCounts() {
-      const all = await server.requests();
-      const counts = countsOf(all.slice(seen));
-      seen = all.length;
-      return counts;
+      const fresh = (await server.requests()).filter(({ id }) => !seen.has(id));
+      for (const { id } of fresh) seen.add(id);
+      return countsOf(fresh);
     },
     async delay(ms) {
       for (const relay of relays) relay.delayMs = ms;
