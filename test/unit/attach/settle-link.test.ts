@@ -43,9 +43,9 @@ async function settle(
   netns: FakeNetns,
   result: CniResult,
   modes: Partial<VerifyModes> = {},
-): Promise<SettledLink & { link: DelegateLink | undefined }> {
+): Promise<Omit<SettledLink, 'links'> & { link: DelegateLink | undefined }> {
   let link: DelegateLink | undefined;
-  const settled = await settleLink(netns.asNetns, anAttachment(), result, {
+  const { links: _, ...settled } = await settleLink(netns.asNetns, anAttachment(), result, {
     before: BEFORE,
     modes: { ...ENFORCE, ...modes },
     log: new FakeLog(),
@@ -231,6 +231,19 @@ test('compares the renamed interface, not another one of the result', async () =
     ['net1', 'side0'],
   );
   assert.equal(warnings, ['the plugin named the interface "macv0" instead of "net1"; it was renamed']);
+});
+
+// The next network's name must be free among them: it would take over an interface that is there.
+test('hands on the links that the pod has now, under their names of now', async () => {
+  const pod = podWith(fakeLink(7, 'macv0'));
+  const options = { before: BEFORE, modes: ENFORCE, log: new FakeLog() };
+  const { links } = await settleLink(pod.asNetns, anAttachment(), claim('macv0'), options);
+  assert.equal(
+    links?.map(({ name }) => name),
+    ['lo', 'eth0', 'net1'],
+  );
+  const without = await settleLink(pod.asNetns, anAttachment(), { ...claim('net1'), interfaces: [] }, options);
+  assert.is(without.links, undefined);
 });
 
 test('asks nothing of the pod when the result claims no interface', async () => {
