@@ -6,7 +6,7 @@ import type { Machine } from '../../e2e/lab/machine.ts';
 import { multusAccount } from '../../e2e/lab/multus-node.ts';
 import { Relay } from '../../e2e/lab/relay.ts';
 import type { BenchApi } from './bench-api.ts';
-import { RequestCounts, verbOf } from './request-counts.ts';
+import { type RequestCount, RequestCounts, verbOf } from './request-counts.ts';
 
 const STATUS = 'k8s.v1.cni.cncf.io/network-status';
 
@@ -14,7 +14,7 @@ const STATUS = 'k8s.v1.cni.cncf.io/network-status';
 const PATH = /^\/apis?\/(?:[^/]+\/)?v\w+\/(?:namespaces\/[^/]+\/)?([a-z-]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
 
 /** Whose bodies nobody has counted. */
-function countsOf(requests: readonly LoggedRequest[]): ReturnType<RequestCounts['take']> {
+function countsOf(requests: readonly LoggedRequest[]): RequestCount[] {
   const counts = new RequestCounts();
   for (const { verb, path, userAgent, at } of requests) {
     const url = new URL(path, 'https://x');
@@ -31,6 +31,19 @@ export async function startKubeApiserver(): Promise<BenchApi> {
   const server = await startApiServer();
   const relays = new Set<Relay>();
   const seen = new Set<string>();
+  /** What all relays have carried since the last time. */
+  const takeCarried = (): RequestCount[] => {
+    let [received, sent] = [0, 0];
+    for (const relay of relays) {
+      received += relay.toServer;
+      sent += relay.toClient;
+      relay.toServer = 0;
+      relay.toClient = 0;
+    }
+    if (received + sent === 0) return [];
+    const key = { userAgent: '', verb: 'all', resource: 'all' } as const;
+    return [{ ...key, requests: 0, received, sent, events: 0, lastAt: Date.now() }];
+  };
   return {
     name: 'kube-apiserver with etcd; their CPU counts as foreign',
     token: await multusAccount(server),
@@ -51,7 +64,7 @@ export async function startKubeApiserver(): Promise<BenchApi> {
     async takeCounts() {
       const fresh = (await server.requests()).filter(({ id }) => !seen.has(id));
       for (const { id } of fresh) seen.add(id);
-      return countsOf(fresh);
+      return [...countsOf(fresh), ...takeCarried()];
     },
     async delay(ms) {
       for (const relay of relays) relay.delayMs = ms;

@@ -1,7 +1,10 @@
 /** What programs ask of an API server, summed up: by program, verb and kind of object. */
 
-/** Verbs as audit logs have them; `stream` is a list that is asked for as a watch (KEP-3157). */
-export type Verb = 'get' | 'list' | 'stream' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
+/**
+ * Verbs as audit logs have them; `stream` is a list that is asked for as a watch (KEP-3157), and `all` is what connections
+ * have carried, with headers and TLS, where bodies are not counted.
+ */
+export type Verb = 'get' | 'list' | 'stream' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'all';
 
 export interface RequestCount {
   userAgent: string;
@@ -9,7 +12,7 @@ export interface RequestCount {
   /** "pods", "pods/status", … */
   resource: string;
   requests: number;
-  /** Bytes of bodies, without headers and TLS; 0 where nobody counts them. */
+  /** Bytes of bodies, without headers and TLS; 0 where nobody counts them, or events. */
   received: number;
   sent: number;
   /** Of watches and streams; bookmarks are none. */

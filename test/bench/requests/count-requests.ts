@@ -44,7 +44,7 @@ export function perPod(
   pods: number,
 ): Pick<PhaseCount, 'verb' | 'resource' | 'requests' | 'received' | 'sent' | 'events'>[] {
   const kinds = [...new Set(counts.map(({ verb, resource }) => `${verb} ${resource}`))];
-  return kinds.map((kind) => {
+  return kinds.sort().map((kind) => {
     const same = counts.filter(({ verb, resource }) => `${verb} ${resource}` === kind);
     const mean = (figure: 'requests' | 'received' | 'sent' | 'events'): number =>
       same.reduce((sum, one) => sum + one[figure], 0) / pods;

@@ -19,8 +19,8 @@ const phase = (more: Partial<PhaseCount>): PhaseCount => ({
 test('perPod() takes together what several looks and programs have of a kind, and divides it', () => {
   const counts = [count({}), count({ userAgent: 'b', received: 300 }), count({ verb: 'get', requests: 6 })];
   assert.equal(perPod(counts, 2), [
-    { verb: 'patch', resource: 'pods/status', requests: 1, received: 200, sent: 1000, events: 0 },
     { verb: 'get', resource: 'pods/status', requests: 3, received: 50, sent: 500, events: 0 },
+    { verb: 'patch', resource: 'pods/status', requests: 1, received: 200, sent: 1000, events: 0 },
   ]);
 });
 
