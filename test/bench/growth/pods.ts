@@ -17,7 +17,10 @@ async function fill(one: Running, fillers: readonly Pod[], from: number, to: num
   if (pods.length > 0) await operate(one, command, pods, AT_ONCE);
 }
 
-/** Pods come, then go: what slows the machine for a while is not taken for growth. */
+/**
+ * Pods come, then go: what slows the machine for a while is not taken for growth, and memory that the operations have left,
+ * not the pods, is the same when the pods have gone.
+ */
 async function walk(bench: Bench, scenario: Scenario, sizes: readonly number[], n: number, recorder: Recorder) {
   const most = Math.max(...sizes) - 1;
   const probes = Math.ceil(n / 2);
@@ -30,14 +33,16 @@ async function walk(bench: Bench, scenario: Scenario, sizes: readonly number[], 
   const probe = async (i: number, record: (one: Running, command: Command, ms: readonly number[]) => void) => {
     for (const one of i % 2 === 0 ? running : [...running].reverse()) {
       for (const command of ['ADD', 'DEL'] as const) {
-        const pod = one.pods.slice(most + (i % probes)).slice(0, 1);
-        record(one, command, (await operate(one, command, pod, 1)).durations);
+        const at = most + (i % probes);
+        record(one, command, (await operate(one, command, one.pods.slice(at, at + 1), 1)).durations);
       }
     }
   };
   try {
     for (let i = 0; i < WARM_UPS; i++) await probe(i, () => undefined);
-    for (const size of [...sizes, ...[...sizes].reverse()]) {
+    const coming = sizes.map((size) => ({ way: 'they come', size }));
+    const going = [...sizes].reverse().map((size) => ({ way: 'they go', size }));
+    for (const { way, size } of [...coming, ...going]) {
       bench.say(`${scenario.name}: ${size} pods`);
       await comeTo(size - 1);
       for (let i = 0; i < probes; i++) {
@@ -50,8 +55,8 @@ async function walk(bench: Bench, scenario: Scenario, sizes: readonly number[], 
         if (node.node.pid === undefined) continue;
         const { rss, anonymous } = await settledFootprint(node.node.pid);
         const key = { scenario: scenario.name, target: target.name, unit: 'KiB' } as const;
-        recorder.add({ ...key, figure: 'RSS' }, size, rss);
-        recorder.add({ ...key, figure: 'private' }, size, anonymous);
+        recorder.add({ ...key, figure: `RSS while ${way}` }, size, rss);
+        recorder.add({ ...key, figure: `private while ${way}` }, size, anonymous);
       }
     }
     await comeTo(0);
