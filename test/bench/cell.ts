@@ -3,7 +3,7 @@ import { until } from '../lab/process.ts';
 import type { BenchApi } from './api/bench-api.ts';
 import { CpuWatch } from './cpu-watch.ts';
 import { operate, type Running } from './operate.ts';
-import { limiterMs, paced } from './pace.ts';
+import { limiterMs, paced, rotated } from './pace.ts';
 import type { Scenario } from './scenarios.ts';
 import { BenchNode, type Programs } from './targets/bench-node.ts';
 import type { Limits } from './targets/daemon-group.ts';
@@ -115,11 +115,6 @@ export async function startTargets(
     await close();
     throw error;
   }
-}
-
-/** Every target first equally often. */
-function rotated<T>(all: readonly T[], by: number): T[] {
-  return all.map((_, i) => all[(i + by) % all.length] as T);
 }
 
 /** @throws Error when the cluster is not told of pods what they got: that would be cheap */

@@ -1,4 +1,4 @@
-/** Pods that come faster than Multus's daemon may ask the API server would measure its limiter. */
+/** Turns, and how fast they follow: pods that come faster than Multus's daemon may ask the API server would measure its limiter. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** It may 50 times a second: a pod's object, its status, an event for each network. */
@@ -14,4 +14,9 @@ export async function paced(ms: number, round: () => Promise<void>): Promise<voi
   const pause = sleep(ms);
   await round();
   await pause;
+}
+
+/** Each of them first equally often. @param by the number of the round */
+export function rotated<T>(all: readonly T[], by: number): T[] {
+  return all.map((_, i) => all[(i + by) % all.length] as T);
 }

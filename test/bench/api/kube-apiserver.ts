@@ -6,6 +6,7 @@ import type { Machine } from '../../e2e/lab/machine.ts';
 import { multusAccount } from '../../e2e/lab/multus-node.ts';
 import { Relay } from '../../e2e/lab/relay.ts';
 import type { BenchApi } from './bench-api.ts';
+import { realisticPod } from './realistic-pod.ts';
 import { type RequestCount, RequestCounts, verbOf } from './request-counts.ts';
 
 const STATUS = 'k8s.v1.cni.cncf.io/network-status';
@@ -52,7 +53,11 @@ export async function startKubeApiserver(): Promise<BenchApi> {
     adminKubeconfig: server.adminKubeconfig,
     pids: [],
     apply: (...objects) => (objects.length === 0 ? Promise.resolve() : server.apply(...objects)),
-    createPod: (pod) => server.createPod(pod),
+    async createPod(pod) {
+      const { status, body } = await server.request('POST', '/api/v1/namespaces/default/pods', realisticPod(pod));
+      if (status !== 201) throw new Error(`the pod ${pod.name} was not created: ${status} ${body?.message}`);
+      return { uid: body.metadata.uid };
+    },
     delete: (path) => server.delete(path),
     async toldPods() {
       const { items } = await server.get('/api/v1/namespaces/default/pods');

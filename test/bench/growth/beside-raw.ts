@@ -1,6 +1,7 @@
 /** ADD and DEL on nodes of ours that differ in a size and, beside each of them, on one node of raw's, by turns. */
 import { type Bench, startTargets } from '../cell.ts';
 import { operate, type Running } from '../operate.ts';
+import { rotated } from '../pace.ts';
 import type { Scenario } from '../scenarios.ts';
 import { targetsOf } from '../targets/target.ts';
 import type { Recorder } from './series.ts';
@@ -39,7 +40,7 @@ export async function measureBesideRaw(
       bench.say(`${scenario.name}: round ${round + 1} of ${rounds}`);
       bench.signal.throwIfAborted();
       const isWarm = round >= WARM_UPS;
-      for (const [i, { size, one }] of sized.entries()) {
+      for (const [i, { size, one }] of rotated([...sized.entries()], round)) {
         const turns = [
           () => measure(bare, round * sized.length + i, size, isWarm),
           () => measure(one, round, size, isWarm),

@@ -1,7 +1,7 @@
 /** ADD and DEL of pods with more and more networks: what one network costs. */
 import { type Bench, startTargets } from '../cell.ts';
 import { operate } from '../operate.ts';
-import { limiterMs, paced } from '../pace.ts';
+import { limiterMs, paced, rotated } from '../pace.ts';
 import { noopScenario } from '../scenarios.ts';
 import type { Pod } from '../targets/bench-node.ts';
 import { targetsOf } from '../targets/target.ts';
@@ -30,10 +30,9 @@ export async function networksStudy(bench: Bench, sizes: readonly number[], n: n
     for (let round = 0; round < n + WARM_UPS; round++) {
       bench.say(`networks: round ${round + 1} of ${n + WARM_UPS}`);
       bench.signal.throwIfAborted();
-      const order = round % 2 === 0 ? running : [...running].reverse();
       await paced(roundMs, async () => {
-        for (const [i, size] of sizes.entries()) {
-          for (const one of order) {
+        for (const [i, size] of rotated([...sizes.entries()], round)) {
+          for (const one of rotated(running, round)) {
             const pods = podsOf.get(one)?.[i]?.slice(round, round + 1) ?? [];
             for (const figure of ['ADD', 'DEL'] as const) {
               const { durations } = await operate(one, figure, pods, 1);
