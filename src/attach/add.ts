@@ -121,11 +121,12 @@ async function attachInOrder(
   if (answer === undefined || own === undefined) {
     throw new CniError(CniCode.internal, 'the plan has no default attachment');
   }
-  until(
-    kept.secure().catch((error: Error) => {
-      operation.log.error({ error: error.message }, 'the record of the container may not survive a failure of power');
-    }),
-  );
+  const secured = kept.secure().catch((error: Error) => {
+    operation.log.error({ error: error.message }, 'the record of the container may not survive a failure of power');
+  });
+  if (operation.door === 'standalone')
+    await secured; // it ends with its answer
+  else until(secured);
   return withPlannedRoutes(answer, own.ifName, record.defaultRoutes);
 }
 

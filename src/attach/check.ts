@@ -2,11 +2,12 @@
 import { CniCode, CniError } from '../cni/errors.ts';
 import { type CniResult, convertResult } from '../cni/result.ts';
 import { compareVersions } from '../cni/versions.ts';
+import { runningAhead } from '../delegate/ahead-runner.ts';
 import { checkChain } from '../delegate/run-chain.ts';
 import { Netns, sameNetns } from '../node/netns.ts';
 import { adopt } from './foreign/adopt.ts';
 import { ForeignRecord } from './foreign/foreign-state.ts';
-import { invocationOf } from './invocations.ts';
+import { executionsOf, invocationOf } from './invocations.ts';
 import { journalOf } from './journal.ts';
 import { hasRuntimeAdd, isRecordOf, type JournalAttachment, type JournalRecord } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
@@ -33,6 +34,11 @@ async function checkLink(
   for (const warning of warnings) operation.log.warn({ network, ifName, warning }, 'verification');
 }
 
+/** Are its plugins asked? Those of CNI before 0.4.0 know no CHECK. */
+function isForPlugins({ disableCheck, cniVersion }: JournalAttachment): boolean {
+  return !disableCheck && compareVersions(cniVersion, '0.4.0') >= 0;
+}
+
 /**
  * The kernel and the plugins, asked about one attachment.
  * @throws CniError 102 when a fact differs, or a delegate's own
@@ -56,7 +62,7 @@ export async function checkAttachment(
   }
   const expected = resultInPod(record, attachment);
   if (!attachment.auxiliary) await checkLink(operation, attachment, expected, netns);
-  if (attachment.disableCheck || compareVersions(cniVersion, '0.4.0') < 0) return;
+  if (!isForPlugins(attachment)) return;
   // Where we changed what the plugin did, it is asked about what is there now; else it gets its own bytes.
   const changed = attachment.link?.delegateName !== attachment.ifName || record.defaultRoutes.length > 0;
   const prevResult = changed && attachment.link !== undefined ? convertResult(expected, cniVersion) : result;
@@ -95,6 +101,17 @@ async function checkDefaultRoutes({ config, log }: Operation, record: JournalRec
   }
 }
 
+/** @throws CniError as checkAttachment, of the first that is wrong */
+async function checkAll(operation: Operation, record: JournalRecord, netns: Netns): Promise<void> {
+  const attachments = promised(record);
+  const asked = attachments.filter(isForPlugins);
+  const foreseen = executionsOf('CHECK', record, asked, netns.path, operation.request.trace);
+  await runningAhead(operation.runner(record.path), foreseen, async (ahead) => {
+    const own = { ...operation, runner: () => ahead };
+    for (const attachment of attachments) await checkAttachment(own, record, attachment, netns);
+  });
+}
+
 /** @throws CniError 3 when the container is not attached, 102 when a fact differs, or a delegate's own */
 export async function check(operation: Operation): Promise<void> {
   const { request } = operation;
@@ -110,7 +127,7 @@ export async function check(operation: Operation): Promise<void> {
         );
       }
       await checkDefaultRoutes(operation, record, netns);
-      for (const attachment of promised(record)) await checkAttachment(operation, record, attachment, netns);
+      await checkAll(operation, record, netns);
     });
   } finally {
     netns.close();

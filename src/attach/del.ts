@@ -2,6 +2,7 @@
  * DEL: by the journal or by what Multus left, with the bytes of ADD, in reverse; idempotent; a missing namespace is
  * normal.
  */
+import type { Netns } from '../node/netns.ts';
 import { podLabel } from '../pod/identity.ts';
 import { releaseDefaultNetwork } from './damaged-record.ts';
 import { adopt } from './foreign/adopt.ts';
@@ -12,7 +13,7 @@ import { DamagedRecordError, isRecordOf } from './journal-record.ts';
 import { withContainerLock } from './locks.ts';
 import { adopterOf, lockRequest, type Operation } from './operation.ts';
 import { clearStatus } from './pod-status.ts';
-import { netnsOfForeign } from './record-netns.ts';
+import { netnsOfForeign, openIfThere } from './record-netns.ts';
 import { joinedErrors, undoRecord } from './undo-record.ts';
 import { recordOfPrimary } from './unrecorded.ts';
 
@@ -24,7 +25,11 @@ function clearStatusOfRequest(operation: Operation): Promise<void> {
 }
 
 /** @returns errors of delegates; their attachments are kept for the next try */
-async function delContainer(operation: Operation, journal: Journal): Promise<Error[]> {
+async function delContainer(
+  operation: Operation,
+  journal: Journal,
+  opened: Promise<Netns | undefined>,
+): Promise<Error[]> {
   const { request, log, openSource, announcer } = operation;
   const { containerId, trace } = request;
   const options = { trace, signal: operation.budget, log, openSource, announcer };
@@ -37,7 +42,7 @@ async function delContainer(operation: Operation, journal: Journal): Promise<Err
       return await undoForeign(found, adopted, journal, { ...options, runner });
     }
     if (found !== undefined && isRecordOf(found, request)) {
-      return await undoRecord(found, journal, { ...options, runner: operation.runner(found.path) });
+      return await undoRecord(found, journal, { ...options, opened, runner: operation.runner(found.path) });
     }
     if (found === undefined) {
       await clearStatusOfRequest(operation);
@@ -60,8 +65,15 @@ async function delContainer(operation: Operation, journal: Journal): Promise<Err
 
 /** @throws CniError when a delegate fails; its attachment is kept for the next try. */
 export async function del(operation: Operation): Promise<void> {
-  await withContainerLock(operation.request.containerId, lockRequest(operation), async () => {
-    const errors = await delContainer(operation, journalOf(operation.config));
-    if (errors.length > 0) throw joinedErrors(errors);
-  });
+  const { containerId, netns } = operation.request;
+  // While the record is looked for. What cannot be opened is told when it is needed.
+  const opened = openIfThere(netns).catch(() => undefined);
+  try {
+    await withContainerLock(containerId, lockRequest(operation), async () => {
+      const errors = await delContainer(operation, journalOf(operation.config), opened);
+      if (errors.length > 0) throw joinedErrors(errors);
+    });
+  } finally {
+    void opened.then((one) => one?.close());
+  }
 }

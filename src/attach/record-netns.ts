@@ -40,10 +40,12 @@ export async function openIfThere(path: string): Promise<Netns | undefined> {
 /**
  * The record's namespace, when it still is the one that the ADD worked on; not when the path is gone, or belongs to
  * another namespace by now or to the host.
+ * @param opened a namespace that is open already; the record's is not opened anew when it is this one
  * @throws CniError 8 when it cannot be told
  */
-export async function openRecordNetns(record: JournalRecord): Promise<Netns | undefined> {
-  const netns = record.bootId === bootId() ? await openIfThere(record.netnsPath) : undefined;
+export async function openRecordNetns(record: JournalRecord, opened?: Netns): Promise<Netns | undefined> {
+  if (record.bootId !== bootId()) return undefined;
+  const netns = opened?.isAt(record.netnsPath) ? opened : await openIfThere(record.netnsPath);
   if (netns === undefined || sameNetns(netns.identity, record.netns)) return netns;
   netns.close();
   return undefined;

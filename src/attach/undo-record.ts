@@ -18,6 +18,8 @@ import { lookAtReturnedVfs } from './sriov/returned-vf.ts';
 export interface UndoOptions extends Omit<DetachOptions, 'netns' | 'journal'> {
   openSource: OpenSource;
   announcer: Announcer;
+  /** A namespace that was opened ahead, likely the record's. */
+  opened?: Promise<Netns | undefined>;
 }
 
 /** Changes the default routes of a pod that goes on without some of its attachments. @returns what failed */
@@ -54,7 +56,7 @@ async function undoWith(
   journal: Journal,
   attachments: readonly JournalAttachment[],
 ): Promise<Error[]> {
-  const netns = await openRecordNetns(record);
+  const netns = await openRecordNetns(record, await options.opened);
   try {
     const staying = record.attachments.filter((one) => one.state === 'attached' && !attachments.includes(one));
     if (staying.length === 0) await clearStatus(record, journal.directory, options); // first: once the record is gone nobody knows of it

@@ -85,13 +85,15 @@ export class Requests {
   private readonly lanes: Lanes;
   private readonly logs: RequestLogs;
   private readonly overlay: Overlay;
+  /** By configurations that are still known: a node's requests nearly all bring the same. */
+  private readonly overlaidConfigs = new WeakMap<RawObject, RawObject>();
   /** ADDs under way; a container has several when its runtime repeats itself. */
   private readonly adds = new Set<{ containerId: string; ending: AbortController }>();
 
   constructor({ logs, overlay, nodeKeys, lanes, stateDirectories, cluster, userAgent }: RequestsOptions) {
     this.openSource = createSources({ log: logs.own, userAgent, cluster });
     this.logs = logs;
-    this.publisher = new Publisher({ openSource: this.openSource, log: logs.own });
+    this.publisher = new Publisher({ openSource: this.openSource, log: logs.own, isBusy: () => this.active > 0 });
     this.overlay = overlay;
     this.nodeKeys = nodeKeys;
     this.nodeConfig = parseNodeKeys(nodeKeys);
@@ -110,11 +112,17 @@ export class Requests {
       this.logRefusal(asked);
       return refusal(asked, wire.config);
     }
-    const request = overlaid(asked, this.overlay);
+    const request = { ...asked, config: this.overlaid(asked.config) };
     if (request.command === 'DEL') this.endAdds(request.containerId);
     const answer = await this.queued(request, request.config, caller, (context) => answerRequest(request, context));
     if (request.command === 'ADD' && answer.exitCode === 0) this.follower?.added(podLabel(request.args));
     return answer;
+  }
+
+  private overlaid(config: RawObject): RawObject {
+    const known = this.overlaidConfigs.get(config) ?? overlaid(config, this.overlay);
+    this.overlaidConfigs.set(config, known);
+    return known;
   }
 
   /** One network of a running pod (`POST /delegate`). Never throws. */

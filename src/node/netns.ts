@@ -1,5 +1,5 @@
 /** A pod's network namespace: opened by path, checked, and asked through one netlink socket that lives inside it. */
-import { closeSync } from 'node:fs';
+import { closeSync, statSync } from 'node:fs';
 import { CniCode, CniError } from '../cni/errors.ts';
 import {
   type NativeLink,
@@ -78,6 +78,7 @@ export class Netns {
   private readonly fd: number;
   private readonly socket: number;
   private last: Promise<unknown> = Promise.resolve();
+  private isClosed = false;
 
   private constructor(path: string, netns: NativeNetns, { socket, cookie }: { socket: number; cookie: bigint }) {
     this.path = path;
@@ -106,7 +107,21 @@ export class Netns {
     closeSync(openPod(path).fd);
   }
 
+  /** Was it opened by this path, and does that lead here still? */
+  isAt(path: string): boolean {
+    if (path !== this.path) return false;
+    try {
+      const { dev, ino } = statSync(path, { bigint: true });
+      return String(dev) === this.identity.dev && String(ino) === this.identity.ino;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Once or more often. */
   close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
     closeSync(this.socket);
     closeSync(this.fd);
   }

@@ -14,7 +14,6 @@
  */
 import { foldKey } from '../cni/fold.ts';
 import type { RawObject } from '../cni/raw-json.ts';
-import type { CniRequest } from '../cni/request.ts';
 
 /** Key → value as raw JSON. */
 export type Overlay = Readonly<Record<string, string>>;
@@ -61,8 +60,7 @@ export function overlayOf(config: RawObject, generates: boolean): Overlay {
   return Object.fromEntries(entries.filter(([key, raw]) => raw !== 'null' && !isTheDaemons(key)));
 }
 
-/** The request with the node's keys in its configuration. */
-export function overlaid(request: CniRequest, overlay: Overlay): CniRequest {
-  if (Object.keys(overlay).length === 0) return request;
-  return { ...request, config: request.config.with(overlay) };
+/** A request's configuration with the node's keys in it. */
+export function overlaid(config: RawObject, overlay: Overlay): RawObject {
+  return Object.keys(overlay).length === 0 ? config : config.with(overlay);
 }

@@ -14,7 +14,7 @@ const WITHOUT_OVERLAY = ['DEL', 'VERSION'];
  */
 export function asNodeHasIt(request: CniRequest): { request: CniRequest; problem: string } {
   try {
-    return { request: overlaid(request, readOverlay(request.config)), problem: '' };
+    return { request: { ...request, config: overlaid(request.config, readOverlay(request.config)) }, problem: '' };
   } catch (error) {
     if (!WITHOUT_OVERLAY.includes(request.command)) throw error;
     return { request, problem: toCniError(error).message };

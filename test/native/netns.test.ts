@@ -2,14 +2,16 @@
  * Opening network namespaces and sockets in them. A user loses: a pod's link renamed on the host when a socket is bound
  * to the wrong namespace, or an unreadable error when the runtime hands over a wrong path.
  */
+import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { native } from '../../src/node/native.ts';
+import { Netns } from '../../src/node/netns.ts';
 import { kernelTest } from './kernel-test.ts';
-import { failureOf } from './scratch-netns.ts';
+import { failureOf, ScratchNetns } from './scratch-netns.ts';
 
 test('openNetns() names the path that has vanished', async () => {
   const error = await failureOf(() => native().openNetns('/run/netns/no-such-namespace'));
@@ -106,5 +108,28 @@ kernelTest('a socket serves many calls at once', async (netns) => {
   const links = await Promise.all(Array.from({ length: 64 }, () => native().getLink(netns.socket, index)));
   assert.ok(links.every((link) => link.name === 'scratch0'));
 });
+
+// DEL would be run in a namespace that has another path by now, or none.
+kernelTest(
+  'a namespace knows whether its path still leads to it; to close it twice closes nothing else',
+  async (netns) => {
+    const opened = await Netns.open(netns.path);
+    assert.ok(opened.isAt(netns.path));
+    assert.not(opened.isAt(netns.path.replace('/run', '/var/run')), 'plugins get the path as it was');
+    const other = new ScratchNetns();
+    execFileSync('mount', ['--bind', other.path, netns.path]);
+    assert.not(opened.isAt(netns.path));
+    execFileSync('umount', [netns.path]);
+    assert.ok(opened.isAt(netns.path));
+    other.remove();
+    opened.close();
+    const next = await Netns.open(netns.path);
+    opened.close();
+    assert.ok((await next.links()).length > 0, 'its descriptors have the numbers of those that were closed');
+    next.close();
+    netns.remove();
+    assert.not(next.isAt(netns.path));
+  },
+);
 
 test.run();

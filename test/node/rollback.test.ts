@@ -1,7 +1,7 @@
 // timeout: 300s
 // The last-but-one of four networks fails, in every way in which plugins do. The pod does not start then; what was
 // attached before would be lost to the node, an address and an interface per try, and runtimes try for ever.
-import { chmodSync, closeSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'uvu';
@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import { eachDoor } from '../lab/doors.ts';
 import { EMPTY_RESULT, Fakes, fail } from '../lab/fakes.ts';
 import type { CniCall, Lab } from '../lab/lab.ts';
+import { until } from '../lab/process.ts';
 import { assertClean, assertError, assertResult, assertSilent } from '../lab/spec.ts';
 
 const DELEGATE_TIMEOUT_MS = 800;
@@ -152,6 +153,30 @@ for (const { what, script, code, message, details, limitMs } of FAILURES) {
     await assertClean(lab, 'pod1');
   });
 }
+
+// It would attach the pod to a network that nobody knows of, once the ADD has failed.
+eachDoor('a plugin that was started ahead of its turn is gone when the one before it fails', async (lab) => {
+  const name = `ahead${process.pid}`;
+  const seen = join(lab.directory, 'seen');
+  const { fakes, call } = await prepare(
+    lab,
+    `until pgrep -x ${name} > ${seen}; do sleep 0.02; done; ${fail(123, 'no')}`,
+  );
+  copyFileSync('/bin/cat', join(lab.binDir, name)); // no script: it does nothing before it reads
+  const network = (type: string): object => ({ cniVersion: '1.0.0', name: type, type });
+  lab.manifest(
+    'pod1.yaml',
+    lab.nadManifest('second', network('second')),
+    lab.nadManifest('bad', network('bad')),
+    lab.nadManifest('last', network(name)),
+    lab.podManifest('pod1', 'second, bad, last'),
+  );
+  assertError(await lab.cni('ADD', call), 123, 'plugin "bad" of network "default/bad": no');
+  assert.equal(fakes.history(), [...BEFORE, 'ADD bad', 'DEL bad', ...AFTER]);
+  const pid = readFileSync(seen, 'utf8').trim();
+  await until('the plugin is gone', () => !existsSync(`/proc/${pid}`));
+  await assertClean(lab, 'pod1');
+});
 
 // A plugin that is not there can neither attach nor detach; to insist on its DEL would keep the rest for ever.
 eachDoor('ADD undoes itself when a plugin is missing', async (lab) => {

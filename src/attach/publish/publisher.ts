@@ -4,6 +4,7 @@
  * request; its runtime waits for it, so that it gets little time and takes no more than a few of what others left. Where
  * a daemon runs beside, both may tell the same status: it is the same.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { PodEvent } from '../../cluster/source.ts';
 import type { OpenSource, SourceSettings } from '../../cluster/sources.ts';
 import { toCniError } from '../../cni/errors.ts';
@@ -16,6 +17,10 @@ import { StatusDelivery } from './status-delivery.ts';
 /** Standalone programs put something in without telling. */
 const SCAN_MS = 10_000;
 
+/** So long what is owed gives way to operations that are under way: to tell it takes as much time as they do. */
+const PATIENCE_MS = 1000;
+const LOOK_MS = 10;
+
 /** What others left in the outbox, and is told beside one's own. */
 const A_FEW = 3;
 
@@ -26,19 +31,28 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+export interface PublisherOptions {
+  openSource: OpenSource;
+  log: Log;
+  /** Are operations under way, for which callers wait? */
+  isBusy?: () => boolean;
+}
+
 export class Publisher implements Announcer {
   private readonly log: Log;
+  private readonly isBusy: () => boolean;
   private readonly statuses: StatusDelivery;
   private readonly events: EventQueue;
   private isWoken = false;
   private wakeUp = (): void => undefined;
 
-  constructor({ openSource, log }: { openSource: OpenSource; log: Log }) {
+  constructor({ openSource, log, isBusy = () => false }: PublisherOptions) {
     const wake = (): void => {
       this.isWoken = true;
       this.wakeUp();
     };
     this.log = log;
+    this.isBusy = isBusy;
     this.statuses = new StatusDelivery({ openSource, log, wake });
     this.events = new EventQueue({ openSource, log, wake });
   }
@@ -81,6 +95,7 @@ export class Publisher implements Announcer {
         for (const cniDir of cniDirs()) this.statuses.scan(cniDir);
         scanAt = performance.now() + SCAN_MS;
       }
+      await this.giveWay(signal);
       const pause = Math.min(this.statuses.begin(signal), this.events.begin(signal), scanAt - performance.now());
       await this.pause(Math.max(0, pause));
       await new Promise((resolve) => setImmediate(resolve)); // who put something in is answered first
@@ -97,6 +112,13 @@ export class Publisher implements Announcer {
       this.events.begin(signal);
       await Promise.race([Promise.all([this.statuses.idle(), this.events.idle()]), aborted(signal)]);
     } while (this.isWoken && !signal.aborted);
+  }
+
+  private async giveWay(signal: AbortSignal): Promise<void> {
+    const until = performance.now() + PATIENCE_MS;
+    while (this.isBusy() && !signal.aborted && performance.now() < until && this.statuses.waitedMs < PATIENCE_MS) {
+      await delay(LOOK_MS);
+    }
   }
 
   private async pause(ms: number): Promise<void> {

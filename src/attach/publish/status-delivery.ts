@@ -82,6 +82,12 @@ export class StatusDelivery {
     return this.waiting.size;
   }
 
+  /** How long the one that waits longest has been due. */
+  get waitedMs(): number {
+    const due = [...this.waiting.values()].filter((one) => !this.underWay.has(one)).map(({ dueAt }) => dueAt);
+    return Math.max(0, this.now() - Math.min(...due));
+  }
+
   /** A container's pod is owed its status, as of now. */
   add(cniDir: string, { containerId, pod, createdAt }: StatusOwner): void {
     const key = keyOf(cniDir, containerId);

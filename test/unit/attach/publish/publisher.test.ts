@@ -15,9 +15,9 @@ const EVENT: PodEvent = { namespace: 'prod', name: 'web', uid: '', type: 'Normal
 
 const ownerOf = (containerId: string) => aRecord({ containerId });
 
-function publisherOf(source: Partial<ClusterSource>) {
+function publisherOf(source: Partial<ClusterSource>, isBusy = () => false) {
   const log = new FakeLog();
-  return { publisher: new Publisher({ openSource: () => ({ ...fakeSource({}), ...source }), log }), log };
+  return { publisher: new Publisher({ openSource: () => ({ ...fakeSource({}), ...source }), log, isBusy }), log };
 }
 
 // The daemon would hang at its end, or spin.
@@ -30,6 +30,33 @@ test('runs until it is to stop, and tells what comes meanwhile', async () => {
     publisher.event(sourceSettings(undefined), EVENT);
   });
   assert.is(told, 'x');
+  stop.abort();
+  await running;
+});
+
+// To tell a pod its status takes the daemon as long as to attach one: those that start would wait for it.
+test('what is to be told waits for operations that are under way', async () => {
+  const stop = new AbortController();
+  let left = 3;
+  const { publisher } = publisherOf({ recordEvent: async () => told() }, () => left-- > 0);
+  let told: () => void = () => undefined;
+  const isTold = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const running = publisher.run(() => [folder.path], stop.signal);
+  publisher.event(sourceSettings(undefined), EVENT);
+  await isTold;
+  assert.ok(left < 0, 'it looked until nothing was under way');
+  stop.abort();
+  await running;
+});
+
+test('a node that is never idle tells all the same', async () => {
+  const stop = new AbortController();
+  const { publisher } = publisherOf({}, () => true);
+  new Outbox(folder.path).put('gone');
+  const running = publisher.run(() => [folder.path], stop.signal);
+  while (new Outbox(folder.path).list().length > 0) await new Promise((next) => setImmediate(next));
   stop.abort();
   await running;
 });
