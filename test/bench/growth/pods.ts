@@ -1,4 +1,5 @@
 /** ADD, DEL and the daemon's memory with more and more pods attached on the node. */
+import { untilStill } from '../api/until-still.ts';
 import { type Bench, startTargets } from '../cell.ts';
 import { settledFootprint } from '../footprint.ts';
 import { operate, type Running } from '../operate.ts';
@@ -28,6 +29,7 @@ async function walk(bench: Bench, scenario: Scenario, sizes: readonly number[], 
   let attached = 0;
   const comeTo = async (others: number): Promise<void> => {
     for (const one of running) await fill(one, one.pods.slice(0, most), attached, others);
+    await untilStill(bench.api); // the pods that have just come are no growth
     attached = others;
   };
   const probe = async (i: number, record: (one: Running, command: Command, ms: readonly number[]) => void) => {

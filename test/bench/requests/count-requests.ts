@@ -1,7 +1,6 @@
 /** What each target asks the API server while pods come and go: counted by the server, one target at a time. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { BenchApi } from '../api/bench-api.ts';
 import type { RequestCount } from '../api/request-counts.ts';
+import { untilStill } from '../api/until-still.ts';
 import { type Bench, startTargets } from '../cell.ts';
 import { operate, type Running } from '../operate.ts';
 import { limiterMs, paced } from '../pace.ts';
@@ -23,19 +22,6 @@ export interface PhaseCount extends Pick<RequestCount, 'verb' | 'resource'> {
   sent: number;
   /** Of watches. */
   events: number;
-}
-
-/** Events of pods are told in the background, and by some programs in batches. */
-const STILL_MS = 3000;
-
-/** All that was asked, once nothing more comes. */
-async function countsOf(api: BenchApi): Promise<RequestCount[]> {
-  const counts: RequestCount[] = [];
-  for (let more = await api.takeCounts(); more.length > 0; more = await api.takeCounts()) {
-    counts.push(...more);
-    await sleep(STILL_MS);
-  }
-  return counts;
 }
 
 /** Takes of a phase what is the same kind of request together. @param pods among whom it is divided */
@@ -60,10 +46,10 @@ async function countTarget(bench: Bench, scenario: Scenario, target: Target, pod
   const note = async (phase: Phase): Promise<void> => {
     bench.say(`${scenario.name}: ${target.name}, ${phase}`);
     bench.signal.throwIfAborted();
-    const counts = perPod(await countsOf(api), phase === 'start' ? 1 : pods);
+    const counts = perPod(await untilStill(api), phase === 'start' ? 1 : pods);
     all.push(...counts.map((count) => ({ scenario: scenario.name, target: target.name, phase, ...count })));
   };
-  await countsOf(api);
+  await untilStill(api);
   const { running, close } = await startTargets(bench, { scenario, targets: [target] }, 0);
   const [one] = running as [Running];
   try {
