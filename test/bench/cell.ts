@@ -1,9 +1,9 @@
 /** One scenario under one condition: all targets in turn, again and again, so that what slows the machine slows them all. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../lab/process.ts';
 import type { BenchApi } from './api/bench-api.ts';
 import { CpuWatch } from './cpu-watch.ts';
 import { operate, type Running } from './operate.ts';
+import { limiterMs, paced, rotated } from './pace.ts';
 import type { Scenario } from './scenarios.ts';
 import { BenchNode, type Programs } from './targets/bench-node.ts';
 import type { Limits } from './targets/daemon-group.ts';
@@ -66,12 +66,6 @@ export interface CellResult {
   daemons: DaemonMemory[];
 }
 
-/**
- * Multus's daemon may ask the API server 50 times a second: a pod's object, its status, an event for each network. Pods that
- * come faster than that would measure its limiter.
- */
-const TOKEN_MS = 20 * 1.25;
-
 class Tally {
   readonly durations: number[] = [];
   private cpuMs = 0;
@@ -93,8 +87,16 @@ class Tally {
   }
 }
 
-/** Nodes with the plan's targets and pods. Close them in the end. */
-export async function startTargets(bench: Bench, plan: Pick<CellPlan, 'scenario' | 'targets'>, pods: number) {
+/**
+ * Nodes with the plan's targets and pods. Close them in the end.
+ * @param suffix of their names, where one cluster has several nodes of a target
+ */
+export async function startTargets(
+  bench: Bench,
+  plan: Pick<CellPlan, 'scenario' | 'targets'>,
+  pods: number,
+  suffix = '',
+) {
   const running: Running[] = [];
   const close = async (): Promise<void> => {
     for (const { target, node, pods: all } of running) await node.close(target.isMeta ? all : []);
@@ -102,7 +104,7 @@ export async function startTargets(bench: Bench, plan: Pick<CellPlan, 'scenario'
   try {
     for (const target of plan.targets) {
       bench.say(`${plan.scenario.name}: ${target.name} starts`);
-      const node = await BenchNode.start(target.name, plan.scenario, bench);
+      const node = await BenchNode.start(`${target.name}${suffix}`, plan.scenario, bench);
       running.push({ target, node, pods: [] });
       await target.start(node);
     }
@@ -113,18 +115,6 @@ export async function startTargets(bench: Bench, plan: Pick<CellPlan, 'scenario'
     await close();
     throw error;
   }
-}
-
-/** Every target first equally often. */
-function rotated<T>(all: readonly T[], by: number): T[] {
-  return all.map((_, i) => all[(i + by) % all.length] as T);
-}
-
-/** A round that lasts so long at least. */
-async function paced(ms: number, round: () => Promise<void>): Promise<void> {
-  const pause = sleep(ms);
-  await round();
-  await pause;
 }
 
 /** @throws Error when the cluster is not told of pods what they got: that would be cheap */
@@ -145,7 +135,7 @@ export async function runCell(bench: Bench, plan: CellPlan): Promise<CellResult>
   const { scenario, commands, concurrency, batch, rounds, warmUps } = plan;
   const { running, close } = await startTargets(bench, plan, batch * (rounds + warmUps));
   const tallies = new Map(running.map((one) => [one, new Map(commands.map((command) => [command, new Tally()]))]));
-  const tokensMs = batch * (2 + 1 + scenario.networks.length) * TOKEN_MS;
+  const tokensMs = limiterMs(batch, scenario.networks.length);
   const watch = new CpuWatch([...bench.api.pids]);
   try {
     await bench.api.delay(plan.apiLatencyMs);

@@ -7,23 +7,29 @@ import { must } from '../lab/process.ts';
 import { startKubeApiserver } from './api/kube-apiserver.ts';
 import { startStandIn } from './api/stand-in.ts';
 import { type Bench, type CellPlan, type CellResult, runCell } from './cell.ts';
-import type { Growth } from './growth.ts';
+import type { Growth } from './growth/first-and-last.ts';
+import { runStudies } from './growth/study.ts';
 import { buildLauncher } from './launcher/launcher.ts';
 import { type Options, parseOptions } from './options.ts';
 import { type Conditions, conditionsOf } from './report/conditions.ts';
 import { rows } from './report/figures.ts';
+import { growthTables } from './report/growth-tables.ts';
 import { plot } from './report/plot.ts';
-import { asMarkdown, asText } from './report/tables.ts';
-import { SCENARIOS } from './scenarios.ts';
+import { requestTables } from './report/request-tables.ts';
+import { asMarkdown, asText, cellTables, type Titled } from './report/tables.ts';
+import { countRequests } from './requests/count-requests.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { growthTable, runShort } from './short.ts';
-import { TARGETS } from './targets/target.ts';
+import { targetsOf } from './targets/target.ts';
 
 const NOOP_SOURCE = fileURLToPath(new URL('../fakes/noop.c', import.meta.url));
 const WARM_UPS = 5;
 
+const scenariosOf = (options: Options): Scenario[] => SCENARIOS.filter(({ name }) => options.scenario.includes(name));
+
 function plansOf(options: Options): CellPlan[] {
-  const scenarios = SCENARIOS.filter(({ name }) => options.scenario.includes(name));
-  const targets = TARGETS.filter(({ name }) => options.targets.includes(name));
+  const scenarios = scenariosOf(options);
+  const targets = targetsOf(...options.targets);
   const { commands, batch, batches } = options;
   return options.apiLatency.flatMap((apiLatencyMs) =>
     options.concurrency.flatMap((concurrency) =>
@@ -62,31 +68,46 @@ async function withBench<T>(options: Options, use: (bench: Bench) => Promise<T>)
   }
 }
 
-function report(options: Options, conditions: Conditions, cells: readonly CellResult[], growth?: Growth): void {
-  process.stdout.write(asText(cells, conditions));
+function report(options: Options, conditions: Conditions, tables: readonly Titled[], all: object): void {
+  process.stdout.write(asText(tables, conditions));
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ conditions, ...all }, null, 1)}\n`);
+  if (options.markdown !== undefined) writeFileSync(options.markdown, asMarkdown(tables, conditions));
+}
+
+function reportCells(options: Options, conditions: Conditions, cells: readonly CellResult[], growth?: Growth): void {
+  report(options, conditions, cellTables(cells), { rows: rows(cells), growth, cells });
   if (growth !== undefined) process.stdout.write(`\nADD from pod 1 to pod ${growth.pods}\n${growthTable(growth)}`);
-  const all = { conditions, rows: rows(cells), growth, cells };
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(all, null, 1)}\n`);
-  if (options.markdown !== undefined) writeFileSync(options.markdown, asMarkdown(cells, conditions));
   if (options.svg !== undefined) writeFileSync(options.svg, plot(cells, conditions));
+}
+
+async function measureShort(bench: Bench, options: Options, conditions: Conditions): Promise<void> {
+  const { cells, growth, passed, failed } = await runShort(bench);
+  say('');
+  reportCells(options, conditions, cells, growth);
+  const lines = [...passed.map((one) => `ok      ${one}`), ...failed.map((one) => `FAILED  ${one}`)];
+  process.stdout.write(`\n${lines.join('\n')}\n\n${passed.length} passed, ${failed.length} failed\n`);
+  if (failed.length > 0) process.exitCode = 1;
 }
 
 async function main(): Promise<void> {
   const options = parseOptions();
   await withBench(options, async (bench) => {
     const conditions = conditionsOf(bench.api.name, bench.limits);
-    if (!options.short) {
-      const cells: CellResult[] = [];
-      for (const plan of plansOf(options)) cells.push(await runCell(bench, plan));
+    if (options.short) return measureShort(bench, options, conditions);
+    if (options.growth !== undefined) {
+      const studied = await runStudies(bench, options.growth, options.n, options.sizes);
       say('');
-      return report(options, conditions, cells);
+      return report(options, conditions, growthTables(studied), { studied });
     }
-    const { cells, growth, passed, failed } = await runShort(bench);
+    if (options.countRequests) {
+      const counts = await countRequests(bench, scenariosOf(options), targetsOf(...options.targets), options.n);
+      say('');
+      return report(options, conditions, requestTables(counts), { counts });
+    }
+    const cells: CellResult[] = [];
+    for (const plan of plansOf(options)) cells.push(await runCell(bench, plan));
     say('');
-    report(options, conditions, cells, growth);
-    const lines = [...passed.map((one) => `ok      ${one}`), ...failed.map((one) => `FAILED  ${one}`)];
-    process.stdout.write(`\n${lines.join('\n')}\n\n${passed.length} passed, ${failed.length} failed\n`);
-    if (failed.length > 0) process.exitCode = 1;
+    return reportCells(options, conditions, cells);
   });
 }
 

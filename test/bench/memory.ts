@@ -4,28 +4,28 @@
  *
  *   npm run build && node --import tsx test/bench/memory.ts [--definitions 0,1000,10000] [--json] [--daemon 'COMMAND']
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../../src/cli/table.ts';
 import { readSnapshot } from '../../src/cluster/snapshot/definitions-snapshot.ts';
-import { makeAuthority } from '../e2e/lab/certificates.ts';
-import { freePort, ServerProcess } from '../e2e/lab/server-process.ts';
+import { ServerProcess } from '../e2e/lab/server-process.ts';
 import { DIST, Lab } from '../lab/lab.ts';
-import { must, run, until } from '../lab/process.ts';
-import { makeCgroup } from './cgroup.ts';
+import { must, run } from '../lab/process.ts';
+import type { BenchApi } from './api/bench-api.ts';
+import { realisticDefinition } from './api/realistic-definition.ts';
+import { startStandIn } from './api/stand-in.ts';
+import { type Footprint, rssOf, settledFootprint } from './footprint.ts';
+import { DaemonGroup } from './targets/daemon-group.ts';
 
 const NOOP_SOURCE = fileURLToPath(new URL('../fakes/noop.c', import.meta.url));
-const API_SERVER = fileURLToPath(new URL('api-stand-in.ts', import.meta.url));
 const CGROUP_MIB = 96;
 const BURST = 250;
 const CHURN = 1000;
 /** Of the churn: as a node that replaces pods one after the other. */
 const AT_A_TIME = 8;
-/** Garbage collectors and allocators give back in their own time. */
-const STILL_MS = 3000;
-const STILL_KB = 256;
+const NODE = 'node1';
+const PODS = 500;
 
 const { values: options } = parseArgs({
   options: {
@@ -35,58 +35,31 @@ const { values: options } = parseArgs({
   },
 });
 
-/** In kB. */
-interface Footprint {
-  rss: number;
-  pss: number;
-  /** What nobody else has: not the pages of programs and libraries that their files have, too. */
-  anonymous: number;
-}
-
 interface Row extends Footprint {
   definitions: number;
   when: string;
-  /** The largest since it started, in kB. */
+  /** The largest since it started, in KiB. */
   peakRss: number;
   cgroupPeak: number;
-}
-
-function footprint(pid: number): Footprint {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const kilobytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]);
-  return { rss: kilobytes('Rss'), pss: kilobytes('Pss'), anonymous: kilobytes('Anonymous') };
-}
-
-/** In kB; the kernel's own counters, which cost nothing to read. */
-function statusOf(pid: number, name: 'VmRSS' | 'VmHWM'): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
-}
-
-/** As soon as it stands still. */
-async function settled(pid: number): Promise<Footprint> {
-  let last = 0;
-  let since = 0;
-  const isStill = (): boolean => {
-    const now = statusOf(pid, 'VmRSS');
-    if (Math.abs(now - last) > STILL_KB) [last, since] = [now, performance.now()];
-    return performance.now() - since > STILL_MS;
-  };
-  await until('its memory stands still', isStill, 60_000);
-  return footprint(pid);
 }
 
 /** Runs the shim as a runtime does. */
 class Runtime {
   readonly lab: Lab;
   readonly config: string;
+  /** UIDs of the pods, as the API server has them. */
+  private readonly uids: readonly string[];
 
-  constructor(lab: Lab) {
+  constructor(lab: Lab, uids: readonly string[]) {
     this.lab = lab;
+    this.uids = uids;
     const { manifestsDir: _, ...config } = lab.config;
     this.config = JSON.stringify({ ...config, delegates: [{ cniVersion: '1.0.0', name: 'noop', type: 'noop' }] });
   }
 
   async cni(command: 'ADD' | 'DEL', i: number): Promise<void> {
+    const pod = i % PODS;
+    const args = { K8S_POD_NAMESPACE: 'default', K8S_POD_NAME: `pod${pod}`, K8S_POD_UID: this.uids[pod] ?? '' };
     const env = {
       PATH: process.env['PATH'],
       CNI_COMMAND: command,
@@ -94,7 +67,7 @@ class Runtime {
       CNI_CONTAINERID: `c${i}`,
       CNI_NETNS: this.lab.netns('pod'),
       CNI_IFNAME: 'eth0',
-      CNI_ARGS: this.lab.podArgs(`pod${i % 500}`),
+      CNI_ARGS: ['IgnoreUnknown=1', ...Object.entries(args).map((pair) => pair.join('='))].join(';'),
       CNI_PATH: this.lab.binDir,
     };
     const { code, stdout, stderr, ms } = await run(this.lab.shim, [], { env, input: this.config });
@@ -118,68 +91,56 @@ class Runtime {
   }
 }
 
-function writeKubeconfig(lab: Lab, server: string, authority: string): string {
-  const path = join(lab.directory, 'kubeconfig');
-  const config = {
-    clusters: [{ name: 'c', cluster: { server, 'certificate-authority': authority } }],
-    users: [{ name: 'u', user: { token: 'secret' } }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  };
-  writeFileSync(path, JSON.stringify(config));
-  return path;
+/** Every pod asks for two of the definitions. @returns its UID */
+async function createPod(api: BenchApi, i: number, definitions: number): Promise<string> {
+  const networks = definitions === 0 ? [] : [`lan${i % definitions}`, `lan${(i + 1) % definitions}`];
+  const annotations = { 'k8s.v1.cni.cncf.io/networks': networks.join() };
+  return (await api.createPod({ name: `pod${i}`, nodeName: NODE, annotations })).uid;
 }
 
 async function measure(definitions: number): Promise<Row[]> {
   const rows: Row[] = [];
   const lab = await Lab.create();
-  const cgroup = makeCgroup(lab.id, CGROUP_MIB * 2 ** 20);
-  const servers: ServerProcess[] = [];
+  const group = new DaemonGroup(lab.id, { cpu: '', memory: `${CGROUP_MIB}Mi` });
+  const closes = [() => group.remove(), () => lab.close()];
   try {
     await must('cc', '-O2', '-static', '-o', join(lab.binDir, 'noop'), NOOP_SOURCE);
     await lab.addNetns('pod');
-    const authority = await makeAuthority(join(lab.directory, 'certificates'));
-    const { certFile, keyFile } = await authority.server('api');
-    const port = await freePort();
-    const api = ['--import', 'tsx', API_SERVER, String(port), certFile, keyFile, String(definitions)];
-    servers.push(new ServerProcess(process.execPath, api, join(lab.directory, 'api.log')));
-    const ask = (path: string) =>
-      run('curl', ['-sf', '--cacert', authority.caFile, '-X', 'POST', `https://127.0.0.1:${port}${path}`]);
-    await until('the API server answers', async () => (await ask('/pods/0')).code === 0);
-    const kubeconfig = writeKubeconfig(lab, `https://127.0.0.1:${port}`, authority.caFile);
+    const api = await startStandIn();
+    closes.unshift(() => api.close());
+    await api.apply(...Array.from({ length: definitions }, (_, i) => realisticDefinition(i)));
     const daemonLog = join(lab.directory, 'multusd.log');
     const folders = ['--socket-dir', lab.socketDir, '--cni-dir', lab.stateDir];
-    const args = [...folders, '--kubeconfig', kubeconfig, '--node-name', 'node1'];
-    const inCgroup = ['-c', 'echo 0 > "$0" && exec "$@"', cgroup.procs];
-    const daemon = new ServerProcess('sh', [...inCgroup, ...options.daemon.split(/ +/), ...args], daemonLog);
-    servers.push(daemon);
+    const args = [...folders, '--kubeconfig', api.adminKubeconfig, '--node-name', NODE];
+    const [enter = '', ...words] = [...group.wrapper, ...options.daemon.split(/ +/), ...args];
+    const daemon = new ServerProcess(enter, words, daemonLog);
+    closes.unshift(() => daemon.end());
     const note = async (when: string): Promise<void> => {
       rows.push({
         definitions,
         when,
-        ...(await settled(daemon.pid)),
-        peakRss: statusOf(daemon.pid, 'VmHWM'),
-        cgroupPeak: cgroup.peak() / 1024,
+        ...(await settledFootprint(daemon.pid)),
+        peakRss: rssOf(daemon.pid, 'VmHWM'),
+        cgroupPeak: group.peakBytes / 1024,
       });
     };
     await daemon.ready(async () => {
       const snapshot = readSnapshot(lab.stateDir);
       return snapshot.outcome === 'found' && snapshot.definitions.size === definitions;
     });
-    const runtime = new Runtime(lab);
-    for (const pods of [0, 250, 500]) {
-      await ask(`/pods/${pods}`);
+    const uids: string[] = [];
+    for (const pods of [0, PODS / 2, PODS]) {
+      while (uids.length < pods) uids.push(await createPod(api, uids.length, definitions));
       await note(`${pods} pods`);
     }
+    const runtime = new Runtime(lab, uids);
     await runtime.all('ADD', BURST);
     await note(`${BURST} ADDs at once`);
     await runtime.all('DEL', BURST);
     await runtime.churn(CHURN);
     await note(`${CHURN} ADDs and DELs`);
   } finally {
-    for (const server of servers) await server.end();
-    cgroup.remove();
-    await lab.close();
+    for (const close of closes) await close();
   }
   return rows;
 }

@@ -39,12 +39,12 @@ function problemOf(
 /** @throws Error when one did not do what it should, with what it said */
 async function verify({ target, node }: Running, command: Command, pod: Pod, done: Done): Promise<void> {
   const isOfPod = command !== 'STATUS' && command !== 'VERSION';
-  const links = isOfPod ? await node.links(pod) : node.scenario.links;
-  const problem = problemOf(command, done, links, node.scenario.links);
+  const links = isOfPod ? await node.links(pod) : pod.scenario.links;
+  const problem = problemOf(command, done, links, pod.scenario.links);
   if (problem === undefined) return;
   const said = [...done.stdout, done.stderr].join('\n').trim();
   throw new Error(
-    `${target.name}: ${command} of ${pod.name} (${node.scenario.name}): ${problem}\n${said}\n${node.node.logs}`,
+    `${target.name}: ${command} of ${pod.name} (${pod.scenario.name}): ${problem}\n${said}\n${node.node.logs}`,
   );
 }
 

@@ -1,5 +1,6 @@
 /** The bench's command line. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { STUDIES } from './growth/study.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { parseCpu, parseMemory } from './targets/daemon-group.ts';
 import { type Command as CniCommand, COMMANDS, TARGETS } from './targets/target.ts';
@@ -17,6 +18,9 @@ export interface Options {
   daemonCpu: string;
   daemonMemory: string;
   short: boolean;
+  growth?: string[];
+  sizes?: number[];
+  countRequests: boolean;
   json?: string;
   markdown?: string;
   svg?: string;
@@ -58,6 +62,11 @@ const names = (all: readonly { name: string }[]): string[] => all.map(({ name })
 const listed = (flag: string, what: string, known: readonly string[], given: readonly string[] = known): Option =>
   new Option(flag, `${what}: ${known.join(', ')}`).argParser(oneOf(known)).default(given, given.join());
 
+const GROWTH = new Option(
+  '--growth <studies>',
+  `instead: ADD with more and more of ${names(STUDIES).join(', ')}; each has its own scenarios and targets`,
+).argParser(oneOf(names(STUDIES)));
+
 const API = new Option('--api <kind>', 'what the targets ask').choices(['stand-in', 'kube-apiserver']);
 
 export function parseOptions(): Options {
@@ -77,6 +86,9 @@ export function parseOptions(): Options {
     .option('--daemon-cpu <amount>', 'limit of what runs always, such as 100m', limit(parseCpu), '')
     .option('--daemon-memory <amount>', 'limit of what runs always, such as 64Mi', limit(parseMemory), '')
     .option('--short', 'only what every change has to hold; fails when it does not', false)
+    .addOption(GROWTH)
+    .option('--sizes <counts>', 'how many of them, instead of what each study takes', numbers(0))
+    .option('--count-requests', 'instead: what is asked of the API server for a pod, by n pods of each target', false)
     .option('--json <file>', 'write all that was measured')
     .option('--markdown <file>', 'write the tables as Markdown')
     .option('--svg <file>', 'write a plot of ADD')

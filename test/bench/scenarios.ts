@@ -40,7 +40,8 @@ const FAST = { name: 'fast', config: macvlan(hostLocal('10.212.0.0/16')) };
 const LAN = { name: 'lan', config: bridge('lan0', '10.211.0.0/16') };
 const STORE = { name: 'store', config: { type: 'ptp', ipam: hostLocal('10.213.0.0/16') } };
 const FIXED = { name: 'fixed', config: macvlan({ type: 'static', addresses: [{ address: '10.215.0.5/24' }] }) };
-const NOOPS = Array.from({ length: 4 }, (_, i) => ({ name: `noop${i + 1}`, config: NOOP }));
+const noops = (count: number): Scenario['networks'] =>
+  Array.from({ length: count }, (_, i) => ({ name: `noop${i + 1}`, config: NOOP }));
 
 const linksOf = (networks: readonly unknown[]): string[] => ['eth0', ...networks.map((_, i) => `net${i + 1}`)];
 
@@ -54,11 +55,24 @@ const real = (name: string, what: string, networks: Scenario['networks']): Scena
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'S0-1', what: 'no-op default network', primary: NOOP, networks: [], links: [] },
-  { name: 'S0-5', what: 'no-op default network and 4 no-op networks', primary: NOOP, networks: NOOPS, links: [] },
+  noopScenario(4),
   real('S1', 'bridge with host-local', []),
   real('S2', 'S1, macvlan with host-local', [FAST]),
   real('S3', 'S1, macvlan, bridge, ptp with host-local, macvlan with static', [FAST, LAN, STORE, FIXED]),
 ];
+
+/** Plugins that do nothing, for a default network and so many others. */
+export function noopScenario(networks: number): Scenario {
+  const what = `no-op default network and ${networks} no-op networks`;
+  return { name: `S0-${networks + 1}`, what, primary: NOOP, networks: noops(networks), links: [] };
+}
+
+/** @throws Error when there is none of that name */
+export function scenarioOf(name: string): Scenario {
+  const found = SCENARIOS.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no scenario ${name}`);
+  return found;
+}
 
 const VERSION = '1.0.0';
 

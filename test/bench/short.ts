@@ -1,11 +1,11 @@
 /** What every change has to hold: a small share of Multus's overhead, and no growth with the number of pods. */
 import { formatTable } from '../../src/cli/table.ts';
 import { type Bench, type CellResult, runCell } from './cell.ts';
-import { type Growth, measureGrowth } from './growth.ts';
+import { type Growth, measureGrowth } from './growth/first-and-last.ts';
 import { shareOfOverhead } from './report/figures.ts';
-import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { scenarioOf } from './scenarios.ts';
 import type { Interval } from './statistics.ts';
-import { TARGETS } from './targets/target.ts';
+import { targetsOf } from './targets/target.ts';
 
 /** The aim is a quarter. */
 const MOST_OF_OVERHEAD = 0.4;
@@ -23,19 +23,12 @@ export interface Short {
 
 const text = ({ value, low, high }: Interval): string => `${value.toFixed(2)} [${low.toFixed(2)}–${high.toFixed(2)}]`;
 
-function scenario(name: string): Scenario {
-  const found = SCENARIOS.find((one) => one.name === name);
-  if (found === undefined) throw new Error(`no scenario ${name}`);
-  return found;
-}
-
 export async function runShort(bench: Bench): Promise<Short> {
-  const targets = (...names: string[]) => TARGETS.filter(({ name }) => names.includes(name));
   const cell = await runCell(bench, {
-    ...{ scenario: scenario('S0-1'), targets: targets('raw', 'thick', 'multus-thick'), commands: ['ADD', 'DEL'] },
+    ...{ scenario: scenarioOf('S0-1'), targets: targetsOf('raw', 'thick', 'multus-thick'), commands: ['ADD', 'DEL'] },
     ...{ apiLatencyMs: 0, concurrency: 1, batch: 1, rounds: ROUNDS, warmUps: 5 },
   });
-  const growth = await measureGrowth(bench, scenario('S1'), targets('raw', 'thick'), PODS);
+  const growth = await measureGrowth(bench, scenarioOf('S1'), targetsOf('raw', 'thick'), PODS);
   const share = shareOfOverhead(cell, 'ADD', 'thick', 'multus-thick');
   const grown = growth.targets.find(({ target }) => target === 'thick')?.overRaw;
   if (share === undefined || grown === undefined) throw new Error('the short run has measured nothing');

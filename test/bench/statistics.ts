@@ -35,6 +35,13 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** Of the straight line that lies nearest to the points (least squares); NaN when all have the same x. */
+export function slope(points: readonly (readonly [x: number, y: number])[]): number {
+  const [middleX, middleY] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];
+  const spread = points.reduce((sum, [x]) => sum + (x - middleX) ** 2, 0);
+  return points.reduce((sum, [x, y]) => sum + (x - middleX) * (y - middleY), 0) / spread;
+}
+
 /** Always the same numbers, so that the same measurements have the same interval (mulberry32). */
 function randomNumbers(seed: number): () => number {
   let state = seed;

@@ -2,6 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Http2ServerResponse } from 'node:http2';
 
+/** Told of each line of a watch: its bytes, and whether it is an event. */
+export type OnLine = (bytes: number, events: 0 | 1) => void;
+
 export interface ApiObject {
   metadata: {
     name: string;
@@ -64,17 +67,23 @@ export class Collection {
     for (const watch of this.watches) watch(type, object);
   }
 
+  /** A page of it, where a limit is asked for: from the object on whose place "continue" names. */
   list(query: URLSearchParams): unknown {
-    const items = [...this.objects.values()].filter(isWanted(query));
-    const metadata = { resourceVersion: String(version) };
+    const all = [...this.objects.values()].filter(isWanted(query));
+    const from = Number(query.get('continue') ?? 0);
+    const items = all.slice(from, from + Number(query.get('limit') || all.length));
+    const next = from + items.length;
+    const metadata = { resourceVersion: String(version), ...(next < all.length ? { continue: String(next) } : {}) };
     return { apiVersion: this.apiVersion, kind: `${this.kind}List`, metadata, items };
   }
 
   /** Keep telling of changes; of all that is there first, when a streamed list is asked for. */
-  watch(query: URLSearchParams, response: Http2ServerResponse): void {
+  watch(query: URLSearchParams, response: Http2ServerResponse, onLine: OnLine): void {
     const wanted = isWanted(query);
     const say = (type: string, object: unknown): void => {
-      response.write(`${JSON.stringify({ type, object })}\n`);
+      const line = `${JSON.stringify({ type, object })}\n`;
+      response.write(line);
+      onLine(Buffer.byteLength(line), type === 'BOOKMARK' ? 0 : 1);
     };
     const bookmark = (annotations?: Record<string, string>): void => {
       const metadata = { resourceVersion: String(version), annotations };

@@ -4,8 +4,9 @@
  *
  *   node --import tsx stand-in-server.ts CERTIFICATE KEY PORT
  *
- * `POST /bench/latency` {"ms"} and `POST /bench/listen` {"netns"}, which makes it reachable in a machine, are its own,
- * as is `POST /bench/told`: names of the pods whose status was written.
+ * `POST /bench/latency` {"ms"} and `POST /bench/listen` {"netns"}, which makes it reachable in a machine, are its own, as are
+ * `POST /bench/definitions` [...], `POST /bench/told`: names of the pods whose status was written, and
+ * `POST /bench/requests`: what was asked since the last time.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -14,10 +15,12 @@ import type { Socket } from 'node:net';
 import { listenIn } from '../../e2e/lab/listen-in.ts';
 import { parseJson } from '../../lab/process.ts';
 import { type ApiObject, Collection } from './collection.ts';
+import { RequestCounts, type RequestKey, verbOf } from './request-counts.ts';
 
 const [certFile = '', keyFile = '', port = ''] = process.argv.slice(2);
 let latencyMs = 0;
 const told = new Set<string>();
+const counts = new RequestCounts();
 
 const pods = new Collection('v1', 'Pod');
 const definitions = new Collection('k8s.cni.cncf.io/v1', 'NetworkAttachmentDefinition');
@@ -59,37 +62,59 @@ function answer(method: string, path: RegExpExecArray['groups'], body: string): 
   return found === undefined ? refusal(404, 'NotFound') : { code: 200, body: found };
 }
 
-function reply(response: Http2ServerResponse, { code, body }: Answer): void {
+/** @returns bytes of the body */
+function reply(response: Http2ServerResponse, { code, body }: Answer): number {
+  const text = JSON.stringify(body);
   response.writeHead(code, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(body));
+  response.end(text);
+  return Buffer.byteLength(text);
 }
 
 async function control(path: string, body: string): Promise<Answer> {
   const said = parseJson(body) as { ms?: number; netns?: string };
   if (path === '/bench/told') return { code: 200, body: [...told] };
+  if (path === '/bench/requests') return { code: 200, body: counts.take() };
+  if (path === '/bench/definitions') {
+    for (const definition of parseJson(body) as ApiObject[]) definitions.put(definition);
+    return { code: 200, body: {} };
+  }
   if (path === '/bench/latency') latencyMs = said.ms ?? 0;
   else (await listenIn(said.netns ?? '', Number(port))).on('connection', (socket) => server.emit('connection', socket));
   return { code: 200, body: {} };
+}
+
+/** Of requests for objects. */
+function keyOf(request: Http2ServerRequest, url: URL, path: RegExpExecArray['groups']): RequestKey {
+  const { kind = '', name, status } = path ?? {};
+  const userAgent = request.headers['user-agent'] ?? '';
+  const verb = verbOf(request.method, url.searchParams, name === undefined);
+  return { userAgent, verb, resource: status === undefined ? kind : `${kind}/${status}` };
 }
 
 async function serve(request: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
   const url = new URL(request.url, 'https://x');
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
-  const body = Buffer.concat(chunks).toString();
-  if (url.pathname.startsWith('/bench/')) return reply(response, await control(url.pathname, body));
+  const bytes = Buffer.concat(chunks);
+  const body = bytes.toString();
+  if (url.pathname.startsWith('/bench/')) {
+    reply(response, await control(url.pathname, body));
+    return;
+  }
   const path = PATH.exec(url.pathname)?.groups;
-  const isList = path !== undefined && path['name'] === undefined && request.method === 'GET';
+  const key = keyOf(request, url, path);
+  if (path !== undefined) counts.begun(key, bytes.length);
   const collection = path?.['kind'] === 'pods' ? pods : definitions;
-  if (isList && ['1', 'true'].includes(url.searchParams.get('watch') ?? '')) {
-    collection.watch(url.searchParams, response);
+  if (path !== undefined && (key.verb === 'watch' || key.verb === 'stream')) {
+    collection.watch(url.searchParams, response, (size, events) => counts.sent(key, size, events));
     return;
   }
   if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
   if (url.pathname === '/readyz') reply(response, { code: 200, body: 'ok' });
   else if (path === undefined) reply(response, refusal(404, 'NotFound'));
-  else if (isList) reply(response, { code: 200, body: collection.list(url.searchParams) });
-  else reply(response, answer(request.method, path, body));
+  else if (key.verb === 'list')
+    counts.sent(key, reply(response, { code: 200, body: collection.list(url.searchParams) }));
+  else counts.sent(key, reply(response, answer(request.method, path, body)));
 }
 
 const server = createSecureServer({ cert: readFileSync(certFile), key: readFileSync(keyFile), allowHTTP1: true });

@@ -3,13 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ApiClient } from '../../e2e/lab/api-client.ts';
+import { ApiClient, LAB_AGENT } from '../../e2e/lab/api-client.ts';
 import type { PodOptions } from '../../e2e/lab/api-server.ts';
 import { makeAuthority } from '../../e2e/lab/certificates.ts';
 import type { Machine } from '../../e2e/lab/machine.ts';
 import { freePort, ServerProcess } from '../../e2e/lab/server-process.ts';
 import type { BenchApi } from './bench-api.ts';
 import { realisticPod } from './realistic-pod.ts';
+import type { RequestCount } from './request-counts.ts';
 
 const PROGRAM = fileURLToPath(new URL('stand-in-server.ts', import.meta.url));
 const TOKEN = 'of-the-bench';
@@ -48,10 +49,8 @@ export async function startStandIn(): Promise<BenchApi> {
     caFile: authority.caFile,
     adminKubeconfig: writeKubeconfig(folder, url, authority.caFile),
     pids: [server.pid],
-    async apply(...objects: object[]) {
-      for (const object of objects) {
-        await post('/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions', object);
-      }
+    async apply(...definitions: object[]) {
+      await post('/bench/definitions', definitions);
     },
     async createPod(pod: PodOptions) {
       const created = await post('/api/v1/namespaces/default/pods', realisticPod(pod));
@@ -62,6 +61,10 @@ export async function startStandIn(): Promise<BenchApi> {
     },
     async toldPods() {
       return new Set<string>(await post('/bench/told', {}));
+    },
+    async takeCounts() {
+      const counts: RequestCount[] = await post('/bench/requests', {});
+      return counts.filter(({ userAgent }) => userAgent !== LAB_AGENT);
     },
     async delay(ms: number) {
       await post('/bench/latency', { ms });

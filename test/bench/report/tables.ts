@@ -1,19 +1,19 @@
-/** The same table for people at a terminal, and for documents. */
+/** The same tables for people at a terminal, and for documents. */
 import { formatTable } from '../../../src/cli/table.ts';
 import type { CellResult } from '../cell.ts';
 import type { Interval } from '../statistics.ts';
 import type { Conditions } from './conditions.ts';
 import { type Row, rows, shareOfOverhead } from './figures.ts';
 
-interface Table {
+export interface Table {
   headings: string[];
   cells: string[][];
 }
 
-const figure = (value: number | undefined, digits = 2): string => value?.toFixed(digits) ?? '';
+export const figure = (value: number | undefined, digits = 2): string => value?.toFixed(digits) ?? '';
 const mib = (kib: number): string => (kib / 1024).toFixed(1);
 
-function interval(one: Interval | undefined): string {
+export function interval(one: Interval | undefined): string {
   return one === undefined ? '' : `${figure(one.value)} [${figure(one.low)}–${figure(one.high)}]`;
 }
 
@@ -64,20 +64,23 @@ function shares(cells: readonly CellResult[]): Table {
   };
 }
 
-const tables = (cells: readonly CellResult[]): [string, Table][] => {
-  const all: [string, Table][] = [
+/** With its title. */
+export type Titled = readonly [title: string, table: Table];
+
+export function cellTables(cells: readonly CellResult[]): Titled[] {
+  const all: Titled[] = [
     ['Milliseconds of an operation', latencies(rows(cells))],
     ["Overhead as a share of Multus's", shares(cells)],
     ['What runs always', daemons(cells)],
   ];
   return all.filter(([, table]) => table.cells.length > 0);
-};
+}
 
 const conditionLines = (conditions: Conditions): string[] =>
   Object.entries(conditions).map(([name, value]) => `${name}: ${value}`);
 
-export function asText(cells: readonly CellResult[], conditions: Conditions): string {
-  const parts = tables(cells).map(([title, { headings, cells: body }]) => `${title}\n${formatTable(headings, body)}`);
+export function asText(tables: readonly Titled[], conditions: Conditions): string {
+  const parts = tables.map(([title, { headings, cells }]) => `${title}\n${formatTable(headings, cells)}`);
   return [`${conditionLines(conditions).join('\n')}\n`, ...parts].join('\n');
 }
 
@@ -88,8 +91,8 @@ function markdownTable({ headings, cells }: Table): string {
   );
 }
 
-export function asMarkdown(cells: readonly CellResult[], conditions: Conditions): string {
-  const parts = tables(cells).map(([title, table]) => `## ${title}\n\n${markdownTable(table)}\n`);
+export function asMarkdown(tables: readonly Titled[], conditions: Conditions): string {
+  const parts = tables.map(([title, table]) => `## ${title}\n\n${markdownTable(table)}\n`);
   const list = conditionLines(conditions).map((one) => `- ${one}`);
   return [`${list.join('\n')}\n`, ...parts].join('\n');
 }

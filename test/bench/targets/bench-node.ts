@@ -1,9 +1,10 @@
 /** A node of one target: a machine with the scenario's networks, its pods, and the launcher that is its runtime. */
-import { closeSync, copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { native } from '../../../src/node/native.ts';
 import { MultusNode } from '../../e2e/lab/multus-node.ts';
 import type { BenchApi } from '../api/bench-api.ts';
+import { rssOf } from '../footprint.ts';
 import { type Done, type Job, Launcher } from '../launcher/launcher.ts';
 import { definitionsOf, primaryOf, type Scenario } from '../scenarios.ts';
 import { DaemonGroup, type Limits } from './daemon-group.ts';
@@ -20,6 +21,8 @@ export interface Pod {
   containerId: string;
   /** As programs of the node see it. */
   netns: string;
+  /** What it asks for, and has to get. */
+  scenario: Scenario;
   annotations: Record<string, string>;
   /** What ADD said, of each execution. */
   results: string[];
@@ -35,6 +38,8 @@ export class BenchNode {
   private readonly launcher: Launcher;
   private readonly group: DaemonGroup;
   private readonly api: BenchApi;
+  /** Pods so far. */
+  private made = 0;
 
   private constructor(
     name: string,
@@ -75,17 +80,22 @@ export class BenchNode {
     }
   }
 
-  /** Pods with their namespaces. @param isKnown to the API server, too */
-  async makePods(count: number, isKnown: boolean): Promise<Pod[]> {
-    const networks = this.scenario.networks.map(({ name }) => name).join();
+  /**
+   * Pods with their namespaces.
+   * @param isKnown to the API server, too
+   * @param scenario with no other networks than the node's own has
+   */
+  async makePods(count: number, isKnown: boolean, scenario = this.scenario): Promise<Pod[]> {
+    const networks = scenario.networks.map(({ name }) => name).join();
     const annotations: Record<string, string> = networks === '' ? {} : { 'k8s.v1.cni.cncf.io/networks': networks };
     const pods: Pod[] = [];
-    for (let i = 0; i < count; i++) {
+    for (let made = 0; made < count; made++) {
+      const i = this.made++;
       const name = `${this.name}-pod${i}`;
       const asked = { name, annotations, nodeName: this.name };
       const uid = isKnown ? (await this.api.createPod(asked)).uid : `uid-${i}`;
       const sandbox = { containerId: `${'0'.repeat(56)}${String(i).padStart(8, '0')}`, netns: `/run/netns/${name}` };
-      pods.push({ name, uid, annotations, results: [], ...sandbox });
+      pods.push({ name, uid, scenario, annotations, results: [], ...sandbox });
     }
     await this.addNamespaces(pods);
     return pods;
@@ -120,7 +130,7 @@ export class BenchNode {
   /** Of what runs always; 0 when nothing does. */
   get daemonRssKib(): number {
     if (this.node.pid === undefined) return 0;
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.node.pid}/status`, 'utf8'))?.[1]);
+    return rssOf(this.node.pid);
   }
 
   get daemonPeakKib(): number {

@@ -17,7 +17,7 @@ export interface Target {
 }
 
 /** Production's own: what the manifests of deploy/ start. */
-const OUR_OPTIONS: string[] = [];
+export const OUR_OPTIONS: readonly string[] = [];
 /** The host's root, as plugins are run in it; here it is the daemon's own. */
 const MULTUS_KEYS = { chrootDir: '/' };
 
@@ -38,6 +38,11 @@ export const TARGETS: readonly Target[] = [
   },
   { name: 'multus-thin', what: "Multus's thin plugin", isMeta: true, start: ({ node }) => node.startMultus('thin') },
 ];
+
+/** Those of the names, in the order of all. */
+export function targetsOf(...names: string[]): Target[] {
+  return TARGETS.filter(({ name }) => names.includes(name));
+}
 
 const ANNOTATIONS = 'io.kubernetes.cri.pod-annotations';
 
@@ -85,7 +90,7 @@ function execution(
 
 /** What libcni would run: each delegate, DEL the last one first. */
 function rawJob(node: BenchNode, command: Command, pod: Pod): Job {
-  const delegates = delegatesOf(node.scenario).map(({ ifName, config }, i) => {
+  const delegates = delegatesOf(pod.scenario).map(({ ifName, config }, i) => {
     const stdin = stdinOf(config, command, pod, pod.results[i]);
     return execution(node, command, pod, ifName, String(config['type']), stdin);
   });

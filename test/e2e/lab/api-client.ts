@@ -4,6 +4,9 @@ import { Agent, request } from 'node:https';
 import { parseJson } from '../../lab/process.ts';
 import type { Certificate } from './certificates.ts';
 
+/** How the lab names itself to API servers. */
+export const LAB_AGENT = 'multus-native-lab';
+
 export interface Reply {
   status: number;
   /** JSON, or the text when it is none. */
@@ -37,7 +40,7 @@ export class ApiClient {
 
   request(method: string, path: string, body?: unknown, options: RequestOptions = {}): Promise<Reply> {
     const { token, contentType = 'application/json', accept = 'application/json', signal } = options;
-    const headers: Record<string, string> = { accept, 'user-agent': 'multus-native-lab' };
+    const headers: Record<string, string> = { accept, 'user-agent': LAB_AGENT };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     const text = body === undefined ? '' : JSON.stringify(body);
     if (body !== undefined) headers['content-type'] = contentType;

@@ -14,6 +14,8 @@ export const AUDIT_POLICY = {
 };
 
 export interface LoggedRequest {
+  /** The server's own number of it. */
+  id: string;
   /** get, list, watch, create, update, patch, delete, deletecollection. */
   verb: string;
   /** With its query. */
@@ -35,6 +37,7 @@ export interface RequestFilter {
 // biome-ignore lint/suspicious/noExplicitAny: an audit event
 function loggedRequest(event: any): LoggedRequest {
   return {
+    id: event.auditID,
     verb: event.verb,
     path: event.requestURI,
     user: event.user.username,

@@ -247,6 +247,12 @@ export class MultusNode {
     const keys = { multusConfigFile: 'auto', ...folders, ...credentials, binDir: this.binDir };
     writeFileSync(file, JSON.stringify(keys));
     await this.install();
+    await this.runOurs(kind, options);
+  }
+
+  /** Start what runs of ours where startOurs() was before, as the node's boot does. @param options of the daemon */
+  async runOurs(kind: Kind, options: readonly string[] = OUR_WORDS): Promise<void> {
+    const file = this.at('daemon-config.json');
     const log = this.at('multus-native.log');
     const words =
       kind === 'thick'
@@ -271,8 +277,13 @@ export class MultusNode {
     return this.machine.run(join(DIST, 'multus'), ['uninstall', ...this.installOptions]);
   }
 
+  /** The daemon's, as reached from outside. */
+  get socket(): string {
+    return this.machine.path(SOCKET);
+  }
+
   hasSocket(): boolean {
-    return existsSync(this.machine.path(SOCKET));
+    return existsSync(this.socket);
   }
 
   /** Ours asks the runtime for the pod's annotations. */

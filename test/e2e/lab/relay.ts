@@ -6,6 +6,9 @@ import type { Machine } from './machine.ts';
 export class Relay {
   /** Milliseconds that what the client sends waits for: a slow network. */
   delayMs = 0;
+  /** Bytes so far, as the network carries them. */
+  toServer = 0;
+  toClient = 0;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
 
@@ -33,10 +36,14 @@ export class Relay {
       socket.on('error', drop).on('close', drop);
     }
     client.on('data', (bytes) => {
+      this.toServer += bytes.length;
       if (this.delayMs === 0) target.write(bytes);
       else setTimeout(() => target.write(bytes), this.delayMs);
     });
     client.on('end', () => target.end());
+    target.on('data', (bytes) => {
+      this.toClient += bytes.length;
+    });
     target.pipe(client);
   }
 

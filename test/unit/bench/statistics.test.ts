@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bootstrap, mean, median, summarise } from '../../bench/statistics.ts';
+import { bootstrap, mean, median, slope, summarise } from '../../bench/statistics.ts';
 
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 
@@ -41,6 +41,21 @@ test('bootstrap() is narrower the more was measured', () => {
     return high - low;
   };
   assert.ok(width(1000) < width(20) / 2);
+});
+
+test('slope() is the steepness of the line that the points lie on, or lie around; unknown for one x', () => {
+  const close = (actual: number, expected: number) => assert.ok(Math.abs(actual - expected) < 1e-9, `${actual}`);
+  close(slope(upTo(10).map((x) => [x * x, 3 * x * x - 7])), 3);
+  // The nearest line, not the one from end to end.
+  close(
+    slope([
+      [0, 0],
+      [1, 5],
+      [2, 1],
+    ]),
+    0.5,
+  );
+  assert.ok(Number.isNaN(slope([[4, 2]])));
 });
 
 test.run();

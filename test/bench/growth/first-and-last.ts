@@ -1,10 +1,10 @@
 /** Does the 250th pod of a node take longer to attach than the first? All stay attached. */
-import type { Bench } from './cell.ts';
-import { startTargets } from './cell.ts';
-import { operate } from './operate.ts';
-import type { Scenario } from './scenarios.ts';
-import { bootstrap, type Interval, median } from './statistics.ts';
-import type { Target } from './targets/target.ts';
+import type { Bench } from '../cell.ts';
+import { startTargets } from '../cell.ts';
+import { operate } from '../operate.ts';
+import type { Scenario } from '../scenarios.ts';
+import { bootstrap, type Interval, median } from '../statistics.ts';
+import type { Target } from '../targets/target.ts';
 
 const WARM_UPS = 10;
 const COMPARED = 25;
