@@ -115,10 +115,12 @@ function listContainers(journal: Journal, log: Log): string[] {
   }
 }
 
-/** Go through the journal once. Never throws: what fails is logged and tried again later. */
+/** Go through the journal once, or until `signal` aborts. Never throws: what fails is logged and tried again later. */
 export async function reconcile(options: ReconcileOptions, retries: RetryTimes): Promise<void> {
   const journal = new Journal(options.cniDir, options.adopter?.config.legacyCniDir);
   for (const containerId of listContainers(journal, options.log).filter((id) => retries.due(id))) {
+    await new Promise((resolve) => setImmediate(resolve)); // requests come first: thousands of records take a second
+    if (options.signal.aborted) return;
     try {
       const record = journal.find(containerId);
       if (record === undefined || reasonToDetach(record) === undefined) continue;

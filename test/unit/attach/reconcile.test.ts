@@ -36,6 +36,35 @@ test('leaves a pod alone whose namespace it cannot see', async () => {
   assert.equal([runner.calls, left], [[], ['unseen']]);
 });
 
+// A node with thousands of pods would answer nobody for seconds, each minute anew.
+test('requests are served while it goes through the journal', async () => {
+  const count = 20;
+  for (let i = 0; i < count; i++) await write({ containerId: `c${i}`, bootId: bootId(), netnsPath: folder.at('x/y') });
+  let turns = 0;
+  let isDone = false;
+  const serve = (): void => {
+    turns += 1;
+    if (!isDone) setImmediate(serve);
+  };
+  serve();
+  assert.is((await once()).left.length, count);
+  isDone = true;
+  assert.ok(turns >= count, `${turns} turns of the event loop for ${count} records`);
+});
+
+test('a daemon that ends goes no further through the journal', async () => {
+  await write({ containerId: 'c1', complete: false });
+  const runner = new FakeRunner();
+  await reconcile(
+    {
+      ...{ cniDir: folder.path, runner: () => runner, openSource: () => undefined, announcer: SILENT },
+      ...{ log: new FakeLog(), signal: AbortSignal.abort() },
+    },
+    new RetryTimes(),
+  );
+  assert.equal(runner.calls, []);
+});
+
 /** A container "theirs" that Multus attached in a namespace at this path. */
 function writeForeign(netns: string | undefined): void {
   const config = Buffer.from('{"cniVersion":"1.0.0","name":"n","type":"bridge"}').toString('base64');
