@@ -7,13 +7,16 @@
 import type { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 
+/** Of an ADD that is killed within this time DEL knows what was begun, and not the results. */
+const SOON_MS = 10;
+
 export class AddJournal {
   private readonly journal: Journal;
   private readonly record: JournalRecord;
   private onDisk: Promise<void> = Promise.resolve();
   private last: Promise<void> = Promise.resolve();
   private isKept = false;
-  private isWaiting = false;
+  private soon: NodeJS.Timeout | undefined;
 
   constructor(journal: Journal, record: JournalRecord) {
     this.journal = journal;
@@ -27,24 +30,24 @@ export class AddJournal {
     this.onDisk.catch(() => undefined); // awaited by finish()
   }
 
-  /** What has been done so far; written while the next plugin runs. */
+  /** What has been done so far: written soon, while plugins run, unless all of it is before. */
   update(): void {
-    if (this.isWaiting) return; // the one that waits for its predecessor has all of it
-    this.isWaiting = true;
-    this.last = this.last.then(() => {
-      this.isWaiting = false;
-      return this.place();
-    });
-    this.last.catch(() => undefined); // awaited by settled() and finish()
+    this.soon ??= setTimeout(() => {
+      this.soon = undefined;
+      this.last = this.last.then(() => this.place());
+      this.last.catch(() => undefined); // awaited by settled() and finish()
+    }, SOON_MS);
   }
 
   /** Nothing is under way when it settles, whatever came of it. */
   async settled(): Promise<void> {
+    this.drop();
     await Promise.allSettled([this.onDisk, this.last]);
   }
 
   /** All of it. What was begun is on disk when it settles. @throws CniError 105 */
   async finish(): Promise<void> {
+    this.drop();
     await Promise.all([this.onDisk, this.last]);
     await this.place();
   }
@@ -52,6 +55,11 @@ export class AddJournal {
   /** Settles when all of it is on disk. @throws CniError 105 */
   async secure(): Promise<void> {
     await this.journal.sync(this.record.containerId, { begun: true });
+  }
+
+  private drop(): void {
+    clearTimeout(this.soon);
+    this.soon = undefined;
   }
 
   private place(): Promise<void> {

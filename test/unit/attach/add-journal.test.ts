@@ -34,6 +34,8 @@ test('each step is there for readers, and what was begun stays beside it until a
   record.attachments = [aDefaultAttachment(), anAttachment()];
   kept.update();
   kept.update();
+  while (stateOf().length < 3) await new Promise((next) => setTimeout(next, 1));
+  assert.equal(stateOf(), [false, 'attached', 'attached']);
   record.complete = true;
   await kept.finish();
   assert.equal(stateOf(), [true, 'attached', 'attached']);
@@ -42,13 +44,24 @@ test('each step is there for readers, and what was begun stays beside it until a
   assert.equal(readdirSync(folder.at('state')), ['c0ffee']);
 });
 
+// It would come back after the rollback has removed it.
+test('what was about to be written is not, once the ADD has failed', async () => {
+  const record = begun();
+  const kept = new AddJournal(journal(), record);
+  await kept.begin();
+  kept.update();
+  await kept.settled();
+  journal().remove('c0ffee');
+  await new Promise((later) => setTimeout(later, 30));
+  assert.equal(journal().list(), []);
+});
+
 test('an ADD whose record cannot be written is not answered with success', async () => {
   const kept = new AddJournal(journal(), begun());
   await kept.begin();
   await kept.settled();
   rmSync(folder.at('state'), { recursive: true });
   folder.write('state', 'a file where the folder should be');
-  kept.update();
   assert.is((await laterRefusal(() => kept.finish())).code, 105);
   await kept.settled();
   assert.is((await laterRefusal(() => kept.secure())).code, 105);
