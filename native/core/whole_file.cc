@@ -29,19 +29,27 @@ Result<Unit> WriteDraft(const WholeFile& file, std::string_view bytes) {
   return Unit{};
 }
 
-// A second name for what is at `path`, in place of what is at `kept`.
-Result<Unit> Keep(const std::string& path, const std::string& kept) {
-  if (link(path.c_str(), kept.c_str()) == 0) return Unit{};
+// A second name for what is at `path`, in place of what is at `kept`; false when the file system
+// has no second names.
+Result<bool> Keep(const std::string& path, const std::string& kept) {
+  if (link(path.c_str(), kept.c_str()) == 0) return true;
   if (errno == EEXIST && unlink(kept.c_str()) == 0 && link(path.c_str(), kept.c_str()) == 0) {
-    return Unit{};
+    return true;
   }
-  return ErrnoError("link");
+  if (errno == ENOENT) return true;  // Nothing is replaced.
+  if (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK || errno == ENOSYS) return false;
+  return At(ErrnoError("link"), kept);
 }
 
 Result<Unit> Place(const WholeFile& file, std::string_view bytes) {
   if (Result<Unit> written = WriteDraft(file, bytes); !written.ok()) return written;
   if (!file.kept.empty()) {
-    if (Result<Unit> kept = Keep(file.path, file.kept); !kept.ok()) return kept;
+    const Result<bool> kept = Keep(file.path, file.kept);
+    if (!kept.ok()) return kept.error();
+    // What is not kept is replaced by what is on disk.
+    if (!kept.value()) {
+      if (Result<Unit> synced = SyncFile(file.draft, ""); !synced.ok()) return synced;
+    }
   }
   if (rename(file.draft.c_str(), file.path.c_str()) != 0) return ErrnoError("rename");
   return Unit{};
@@ -53,7 +61,7 @@ Result<Unit> PlaceFile(const WholeFile& file, std::string_view bytes) {
   const Result<Unit> placed = Place(file, bytes);
   if (placed.ok()) return placed;
   (void)unlink(file.draft.c_str());
-  return At(placed.error(), file.draft);
+  return placed.error().path.empty() ? At(placed.error(), file.draft) : placed.error();
 }
 
 Result<Unit> SyncFile(const std::string& path, const std::string& obsolete) {

@@ -13,7 +13,8 @@ namespace multus {
 struct WholeFile {
   std::string draft;  ///< Written first, in the same folder; what is there is overwritten.
   std::string path;   ///< What the draft becomes.
-  std::string kept;   ///< Where the old content stays to be found; empty: nowhere.
+  std::string kept;   ///< Where the old content, if any, stays to be found; empty: nowhere. Where
+                      ///< the file system cannot do that, the new one is durable.
   mode_t mode = 0;
   bool durable = false;  ///< On disk before it gets its name.
 };

@@ -28,6 +28,7 @@ export class AddJournal {
     await this.journal.place(this.record);
     this.onDisk = this.journal.sync(this.record.containerId);
     this.onDisk.catch(() => undefined); // awaited by finish()
+    this.last = this.onDisk; // nothing takes its name before it is there
   }
 
   /** What has been done so far: written soon, while plugins run, unless all of it is before. */

@@ -6,6 +6,7 @@ import { lstatSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync 
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
+import { bootId } from '../node/boot-id.ts';
 import { makeFolder } from '../node/make-folder.ts';
 import { native } from '../node/native.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
@@ -113,12 +114,13 @@ export class Journal {
     }
   }
 
-  /** What an ADD was about to do whose record did not survive. */
+  /** What an ADD was about to do whose record did not survive the end of its boot: until then no power has failed. */
   private readBegun(containerId: string): JournalRecord | undefined {
     const path = this.begun(containerId);
     const text = readIfThere(path);
     try {
-      return text === undefined ? undefined : parseRecord(text, path);
+      const record = text === undefined ? undefined : parseRecord(text, path);
+      return record?.bootId === bootId() ? undefined : record;
     } catch {
       return undefined; // as damaged as the record
     }

@@ -44,8 +44,10 @@ export async function openIfThere(path: string): Promise<Netns | undefined> {
  * @throws CniError 8 when it cannot be told
  */
 export async function openRecordNetns(record: JournalRecord, opened?: Netns): Promise<Netns | undefined> {
+  const isRecords = record.bootId === bootId() && opened?.isAt(record.netnsPath) === true;
+  if (!isRecords) opened?.close(); // it would keep a namespace alive that is taken for gone
   if (record.bootId !== bootId()) return undefined;
-  const netns = opened?.isAt(record.netnsPath) ? opened : await openIfThere(record.netnsPath);
+  const netns = isRecords ? opened : await openIfThere(record.netnsPath);
   if (netns === undefined || sameNetns(netns.identity, record.netns)) return netns;
   netns.close();
   return undefined;

@@ -42,6 +42,12 @@ function partsOf(text: string, what: string): Parts {
   return { text, open: start, members, last };
 }
 
+/** V8 keeps the whole text alive of which another one is a slice. */
+function copyOf(text: string): string {
+  const narrow = Buffer.from(text, 'latin1').toString('latin1'); // half as long, where that is all of it
+  return narrow === text ? narrow : Buffer.from(text, 'utf16le').toString('utf16le');
+}
+
 /** Texts kept per generation, and their longest: a node's configurations come with every request, a few networks' as well. */
 const KEPT_TEXTS = 96;
 const KEPT_LENGTH = 8192;
@@ -62,8 +68,8 @@ class Recent {
     return old;
   }
 
+  /** @param object whose text is no part of a longer one, which would be kept with it */
   add(object: RawObject): void {
-    if (object.text.length > KEPT_LENGTH) return;
     if (this.younger.size >= KEPT_TEXTS) {
       this.older = this.younger;
       this.younger = new Map();
@@ -112,7 +118,9 @@ export class RawObject {
   static parse(text: string, what: string): RawObject {
     const known = recent.get(text);
     if (known !== undefined) return known.what === what ? known : new RawObject(known.parts, what);
-    const object = new RawObject(partsOf(text, what), what);
+    const parts = partsOf(text, what);
+    if (text.length > KEPT_LENGTH) return new RawObject(parts, what);
+    const object = new RawObject({ ...parts, text: copyOf(text) }, what);
     recent.add(object);
     return object;
   }

@@ -7,6 +7,9 @@ import { readShimRequest, type ShimRequest } from './shim-request.ts';
 /** Who found the socket's name before it led elsewhere has arrived within this time. */
 const QUIET_MS = 100;
 
+/** So long who has connected and not said anything is waited for at the end. */
+const PATIENCE_MS = 1000;
+
 /** Who has not said anything for so long is no caller. As long as Node's server waits for a head. */
 const SILENCE_MS = 60_000;
 
@@ -61,6 +64,7 @@ export class Listener {
   /** To be called when nobody finds the socket any more. Settles when all who did are served and have gone. */
   async drain(): Promise<void> {
     await this.emptyQueue();
+    for (let waited = 0; this.silent.size > 0 && waited < PATIENCE_MS; waited += QUIET_MS) await delay(QUIET_MS);
     await new Promise((resolve) => {
       this.server.close(resolve);
       this.server.closeIdleConnections();

@@ -76,7 +76,7 @@ export class ShimConnection {
 
   private async closed(): Promise<void> {
     clearInterval(this.alive);
-    if (this.answered) return;
+    if (this.answered) return this.runner.lost(GONE); // it took plugins that were not needed along
     const groups = this.runner.runningGroups();
     if (this.sharesPids) await endGroups(groups);
     this.gone.abort(new CniError(CniCode.cancelled, GONE));

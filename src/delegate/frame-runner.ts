@@ -70,7 +70,7 @@ export class FrameRunner implements DelegateRunner {
     const ended = deferred<DelegateExit>();
     const pending: Pending = { started, ended, pid: 0, guard: undefined };
     this.pending.set(id, pending);
-    this.expect(pending, 0);
+    this.expect(id, pending, 0);
     this.write({
       type: 'start',
       id,
@@ -86,11 +86,11 @@ export class FrameRunner implements DelegateRunner {
       path,
       ended: ended.promise,
       feed: (stdin, deadlineMs) => {
-        this.expect(pending, deadlineMs);
+        this.expect(id, pending, deadlineMs);
         this.write({ type: 'feed', id, deadlineMs: Math.ceil(deadlineMs), stdin });
       },
       kill: () => {
-        this.expect(pending, 0);
+        this.expect(id, pending, 0);
         this.write({ type: 'kill', id });
       },
     };
@@ -137,10 +137,10 @@ export class FrameRunner implements DelegateRunner {
     this.pending.clear();
   }
 
-  /** The shim has `ms`, and its margin, for its next word of this plugin. */
-  private expect(pending: Pending, ms: number): void {
+  /** The shim has `ms`, and its margin, for its next word of this plugin, if it has one to say yet. */
+  private expect(id: number, pending: Pending, ms: number): void {
     clearTimeout(pending.guard);
-    if (this.lostBy === undefined) pending.guard = setTimeout(this.onOverdue, ms + GUARD_MARGIN_MS);
+    if (this.pending.get(id) === pending) pending.guard = setTimeout(this.onOverdue, ms + GUARD_MARGIN_MS);
   }
 
   private write(frame: DaemonFrame): void {

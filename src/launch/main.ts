@@ -1,9 +1,23 @@
 /** multus-standalone where it is a script: runs the program beside it, with the code that V8 has made of it before. */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CniCode, CniError, formatError } from '../cni/errors.ts';
 import { Program } from '../node/program-code.ts';
 
-const program = new Program(join(dirname(fileURLToPath(import.meta.url)), 'multus-standalone.cjs'));
+/** Every runtime reads an error of this version. */
+const OLDEST_READ_BY_ALL = '1.0.0';
+
+function programAt(path: string): Program {
+  try {
+    return new Program(path);
+  } catch (error) {
+    const what = `Cannot run ${path}: ${(error as Error).message}; it belongs beside multus-standalone: install multus-native anew`;
+    console.log(formatError(new CniError(CniCode.ioFailure, what), OLDEST_READ_BY_ALL));
+    process.exit(1);
+  }
+}
+
+const program = programAt(join(dirname(fileURLToPath(import.meta.url)), 'multus-standalone.cjs'));
 // An ADD does most of what there is to do. The runtime waits for us, this once.
 process.once('exit', (exitCode) => {
   if (exitCode === 0 && process.env['CNI_COMMAND'] === 'ADD') program.keepCode();

@@ -117,9 +117,12 @@ function isSame(a: BigIntStats, b: BigIntStats): boolean {
   return identityOf(a) === identityOf(b);
 }
 
-/** The text as a function of what Node gives to a module; the first line is as long as it was, but for the beginning. */
-function scriptOf(path: string, cachedData?: Buffer): Script {
-  const text = `(function (require, __filename, __dirname, module, exports) {${readFileSync(path, 'utf8')}\n})`;
+/** The program as a function of what Node gives to a module; the first line is as long as it was, but for the beginning. */
+function textOf(path: string): string {
+  return `(function (require, __filename, __dirname, module, exports) {${readFileSync(path, 'utf8')}\n})`;
+}
+
+function scriptOf(path: string, text: string, cachedData?: Buffer): Script {
   return new Script(text, { filename: path, ...(cachedData === undefined ? {} : { cachedData }) });
 }
 
@@ -135,7 +138,10 @@ export class Program {
     this.path = path;
     this.text = statSync(path, { bigint: true });
     const code = readCode(path, this.text);
-    this.script = scriptOf(path, code?.bytes);
+    const text = textOf(path);
+    // An update that comes just here: V8 tells another text by its length only.
+    const isOfText = isSame(statSync(path, { bigint: true }), this.text);
+    this.script = scriptOf(path, text, isOfText ? code?.bytes : undefined);
     this.isCodeOfRun = code?.origin === 'run' && this.script.cachedDataRejected !== true;
   }
 
@@ -171,7 +177,7 @@ export function compileProgram(path: string): void {
   const text = statSync(path, { bigint: true });
   setFlagsFromString('--no-lazy');
   try {
-    const script = scriptOf(path);
+    const script = scriptOf(path, textOf(path));
     setFlagsFromString('--lazy'); // before the code is made, which has the flags in it
     writeCode(path, text, 'compiled', script);
   } finally {

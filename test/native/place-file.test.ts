@@ -91,9 +91,22 @@ test('placeFile() keeps what it replaces where it is told to, in the place of wh
 });
 
 test('placeFile() that cannot keep what it replaces replaces nothing', async () => {
-  const error = await failureOf(() => native().placeFile(draft, path, Buffer.from('new'), 0o600, false, kept));
-  assert.equal([error.code, error.syscall], ['ENOENT', 'link']);
-  assert.equal(readdirSync(folder), []);
+  writeFileSync(path, 'old');
+  mkdirSync(kept);
+  for (const [place, code] of [
+    [kept, 'EISDIR'],
+    ['/dev/shm/multus-kept', 'EXDEV'],
+  ] as const) {
+    const error = await failureOf(() => native().placeFile(draft, path, Buffer.from('new'), 0o600, false, place));
+    assert.equal([error.code, error.syscall, error.path], [code, 'link', place]);
+    assert.is(readFileSync(path, 'utf8'), 'old');
+  }
+  assert.equal(readdirSync(folder).sort(), ['.file.begun', 'file']);
+});
+
+test('placeFile() with nothing to keep places the file: who removed it does not fail an ADD', async () => {
+  await native().placeFile(draft, path, Buffer.from('new'), 0o600, false, kept);
+  assert.equal(readdirSync(folder), ['file']);
 });
 
 test('syncFile() removes what is obsolete, if it is there, and nothing when the file is gone', async () => {

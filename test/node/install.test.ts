@@ -116,6 +116,22 @@ inLab('a pod that was attached before the node was given back is deleted by us, 
   await assertNothingIsLeft(lab);
 });
 
+// The runtime would learn nothing but an exit code, just where no daemon answers.
+inLab('a standalone program of which a part is missing says so as CNI wants it', async (lab) => {
+  setUp(lab);
+  await install(lab);
+  const text = join(lab.binDir, 'multus-standalone.cjs');
+  if (!existsSync(text)) return; // a single executable has it in itself
+  for (const spoil of [() => writeFileSync(text, 'const cut = ('), () => rmSync(text)]) {
+    spoil();
+    const { code, stdout } = await lab.cni('STATUS', installed(lab));
+    assert.is(code, 1);
+    assert.is(JSON.parse(stdout).code, 5);
+    assert.match(JSON.parse(stdout).msg, `Cannot run ${text}: `);
+  }
+  await uninstall(lab);
+});
+
 /** What lies beside the standalone program: V8's code of it. */
 const codePath = (lab: Lab): string => join(lab.binDir, 'multus-standalone.code');
 const origin = (lab: Lab): string => readFileSync(codePath(lab), 'latin1').split('\n', 1)[0]?.split(' ').at(-2) ?? '';

@@ -72,6 +72,11 @@ export class EventQueue {
     this.wake();
   }
 
+  /** How long the oldest one has waited. */
+  get waitedMs(): number {
+    return this.now() - (this.queue[0]?.at ?? this.now());
+  }
+
   /** Begin to tell what may be told now. @returns milliseconds until more may be */
   begin(signal: AbortSignal): number {
     const now = this.now();

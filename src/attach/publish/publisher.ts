@@ -116,7 +116,8 @@ export class Publisher implements Announcer {
 
   private async giveWay(signal: AbortSignal): Promise<void> {
     const until = performance.now() + PATIENCE_MS;
-    while (this.isBusy() && !signal.aborted && performance.now() < until && this.statuses.waitedMs < PATIENCE_MS) {
+    const waitedMs = (): number => Math.max(this.statuses.waitedMs, this.events.waitedMs);
+    while (this.isBusy() && !signal.aborted && performance.now() < until && waitedMs() < PATIENCE_MS) {
       await delay(LOOK_MS);
     }
   }

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { ForeignRecord } from '../../../src/attach/foreign/foreign-state.ts';
 import { Journal } from '../../../src/attach/journal.ts';
 import { formatRecord } from '../../../src/attach/journal-record.ts';
+import { bootId } from '../../../src/node/boot-id.ts';
 import { laterRefusal, refusal } from '../cni/refusal.ts';
 import { folderFor } from '../folder.ts';
 import { anAttachment, aRecord } from './records.ts';
@@ -192,6 +193,12 @@ test('a record that did not survive counts as what was begun, until it is on dis
     assert.is(one.read('c0ffee')?.complete, false);
   }
   assert.equal(one.list(), ['c0ffee']);
+  const begun = readFileSync(folder.at('state', '.c0ffee.begun'));
+  await one.place(aRecord({ bootId: bootId() }));
+  await one.place(aRecord({ bootId: bootId() }), { keepBegun: true });
+  writeFileSync(one.path('c0ffee'), '');
+  assert.is(refusal(() => one.read('c0ffee')).code, 105, 'no power has failed: a pod that runs would be detached');
+  writeFileSync(folder.at('state', '.c0ffee.begun'), begun);
   await one.sync('c0ffee', { begun: true });
   assert.equal(readdirSync(folder.at('state')), ['c0ffee']);
   assert.is(refusal(() => one.read('c0ffee')).code, 105);

@@ -153,6 +153,22 @@ test('says which plugins start ahead of their turn: a script must not', () => {
   assert.equal(said[0]?.type === 'start' && said[0].ahead, true);
 });
 
+// The shim would be cut off in the middle of another plugin's work, seconds later.
+test('nothing is expected of a plugin that has ended before it was fed or killed', async () => {
+  const { runner, answer } = connect();
+  const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+  for (const id of [1, 2]) {
+    const start = runner.start('p', {});
+    answer(started(id));
+    const delegate = await start;
+    answer(exited(id));
+    const before = timers();
+    if (id === 1) delegate.feed(Buffer.from('{}'), 1);
+    else delegate.kill();
+    assert.is(timers(), before, 'a timer would end the connection');
+  }
+});
+
 test('feeds and kills by the number of the plugin; a deadline is never rounded to "none"', async () => {
   const { runner, answer, said } = connect();
   const first = runner.start('p', {});
