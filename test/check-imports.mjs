@@ -19,7 +19,7 @@ const MAY_IMPORT = {
   'node-config': ['cni', 'pod', 'node', 'cluster', 'attach'],
   daemon: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach', 'node-config'],
   standalone: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'attach'],
-  launch: ['node'],
+  launch: ['node', 'cni'],
   cli: ['cni', 'wire', 'pod', 'node', 'cluster', 'log', 'delegate', 'sriov', 'attach', 'node-config'],
 };
 

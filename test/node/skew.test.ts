@@ -65,7 +65,7 @@ async function makePod(lab: Lab): Promise<Fakes> {
   return fakes;
 }
 
-/** After 101, a frame that starts the plugin. */
+/** After 101, a frame that starts the plugin; it is sent while the record is written. */
 const isStarted = (shim: OtherShim): boolean => /^HTTP\/1\.1 101 .*\r\n\r\n.*one/s.test(shim.text);
 
 inLab('a shim that offers only a later protocol is served plainly', async (lab) => {
@@ -84,7 +84,7 @@ inLab('a shim that offers only a later protocol is served plainly', async (lab) 
 inLab('of the protocols that a later shim offers the daemon takes the one that it knows', async (lab) => {
   await makePod(lab);
   const shim = new OtherShim(lab, ['Connection: Upgrade', 'Upgrade: multus-exec/9, multus-exec/1']);
-  await until('the daemon asks for the plugin', () => isStarted(shim));
+  await until('the daemon waits for the plugin', () => isStarted(shim) && lab.stateFiles().length > 0);
   assert.match(shim.text, /^HTTP\/1\.1 101 .*\r\nUpgrade: multus-exec\/1\r\n\r\n/s);
   shim.end();
   await until('it is forgotten', () => lab.stateFiles().length === 0);
@@ -114,7 +114,7 @@ inLab('headers that the daemon does not know, and those that are missing, make n
   await makePod(lab);
   for (const more of [[], ['X-Multus-Tomorrow: yes', 'X-Multus-Shim: 99.0', 'X-Multus-Pidns: none']]) {
     const shim = new OtherShim(lab, ['Connection: Upgrade', 'Upgrade: multus-exec/1', ...more]);
-    await until('the daemon asks for the plugin', () => isStarted(shim));
+    await until('the daemon waits for the plugin', () => isStarted(shim) && lab.stateFiles().length > 0);
     shim.end();
     await until('it is forgotten', () => lab.stateFiles().length === 0);
   }
@@ -127,7 +127,7 @@ inLab(
   async (lab) => {
     await makePod(lab);
     const shim = new OtherShim(lab, ['Connection: Upgrade', 'Upgrade: multus-exec/1']);
-    await until('the daemon asks for the plugin', () => isStarted(shim));
+    await until('the daemon waits for the plugin', () => isStarted(shim) && lab.stateFiles().length > 0);
     const frame = Buffer.alloc(12);
     frame.writeUInt8(99, 4);
     shim.write(frame);
