@@ -42,6 +42,8 @@ export interface Measured {
   durations: number[];
   /** Mean of an operation, milliseconds. */
   cpuMs: number;
+  /** Of it, the time of what the runtime started and its children; the rest is the daemon's. */
+  startedCpuMs: number;
   perSecond: number;
   /** Largest process of an operation. */
   maxRssKib: number;
@@ -69,12 +71,14 @@ export interface CellResult {
 class Tally {
   readonly durations: number[] = [];
   private cpuMs = 0;
+  private startedCpuMs = 0;
   private elapsedMs = 0;
   private maxRssKib = 0;
 
   add(operated: Awaited<ReturnType<typeof operate>>): void {
     this.durations.push(...operated.durations);
     this.cpuMs += operated.cpuMs;
+    this.startedCpuMs += operated.startedCpuMs;
     this.elapsedMs += operated.elapsedMs;
     this.maxRssKib = Math.max(this.maxRssKib, operated.maxRssKib);
   }
@@ -83,7 +87,8 @@ class Tally {
     const { durations, maxRssKib } = this;
     const count = durations.length;
     const perSecond = (count / this.elapsedMs) * 1000;
-    return { target, command, durations, cpuMs: this.cpuMs / count, perSecond, maxRssKib };
+    const [cpuMs, startedCpuMs] = [this.cpuMs / count, this.startedCpuMs / count];
+    return { target, command, durations, cpuMs, startedCpuMs, perSecond, maxRssKib };
   }
 }
 

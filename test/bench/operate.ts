@@ -17,6 +17,8 @@ export interface Operated {
   elapsedMs: number;
   /** Milliseconds of user and system time of all processes, the daemon's work behind the answers included. */
   cpuMs: number;
+  /** Of it, the time of what the runtime started and its children: shims, delegates. */
+  startedCpuMs: number;
   /** Largest process that the runtime started. */
   maxRssKib: number;
 }
@@ -61,7 +63,8 @@ export async function operate(
   const before = node.daemonCpuMs;
   const done = await node.run(jobs, concurrency);
   await node.quiet(apiLatencyMs);
-  const cpuMs = node.daemonCpuMs - before + done.reduce((sum, one) => sum + one.cpuMs, 0);
+  const startedCpuMs = done.reduce((sum, one) => sum + one.cpuMs, 0);
+  const cpuMs = node.daemonCpuMs - before + startedCpuMs;
   for (const [i, pod] of pods.entries()) {
     const one = done[i] as Done;
     await verify(running, command, pod, one);
@@ -71,6 +74,7 @@ export async function operate(
     durations: done.map(({ durationMs }) => durationMs),
     elapsedMs: Math.max(...done.map(({ startMs, durationMs }) => startMs + durationMs)),
     cpuMs,
+    startedCpuMs,
     maxRssKib: Math.max(...done.map(({ maxRssKib }) => maxRssKib)),
   };
 }

@@ -36,8 +36,9 @@ export async function runShort(bench: Bench): Promise<Short> {
     [share, MOST_OF_OVERHEAD, "ADD's overhead over a no-op delegate, as a share of Multus thick's"],
     [grown, MOST_GROWTH, `time of ADD from pod 1 to pod ${PODS}, divided by the bare delegates' own growth`],
   ];
+  // Only what is certainly too much: on a machine that others use, one run's figure swings by a third.
   const line = ([is, most, what]: (typeof limits)[number]) => `${what}: ${text(is)}, at most ${most}`;
-  const [passed, failed] = [true, false].map((holds) => limits.filter(([is, most]) => is.value <= most === holds));
+  const [passed, failed] = [true, false].map((holds) => limits.filter(([is, most]) => is.low <= most === holds));
   return { cells: [cell], growth, passed: (passed ?? []).map(line), failed: (failed ?? []).map(line) };
 }
 

@@ -143,8 +143,8 @@ export class BenchNode {
    */
   async quiet(apiLatencyMs = 0): Promise<void> {
     if (this.node.pid === undefined) return;
-    const quietMs = QUIET_MS + apiLatencyMs;
-    const limit = performance.now() + QUIET_LIMIT_MS + 10 * apiLatencyMs;
+    const quietMs = QUIET_MS + apiLatencyMs + this.group.longestPauseMs;
+    const limit = performance.now() + QUIET_LIMIT_MS + 10 * (apiLatencyMs + this.group.longestPauseMs);
     let before = -1;
     for (let used = this.daemonCpuMs; used !== before && performance.now() < limit; used = this.daemonCpuMs) {
       before = used;

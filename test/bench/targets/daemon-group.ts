@@ -77,12 +77,15 @@ function version2(name: string): Files {
 const quota = (cpu: string): string => String(Math.round(parseCpu(cpu) * PERIOD_US));
 
 export class DaemonGroup {
+  /** Longest time in which it makes no progress although it has something to do: two periods of its limit, or 0. */
+  readonly longestPauseMs: number;
   private readonly files: Files;
 
   /** @param name in every hierarchy; @throws Error when cgroups cannot be made */
   constructor(name: string, limits: Limits) {
     const isVersion2 = existsSync(join(ROOT, 'cgroup.controllers'));
     if (isVersion2) writeFileSync(join(ROOT, 'cgroup.subtree_control'), '+cpu +memory');
+    this.longestPauseMs = limits.cpu === '' ? 0 : (2 * PERIOD_US) / 1000;
     this.files = isVersion2 ? version2(name) : version1(name);
     for (const folder of this.files.folders) mkdirSync(folder);
     for (const [file, value] of this.files.limits(limits)) writeFileSync(file, value);

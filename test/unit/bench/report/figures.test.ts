@@ -4,7 +4,15 @@ import type { CellResult, Measured } from '../../../bench/cell.ts';
 import { rows, shareOfOverhead } from '../../../bench/report/figures.ts';
 
 const measured = (target: string, ms: number, cpuMs: number): Measured => {
-  return { target, command: 'ADD', durations: [ms, ms, ms], cpuMs, perSecond: 1000 / ms, maxRssKib: 1 };
+  return {
+    target,
+    command: 'ADD',
+    durations: [ms, ms, ms],
+    cpuMs,
+    startedCpuMs: cpuMs,
+    perSecond: 1000 / ms,
+    maxRssKib: 1,
+  };
 };
 
 function cellOf(...all: Measured[]): CellResult {
