@@ -5,7 +5,7 @@ import { CpuWatch } from './cpu-watch.ts';
 import { operate, type Running } from './operate.ts';
 import { limiterMs, paced, rotated } from './pace.ts';
 import type { Scenario } from './scenarios.ts';
-import { BenchNode, type Programs } from './targets/bench-node.ts';
+import { BenchNode, type Pod, type Programs } from './targets/bench-node.ts';
 import type { Limits } from './targets/daemon-group.ts';
 import type { Command, Target } from './targets/target.ts';
 
@@ -122,9 +122,12 @@ export async function startTargets(
   }
 }
 
-/** @throws Error when the cluster is not told of pods what they got: that would be cheap */
-async function mustBeTold(api: BenchApi, running: readonly Running[]): Promise<void> {
-  const names = running.filter(({ target }) => target.isMeta).flatMap(({ pods }) => pods.map(({ name }) => name));
+/**
+ * Before DEL, which takes away what is still to be told.
+ * @throws Error when the cluster is not told of pods what they got: that would be cheap
+ */
+async function mustBeTold(api: BenchApi, pods: readonly Pod[]): Promise<void> {
+  const names = pods.map(({ name }) => name);
   let missing = names;
   const isTold = async (): Promise<boolean> => {
     const told = await api.toldPods();
@@ -151,13 +154,9 @@ export async function runCell(bench: Bench, plan: CellPlan): Promise<CellResult>
       await paced(concurrency === 1 ? tokensMs : 0, async () => {
         for (const one of rotated(running, round + warmUps)) {
           for (const command of commands) {
-            const operated = await operate(
-              one,
-              command,
-              one.pods.slice(first, first + batch),
-              concurrency,
-              plan.apiLatencyMs,
-            );
+            const pods = one.pods.slice(first, first + batch);
+            const operated = await operate(one, command, pods, concurrency, plan.apiLatencyMs);
+            if (command === 'ADD' && one.target.isMeta) await mustBeTold(bench.api, pods);
             watch.ours(operated.cpuMs);
             if (round >= 0) tallies.get(one)?.get(command)?.add(operated);
           }
@@ -170,7 +169,6 @@ export async function runCell(bench: Bench, plan: CellPlan): Promise<CellResult>
       commands.flatMap((command) => tallies.get(one)?.get(command)?.measured(one.target.name, command) ?? []),
     );
     for (const one of running) one.node.mustBeClean();
-    if (commands.includes('ADD')) await mustBeTold(bench.api, running);
     return {
       ...{ scenario: scenario.name, apiLatencyMs: plan.apiLatencyMs, concurrency, batch, load, foreignCpu, measured },
       daemons: running
