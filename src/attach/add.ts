@@ -121,9 +121,13 @@ async function attachInOrder(
   if (answer === undefined || own === undefined) {
     throw new CniError(CniCode.internal, 'the plan has no default attachment');
   }
-  const secured = kept.secure().catch((error: Error) => {
-    operation.log.error({ error: error.message }, 'the record of the container may not survive a failure of power');
-  });
+  const { log } = operation;
+  const secured = kept
+    .secure()
+    .catch(({ message: error }: Error) => {
+      log.error({ error }, 'the record of the container may not survive a failure of power');
+    })
+    .then(() => announceAdded(operation, record, record.attachments));
   if (operation.door === 'standalone')
     await secured; // it ends with its answer
   else until(secured);
@@ -204,7 +208,6 @@ export async function add(operation: Operation): Promise<string> {
       await clearEarlierAttempt(operation, journal, netns);
       const record = newRecord(operation, plan, netns);
       const result = await attachAll(operation, record, journal, netns, until);
-      announceAdded(operation, record, record.attachments);
       await publishStatus(operation, record, netns);
       return convertResult(result, request.cniVersion);
     });

@@ -116,7 +116,9 @@ export class FrameRunner implements DelegateRunner {
       pending.started.reject(error);
       pending.ended.reject(error); // whoever waits: it was the last word
     } else {
-      pending.started.reject(new DelegateStartError('EPROTO', 'the shim told of its end and not of its start'));
+      if (pending.pid === 0) {
+        pending.started.reject(new DelegateStartError('EPROTO', 'the shim told of its end and not of its start'));
+      }
       pending.ended.resolve(frame);
     }
   }
