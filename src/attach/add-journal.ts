@@ -7,16 +7,14 @@
 import type { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 
-/** Of an ADD that is killed within this time DEL knows what was begun, and not the results. */
-const SOON_MS = 10;
-
 export class AddJournal {
   private readonly journal: Journal;
   private readonly record: JournalRecord;
   private onDisk: Promise<void> = Promise.resolve();
   private last: Promise<void> = Promise.resolve();
   private isKept = false;
-  private soon: NodeJS.Timeout | undefined;
+  /** Will what is done now be in a write that has yet to begin? */
+  private isDue = false;
 
   constructor(journal: Journal, record: JournalRecord) {
     this.journal = journal;
@@ -31,24 +29,21 @@ export class AddJournal {
     this.last = this.onDisk; // nothing takes its name before it is there
   }
 
-  /** What has been done so far: written soon, while plugins run, unless all of it is before. */
+  /** What has been done so far: written at once, while the next plugins run. */
   update(): void {
-    this.soon ??= setTimeout(() => {
-      this.soon = undefined;
-      this.last = this.last.then(() => this.place());
-      this.last.catch(() => undefined); // awaited by settled() and finish()
-    }, SOON_MS);
+    if (this.isDue) return;
+    this.isDue = true;
+    this.last = this.last.then(() => this.place());
+    this.last.catch(() => undefined); // awaited by settled() and finish()
   }
 
   /** Nothing is under way when it settles, whatever came of it. */
   async settled(): Promise<void> {
-    this.drop();
     await Promise.allSettled([this.onDisk, this.last]);
   }
 
   /** All of it. What was begun is on disk when it settles. @throws CniError 105 */
   async finish(): Promise<void> {
-    this.drop();
     await Promise.all([this.onDisk, this.last]);
     await this.place();
   }
@@ -58,14 +53,10 @@ export class AddJournal {
     await this.journal.sync(this.record.containerId, { begun: true });
   }
 
-  private drop(): void {
-    clearTimeout(this.soon);
-    this.soon = undefined;
-  }
-
   private place(): Promise<void> {
     const isFirst = !this.isKept;
     this.isKept = true;
+    this.isDue = false;
     return this.journal.place(this.record, { keepBegun: isFirst });
   }
 }

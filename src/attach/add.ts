@@ -59,7 +59,7 @@ async function rollBack(operation: Operation, record: JournalRecord, journal: Jo
     const { trace } = request;
     const foreseen = executionsOf('DEL', record, started, netns.path, trace).reverse();
     const failed = await runningAhead(operation.runner(record.path), foreseen, (runner) =>
-      detachAll(record, started, { runner, netns, trace, signal, log, journal }),
+      detachAll(record, started, { runner, netns, trace, signal, log, journal, isWitness: true }),
     );
     await lookAtReturnedVfs({ announcer, log, signal }, record, started, journal);
     return failed;

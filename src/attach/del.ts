@@ -55,6 +55,11 @@ async function delContainer(
     log.debug({}, 'nothing is attached');
   } catch (error) {
     if (!(error instanceof DamagedRecordError)) throw error;
+    const begun = journal.readBegun(containerId);
+    if (begun !== undefined && isRecordOf(begun, request)) {
+      log.error({ error: error.message }, 'the journal file is damaged: detaching what its ADD was about to attach');
+      return await undoRecord(begun, journal, { ...options, opened, runner: operation.runner(begun.path) });
+    }
     const aside = journal.setAside(containerId);
     log.error({ error: error.message, aside }, 'the journal file is damaged: releasing the default network only');
     await clearStatusOfRequest(operation);

@@ -19,6 +19,8 @@ export interface DetachOptions {
   log: Log;
   /** Tells whether another container has a VF by now; none where the record is of no journal. */
   journal?: Journal;
+  /** This operation ran the ADDs: what has no result failed. A record only says what was known when it was written. */
+  isWitness?: boolean;
 }
 
 /**
@@ -89,14 +91,19 @@ const REFUSALS: readonly number[] = [
   CniCode.invalidConfig,
 ];
 
+/** So often a plugin has to refuse, or to be missing, of which a record does not say whether it ran. */
+const REFUSALS_OF_RECORD = 3;
+
 /**
- * Has an attachment without a result nothing that could be detached? After a crash nobody knows whether a planned plugin
- * was started: one that is not installed was not. And one that refuses the bytes of ADD for DEL refused them for ADD.
+ * Has an attachment without a result nothing that could be detached? A plugin that refuses the bytes of ADD for DEL refused
+ * them for ADD. After a crash nobody knows whether it ran: its result may be lost that it wants to see, or its program be
+ * away for a moment; that is tried again, and given up when the pod's namespace is gone, too.
  */
-function neverRan(attachment: JournalAttachment, error: unknown): boolean {
-  if (!(error instanceof CniError)) return false;
-  if (attachment.state === 'planned' && error.code === CniCode.pluginNotFound) return true;
-  return attachment.state !== 'attached' && attachment.result === '' && REFUSALS.includes(error.code);
+function neverRan(attachment: JournalAttachment, error: unknown, { isWitness, netns }: DetachOptions): boolean {
+  if (!(error instanceof CniError) || attachment.state === 'attached' || attachment.result !== '') return false;
+  if (isWitness) return REFUSALS.includes(error.code);
+  if (!REFUSALS.includes(error.code) && error.code !== CniCode.pluginNotFound) return false;
+  return netns === undefined && attachment.detachFailures + 1 >= REFUSALS_OF_RECORD;
 }
 
 function forget(record: JournalRecord, attachment: JournalAttachment, log: Log): void {
@@ -128,7 +135,7 @@ export async function detachAll(
       forget(record, attachment, options.log);
       options.log.info(fields, 'detached');
     } catch (error) {
-      if (neverRan(attachment, error)) {
+      if (neverRan(attachment, error, options)) {
         forget(record, attachment, options.log);
         options.log.warn({ ...fields, error: (error as Error).message }, 'nothing to detach: its plugin never ran');
         continue;

@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { CniCode, CniError } from '../cni/errors.ts';
 import { bootId } from '../node/boot-id.ts';
+import { FewAtATime } from '../node/few-at-a-time.ts';
 import { makeFolder } from '../node/make-folder.ts';
 import { native } from '../node/native.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
@@ -17,6 +18,9 @@ import { DamagedRecordError, formatRecord, type JournalRecord, parseRecord } fro
 
 /** Multus keeps libcni's result cache in a folder of this name in the same directory. */
 const RESULTS = 'results';
+
+/** Half of Node's threads: a slow disk must leave some for the namespaces of other pods. */
+const SYNCS = new FewAtATime(2);
 
 function stateError(action: string, path: string, error: unknown): CniError {
   return new CniError(CniCode.stateFailure, `Cannot ${action} journal file ${path}: ${(error as Error).message}`, {
@@ -105,7 +109,8 @@ export class Journal {
       return file === undefined ? parseRecord(text, path) : this.findCached(containerId, { path, file });
     } catch (error) {
       const begun = error instanceof DamagedRecordError ? this.readBegun(containerId) : undefined;
-      if (begun !== undefined) return begun;
+      // In the same boot no power has failed: the pod may run, and must not be taken for one whose ADD never ended.
+      if (begun !== undefined && begun.bootId !== bootId()) return begun;
       // A damaged file does not hide what libcni kept beside it.
       const problems = error instanceof DamagedRecordError ? [error.message] : undefined;
       const rest = problems && this.findCached(containerId, { path, file: { isTke: false, delegates: [], problems } });
@@ -114,13 +119,12 @@ export class Journal {
     }
   }
 
-  /** What an ADD was about to do whose record did not survive the end of its boot: until then no power has failed. */
-  private readBegun(containerId: string): JournalRecord | undefined {
+  /** What an ADD was about to do, where its record is damaged; undefined when that is not known either. */
+  readBegun(containerId: string): JournalRecord | undefined {
     const path = this.begun(containerId);
     const text = readIfThere(path);
     try {
-      const record = text === undefined ? undefined : parseRecord(text, path);
-      return record?.bootId === bootId() ? undefined : record;
+      return text === undefined ? undefined : parseRecord(text, path);
     } catch {
       return undefined; // as damaged as the record
     }
@@ -158,7 +162,7 @@ export class Journal {
   async sync(containerId: string, { begun = false } = {}): Promise<void> {
     const path = this.path(containerId);
     try {
-      await native().syncFile(path, begun ? this.begun(containerId) : '');
+      await SYNCS.run(() => native().syncFile(path, begun ? this.begun(containerId) : ''));
     } catch (error) {
       throw stateError('write', path, error);
     }
@@ -171,7 +175,8 @@ export class Journal {
     const kept = keepBegun ? this.begun(containerId) : '';
     try {
       makeFolder(this.directory, 0o700);
-      await native().placeFile(this.draft(containerId), path, content, 0o600, durable, kept);
+      const place = () => native().placeFile(this.draft(containerId), path, content, 0o600, durable, kept);
+      await (durable ? SYNCS.run(place) : place());
     } catch (error) {
       throw stateError('write', path, error);
     }

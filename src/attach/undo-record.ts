@@ -44,34 +44,36 @@ export async function undoRecord(
   options: UndoOptions,
   attachments: readonly JournalAttachment[] = record.attachments,
 ): Promise<Error[]> {
-  const foreseen = executionsOf('DEL', record, attachments, record.netnsPath, options.trace).reverse();
-  return runningAhead(options.runner, foreseen, (runner) =>
-    undoWith({ ...options, runner }, record, journal, attachments),
-  );
+  const netns = await openRecordNetns(record, await options.opened);
+  try {
+    const foreseen = executionsOf('DEL', record, attachments, netns?.path ?? '', options.trace).reverse();
+    return await runningAhead(options.runner, foreseen, (runner) =>
+      undoIn(netns, { ...options, runner }, record, journal, attachments),
+    );
+  } finally {
+    netns?.close();
+  }
 }
 
-async function undoWith(
+/** @param netns the record's, if it is there */
+async function undoIn(
+  netns: Netns | undefined,
   options: UndoOptions,
   record: JournalRecord,
   journal: Journal,
   attachments: readonly JournalAttachment[],
 ): Promise<Error[]> {
-  const netns = await openRecordNetns(record, await options.opened);
-  try {
-    const staying = record.attachments.filter((one) => one.state === 'attached' && !attachments.includes(one));
-    if (staying.length === 0) await clearStatus(record, journal.directory, options); // first: once the record is gone nobody knows of it
-    const routeErrors = staying.length === 0 ? [] : await leaveRoutes(record, staying, netns, options.log);
-    const tried = [...attachments]; // what is detached leaves the record's list
-    const errors = await detachAll(record, attachments, { ...options, netns, journal });
-    announceStuck(options, record, attachments);
-    await lookAtReturnedVfs(options, record, tried, journal);
-    if (record.attachments.length === 0) journal.remove(record.containerId);
-    else await journal.write(record);
-    if (staying.length > 0 && netns !== undefined) await republishStatus(options, record, netns);
-    return [...routeErrors, ...errors];
-  } finally {
-    netns?.close();
-  }
+  const staying = record.attachments.filter((one) => one.state === 'attached' && !attachments.includes(one));
+  if (staying.length === 0) await clearStatus(record, journal.directory, options); // first: once the record is gone nobody knows of it
+  const routeErrors = staying.length === 0 ? [] : await leaveRoutes(record, staying, netns, options.log);
+  const tried = [...attachments]; // what is detached leaves the record's list
+  const errors = await detachAll(record, attachments, { ...options, netns, journal });
+  announceStuck(options, record, attachments);
+  await lookAtReturnedVfs(options, record, tried, journal);
+  if (record.attachments.length === 0) journal.remove(record.containerId);
+  else await journal.write(record);
+  if (staying.length > 0 && netns !== undefined) await republishStatus(options, record, netns);
+  return [...routeErrors, ...errors];
 }
 
 /** All errors of an undoing as one; the first one's code is the answer's. */

@@ -31,6 +31,9 @@ import { SocketFile } from './socket-file.ts';
 /** Between two looks at the socket without an event: who is not found serves nobody. */
 const RECHECK_MS = 1000;
 
+/** A request's body is sent at once, and is there long before. */
+const BODY_MS = 5000;
+
 /**
  * A container sees a folder of its host no more when somebody has removed and made it anew; started again, it does.
  */
@@ -101,15 +104,20 @@ async function readUpgradeBody(request: IncomingMessage, socket: Socket, head: B
 async function readFrom(socket: Socket, wanted: number): Promise<Buffer[]> {
   const chunks: Buffer[] = [];
   let missing = wanted;
+  if (missing <= 0) return chunks;
   await new Promise<void>((resolve, reject) => {
-    if (missing <= 0) return resolve();
-    const fail = (): void => reject(new Error('the request ended before its body was complete'));
+    const fail = (): void => {
+      clearTimeout(overdue);
+      reject(new Error('the request ended before its body was complete'));
+    };
+    const overdue = setTimeout(fail, BODY_MS); // else it would keep a daemon from ending
     const collect = (chunk: Buffer): void => {
       chunks.push(chunk);
       missing -= chunk.length;
       if (missing > 0) return;
       // At once: what else is there already would be given to nobody.
       socket.off('data', collect).pause();
+      clearTimeout(overdue);
       resolve();
     };
     if (socket.destroyed) fail();

@@ -10,10 +10,16 @@ export interface Execution {
   env: Record<string, string | undefined>;
 }
 
+/** So long a plugin waits for its turn. Start-up takes a few milliseconds, and what it holds meanwhile others may want. */
+const LONGEST_WAIT_MS = 250;
+
 interface Started {
   execution: Execution;
   /** undefined when it cannot be started ahead: it will be in its turn, and fails then if it must. */
   delegate: Promise<RunningDelegate | undefined>;
+  /** Has it ended, or is it to, before it was fed? */
+  isOver: boolean;
+  limit: NodeJS.Timeout;
 }
 
 function isSame(a: Execution, b: Execution): boolean {
@@ -23,6 +29,16 @@ function isSame(a: Execution, b: Execution): boolean {
     keys.length === Object.keys(b.env).length &&
     keys.every((key) => key in b.env && a.env[key] === b.env[key])
   );
+}
+
+function over(ahead: Started): void {
+  ahead.isOver = true;
+  clearTimeout(ahead.limit);
+}
+
+function giveUp(ahead: Started): void {
+  over(ahead);
+  void ahead.delegate.then((delegate) => delegate?.kill());
 }
 
 /**
@@ -68,9 +84,8 @@ export class AheadRunner implements DelegateRunner {
   /** Nothing more comes: kill what was started ahead. */
   end(): void {
     this.upcoming.length = 0;
-    const { ahead } = this;
+    if (this.ahead !== undefined) giveUp(this.ahead);
     this.ahead = undefined;
-    void ahead?.delegate.then((delegate) => delegate?.kill());
   }
 
   private startNext(): void {
@@ -78,17 +93,26 @@ export class AheadRunner implements DelegateRunner {
     if (execution === undefined) return;
     const { plugin, env } = execution;
     const delegate = this.runner.start(plugin, env, { ahead: true }).catch(() => undefined);
-    this.ahead = { execution, delegate };
+    const ahead: Started = {
+      execution,
+      delegate,
+      isOver: false,
+      limit: setTimeout(() => giveUp(ahead), LONGEST_WAIT_MS),
+    };
+    void delegate.then((one) => one?.ended.catch(() => undefined).then(() => over(ahead)));
+    this.ahead = ahead;
   }
 
   /** The one started ahead, if it is this one. */
-  private take(execution: Execution): Promise<RunningDelegate | undefined> {
+  private async take(execution: Execution): Promise<RunningDelegate | undefined> {
     const { ahead } = this;
     if (ahead === undefined || !isSame(ahead.execution, execution)) {
       this.end(); // it goes another way than was foreseen
-      return Promise.resolve(undefined);
+      return undefined;
     }
     this.ahead = undefined;
-    return ahead.delegate;
+    const delegate = await ahead.delegate;
+    clearTimeout(ahead.limit);
+    return ahead.isOver ? undefined : delegate;
   }
 }

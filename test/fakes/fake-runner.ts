@@ -46,6 +46,7 @@ const SUCCESS: DelegateExit = {
 
 export class FakeRunner implements DelegateRunner {
   readonly runs: FakeRun[] = [];
+  private readonly settles = new Map<FakeRun, (outcome: Outcome) => void>();
   private readonly options: FakeRunnerOptions;
 
   constructor(options: FakeRunnerOptions | ((run: FakeRun) => Outcome) = {}) {
@@ -55,6 +56,11 @@ export class FakeRunner implements DelegateRunner {
   /** What was run, in order: "ADD bridge". */
   get calls(): string[] {
     return this.runs.map(({ plugin, env }) => `${env['CNI_COMMAND']} ${plugin}`);
+  }
+
+  /** The process of a run ends, whether it was fed or not. */
+  end(run: FakeRun | undefined, outcome: Outcome): void {
+    if (run !== undefined) this.settles.get(run)?.(outcome);
   }
 
   async start(
@@ -75,6 +81,7 @@ export class FakeRunner implements DelegateRunner {
         else if (outcome !== UNTIL_KILLED) resolve({ ...SUCCESS, ...outcome });
       };
     });
+    this.settles.set(run, settle);
     return {
       pid: 1000 + this.runs.length,
       path: `/fake/${plugin}`,

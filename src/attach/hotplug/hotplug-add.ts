@@ -24,7 +24,9 @@ function takeBack(hotplug: Hotplug, record: JournalRecord, journal: Journal, att
   const { log, request, openSource, announcer } = hotplug;
   const runner = hotplug.runner(record.path);
   return withinBudget(NEVER_ABORTED, UNDO_BUDGET_MS, 'undoing the hot-plug', (signal) =>
-    undoRecord(record, journal, { runner, trace: request.trace, signal, log, openSource, announcer }, [attachment]),
+    undoRecord(record, journal, { runner, trace: request.trace, signal, log, openSource, announcer, isWitness: true }, [
+      attachment,
+    ]),
   );
 }
 

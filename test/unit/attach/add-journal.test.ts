@@ -52,7 +52,7 @@ test('what was about to be written is not, once the ADD has failed', async () =>
   kept.update();
   await kept.settled();
   journal().remove('c0ffee');
-  await new Promise((later) => setTimeout(later, 30));
+  await new Promise(setImmediate);
   assert.equal(journal().list(), []);
 });
 

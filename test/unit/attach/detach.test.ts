@@ -2,9 +2,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { detachAll } from '../../../src/attach/detach.ts';
 import type { JournalAttachment } from '../../../src/attach/journal-record.ts';
+import { DelegateStartError } from '../../../src/delegate/runner.ts';
+import type { Netns } from '../../../src/node/netns.ts';
 import { FakeLog } from '../../fakes/fake-log.ts';
 import { FakeNetns, fakeLink } from '../../fakes/fake-netns.ts';
-import { FakeRunner } from '../../fakes/fake-runner.ts';
+import { FakeRunner, type FakeRunnerOptions } from '../../fakes/fake-runner.ts';
 import { anAttachment, aRecord } from './records.ts';
 
 /** Detach one attachment in a pod with these links; the plugin does what it is told. */
@@ -56,13 +58,38 @@ test('what a plugin refuses before it does anything is not kept: its ADD was ref
     const never = anAttachment({ state: 'attaching', result: '' });
     const record = aRecord({ attachments: [never] });
     const { signal } = new AbortController();
-    const options = { netns: undefined, trace: {}, signal, log: new FakeLog() };
+    const options = { netns: undefined, trace: {}, signal, log: new FakeLog(), isWitness: true };
     const errors = await detachAll(record, [never], { ...options, runner: new FakeRunner(refusing) });
     assert.equal([errors, record.attachments.length], [[], isKept ? 1 : 0], `code ${code}`);
     const attached = anAttachment();
     const kept = aRecord({ attachments: [attached] });
     assert.is((await detachAll(kept, [attached], { ...options, runner: new FakeRunner(refusing) })).length, 1);
     assert.is(kept.attachments.length, 1, 'what was attached stays until it is detached');
+  }
+});
+
+// The daemon was killed before it could write what the plugin had done; its DEL wants the result, or is being replaced.
+test('of a record, what a plugin refuses or a missing one may have done is kept, and given up with the pod only', async () => {
+  const { signal } = new AbortController();
+  const refused = { exitCode: 1, stdout: Buffer.from('{"cniVersion":"1.0.0","code":7,"msg":"no prevResult"}') };
+  const plugins: FakeRunnerOptions[] = [
+    { onFeed: () => refused },
+    { onStart: () => new DelegateStartError('ENOENT', 'not found') },
+  ];
+  for (const plugin of plugins) {
+    for (const state of ['planned', 'attaching'] as const) {
+      const record = aRecord({ attachments: [anAttachment({ state, result: '' })] });
+      const tries = async (count: number, netns: Netns | undefined): Promise<number> => {
+        const options = { netns, trace: {}, signal, log: new FakeLog() };
+        const runner = new FakeRunner(plugin);
+        for (let i = 0; i < count; i++) await detachAll(record, record.attachments, { ...options, runner });
+        return record.attachments.length;
+      };
+      assert.is(await tries(4, podWith().asNetns), 1, 'the pod is there');
+      assert.is(await tries(1, undefined), 0, 'it is gone, and the plugin has refused often');
+      record.attachments = [anAttachment({ state, result: '' })];
+      assert.equal([await tries(2, undefined), await tries(1, undefined)], [1, 0]);
+    }
   }
 });
 

@@ -65,7 +65,8 @@ async function detach(attachment: JournalAttachment, plugin: FakeRunnerOptions):
   const record = aRecord({ attachments: [attachment] });
   const signal = new AbortController().signal;
   const runner = new FakeRunner(plugin);
-  await detachAll(record, [attachment], { runner, netns: undefined, trace: {}, signal, log: new FakeLog() });
+  const options = { runner, netns: undefined, trace: {}, signal, log: new FakeLog() };
+  await detachAll(record, [attachment], options);
   return existsSync(attachment.deviceInfoFile);
 }
 
@@ -73,7 +74,11 @@ async function detach(attachment: JournalAttachment, plugin: FakeRunnerOptions):
 test('goes with its attachment, and stays while that does', async () => {
   assert.is(await detach(withDevice(), {}), false);
   const absent = () => new CniError(CniCode.pluginNotFound, 'not installed');
-  assert.is(await detach(withDevice({ state: 'planned' }), { onStart: absent }), false, 'copied, then never run');
+  assert.is(
+    await detach(withDevice({ state: 'attaching', result: '', detachFailures: 2 }), { onStart: absent }),
+    false,
+    'copied, then never run',
+  );
   assert.is(await detach(withDevice(), { onFeed: () => ({ exitCode: 1 }) }), true, 'the next DEL needs it');
 });
 

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { AheadRunner, type Execution } from '../../../src/delegate/ahead-runner.ts';
 import { DelegateStartError } from '../../../src/delegate/runner.ts';
 import { FakeRunner, type FakeRunnerOptions } from '../../fakes/fake-runner.ts';
+import { until } from '../../lab/process.ts';
 
 const execution = (plugin: string, ifName = 'eth0'): Execution => ({
   plugin,
@@ -56,6 +57,36 @@ test('what was started and does not come to its turn is killed, and never fed', 
   await new Promise(setImmediate);
   assert.equal(inner.calls, ['ADD bridge', 'ADD tuning']);
   assert.equal([inner.runs[1]?.stdin, inner.runs[1]?.kills], [undefined, 1]);
+});
+
+// One that gives up without stdin, or that somebody ends, would fail an ADD that it could do.
+test('a plugin that ends before its turn is started anew in its turn', async () => {
+  const inner = fake();
+  const runner = new AheadRunner(inner, [BRIDGE, TUNING]);
+  await run(runner, BRIDGE);
+  inner.end(inner.runs[1], { signal: 14, exitCode: -1 });
+  await new Promise(setImmediate);
+  await run(runner, TUNING);
+  assert.equal(inner.calls, ['ADD bridge', 'ADD tuning', 'ADD tuning']);
+  assert.equal([inner.runs[1]?.stdin, inner.runs[2]?.stdin], [undefined, 'tuning']);
+});
+
+// It may hold what other pods' plugins want: Azure's take a lock before they read.
+test('a plugin whose turn does not come soon is killed, and started anew in its turn', async () => {
+  const inner = fake();
+  const runner = new AheadRunner(inner, [BRIDGE]);
+  await until('it is given up', () => inner.runs[0]?.kills === 1);
+  await run(runner, BRIDGE);
+  assert.equal(
+    inner.runs.map(({ stdin, kills }) => [stdin, kills]),
+    [
+      [undefined, 1],
+      ['bridge', 0],
+    ],
+  );
+  runner.end();
+  await new Promise(setImmediate);
+  assert.equal([inner.runs.length, inner.runs[1]?.kills], [2, 0]);
 });
 
 test('a plugin with other arguments than foreseen is started anew, and what was foreseen is over', async () => {
