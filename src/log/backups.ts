@@ -6,11 +6,15 @@ import { createWriteStream, existsSync, fstatSync, readdirSync, renameSync, rmSy
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { native } from '../node/native.ts';
 import type { LogRotation } from '../pod/log-settings.ts';
 
 const DAY_MS = 86_400_000;
+
+/** So long a program on a busy machine may take from its look at the log's name to the line that it writes. */
+const STRAGGLER_MS = 250;
 const TIME = /^(\d{4}-\d\d-\d\dT)(\d\d)-(\d\d)-(\d\d\.\d{3})$/;
 
 /** One rotated file, as text, compressed, or (after a crash in between) both. */
@@ -68,6 +72,8 @@ async function compress(path: string): Promise<void> {
   try {
     if (!native().tryLockRange(file.fd, 0, 0)) return;
     if (fstatSync(file.fd).nlink === 0) return; // that one has just finished
+    const { mtimeMs } = fstatSync(file.fd);
+    await delay(Math.min(STRAGGLER_MS, Math.max(0, mtimeMs + STRAGGLER_MS - Date.now())));
     const draft = `${path}.gz.tmp`;
     const text = file.createReadStream({ autoClose: false });
     await pipeline(text, createGzip(), createWriteStream(draft, { mode: 0o600 }));

@@ -72,7 +72,8 @@ export class Launcher {
   /** @param words the program, with what brings it into its namespaces before it */
   constructor(words: readonly string[]) {
     const [file = '', ...args] = words;
-    this.child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    // In a session of its own: a terminal's Ctrl-C is for the bench, which still needs the launcher to clean up.
+    this.child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
     this.ended = once(this.child, 'exit');
     this.child.stdout?.on('data', (bytes: Buffer) => {
       this.received.push(bytes);

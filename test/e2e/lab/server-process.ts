@@ -16,8 +16,10 @@ export class ServerProcess {
   constructor(file: string, args: readonly string[], log: string, env: NodeJS.ProcessEnv = process.env) {
     this.#log = log;
     const output = openSync(log, 'a', 0o600);
-    // However the test ends, kill -9 included: setpriv becomes the server, and the kernel ends it with us.
-    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', file, ...args], { env, stdio: ['ignore', output, output] });
+    // However the test ends, kill -9 included: setpriv becomes the server, and the kernel ends it with us. A terminal's
+    // Ctrl-C is for us only, who still need the server to clean up: hence a session of its own.
+    const words = ['--pdeathsig', 'KILL', file, ...args];
+    this.#child = spawn('setpriv', words, { env, stdio: ['ignore', output, output], detached: true });
     closeSync(output);
     this.#ended = once(this.#child, 'exit');
     this.#ended.catch(() => undefined);
