@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { del } from '../../../src/attach/del.ts';
 import { Journal } from '../../../src/attach/journal.ts';
 import { formatRecord, type JournalRecord } from '../../../src/attach/journal-record.ts';
+import { bootId } from '../../../src/node/boot-id.ts';
 import { fakeOperation } from '../../fakes/fake-operation.ts';
 import { FakeRunner, type FakeRunnerOptions } from '../../fakes/fake-runner.ts';
 import { laterRefusal } from '../cni/refusal.ts';
@@ -77,6 +78,22 @@ test('a file of Multus that says nothing of its plugins is damaged: the default 
   const [fields] = operation.log.of('the journal file is damaged: releasing the default network only') as Fields[];
   assert.match(fields?.error ?? '', /^Multus attached container c0ffee, nobody can tell what: network "n" on eth0: /);
   assert.ok(existsSync(fields?.aside ?? ''), 'and kept for a look');
+});
+
+// The disk failed under the finished record while its ADD had been answered: the additional networks' addresses were lost.
+test('a record that is damaged in its boot counts as what its ADD was about to do, for a DEL', async () => {
+  const journal = new Journal(folder.path);
+  const begun = [aDefaultAttachment({ state: 'planned', result: '' }), anAttachment({ state: 'planned', result: '' })];
+  const netnsPath = folder.at('gone'); // the pod's namespace is
+  await journal.place(aRecord({ bootId: bootId(), netnsPath, complete: false, attachments: begun }));
+  await journal.place(aRecord({ bootId: bootId(), netnsPath }), { keepBegun: true });
+  folder.write('c0ffee', '');
+  const { run, runner, operation } = deletion();
+  await run();
+  assert.equal(runner.calls, ['DEL macvlan', 'DEL bridge']);
+  assert.equal(readdirSync(folder.path), ['.lock']);
+  const said = operation.log.of('the journal file is damaged: detaching what its ADD was about to attach');
+  assert.is(said.length, 1);
 });
 
 test("a damaged record does not block the pod's end: the default network is released, the file kept", async () => {
