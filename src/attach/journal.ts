@@ -10,6 +10,7 @@ import { bootId } from '../node/boot-id.ts';
 import { FewAtATime } from '../node/few-at-a-time.ts';
 import { makeFolder } from '../node/make-folder.ts';
 import { native } from '../node/native.ts';
+import { syncFolder } from '../node/whole-file.ts';
 import type { MultusConfig } from '../pod/multus-config.ts';
 import { type ForeignFile, parseForeignRecord } from './foreign/foreign-record.ts';
 import { ForeignRecord } from './foreign/foreign-state.ts';
@@ -176,7 +177,9 @@ export class Journal {
     try {
       makeFolder(this.directory, 0o700);
       const place = () => native().placeFile(this.draft(containerId), path, content, 0o600, durable, kept);
-      await (durable ? SYNCS.run(place) : place());
+      if (!durable) return await place();
+      await SYNCS.run(place);
+      await SYNCS.run(() => syncFolder(this.directory));
     } catch (error) {
       throw stateError('write', path, error);
     }

@@ -33,8 +33,8 @@ async function writeSynced(path: string, content: FileContent, mode: number): Pr
   }
 }
 
-/** Until then the new name is in memory only. */
-async function syncFolder(path: string): Promise<void> {
+/** Until then a new name in it is in memory only. @throws system errors */
+export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
     await folder.sync();
