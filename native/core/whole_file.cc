@@ -58,7 +58,7 @@ Result<Unit> Place(const WholeFile& file, std::string_view bytes) {
 }  // namespace
 
 Result<Unit> PlaceFile(const WholeFile& file, std::string_view bytes) {
-  const Result<Unit> placed = Place(file, bytes);
+  Result<Unit> placed = Place(file, bytes);
   if (placed.ok()) return placed;
   (void)unlink(file.draft.c_str());
   return placed.error().path.empty() ? At(placed.error(), file.draft) : placed.error();

@@ -32,7 +32,9 @@ function stateError(action: string, path: string, error: unknown): CniError {
 /** undefined when there is no such file. */
 function readIfThere(path: string): string | undefined {
   try {
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined; // as before every ADD: no error is made for it
+    // As before every ADD: no error is made for it. From Node 22 on a file in place of the folder looks the same.
+    const at = (one: string) => statSync(one, { throwIfNoEntry: false });
+    if (at(path) === undefined && at(dirname(path))?.isDirectory()) return undefined;
     return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
