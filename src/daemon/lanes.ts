@@ -3,6 +3,7 @@
  * must never wait for ADDs whose plugins hang.
  */
 import { CniCode, CniError } from '../cni/errors.ts';
+import { FewAtATime } from '../node/few-at-a-time.ts';
 
 export type Lane = 'attach' | 'release' | 'ask';
 
@@ -14,44 +15,27 @@ export interface LanesOptions {
 }
 
 export class Lanes {
-  private readonly options: LanesOptions;
-  private readonly running: Record<Lane, number> = { attach: 0, release: 0, ask: 0 };
-  private readonly waiting: Record<Lane, (() => void)[]> = { attach: [], release: [], ask: [] };
+  private readonly queueLength: number;
+  private readonly places: Record<Lane, FewAtATime>;
 
-  constructor(options: LanesOptions) {
-    this.options = options;
+  constructor({ concurrency, queueLength }: LanesOptions) {
+    this.queueLength = queueLength;
+    const places = (): FewAtATime => new FewAtATime(concurrency);
+    this.places = { attach: places(), release: places(), ask: places() };
   }
 
   /** Operations that run now. */
   get active(): number {
-    return this.running.attach + this.running.release + this.running.ask;
+    return Object.values(this.places).reduce((sum, { active }) => sum + active, 0);
   }
 
   /** Run `work` when its lane has room. @throws CniError 11 when too many wait; what `work` throws */
   async run<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
-    if (this.running[lane] >= this.options.concurrency) await this.turn(lane);
-    else this.running[lane] += 1;
-    try {
-      return await work();
-    } finally {
-      this.handOn(lane);
-    }
-  }
-
-  private turn(lane: Lane): Promise<void> {
-    const queued = this.waiting[lane].length;
-    if (queued >= this.options.queueLength && lane !== 'release') {
+    const places = this.places[lane];
+    const { queued } = places;
+    if (places.isFull && queued >= this.queueLength && lane !== 'release') {
       throw new CniError(CniCode.tryAgainLater, `${queued} operations are waiting on this node; try again later`);
     }
-    return new Promise((resolve) => {
-      this.waiting[lane].push(resolve);
-    });
-  }
-
-  /** Give the place to who waits longest, without ever counting it free meanwhile. */
-  private handOn(lane: Lane): void {
-    const start = this.waiting[lane].shift();
-    if (start === undefined) this.running[lane] -= 1;
-    else start();
+    return places.run(work);
   }
 }

@@ -8,16 +8,30 @@ export class FewAtATime {
     this.most = most;
   }
 
+  /** How much is under way. */
+  get active(): number {
+    return this.running;
+  }
+
+  /** How much waits. */
+  get queued(): number {
+    return this.waiting.length;
+  }
+
+  get isFull(): boolean {
+    return this.running >= this.most;
+  }
+
   /** Do it when its turn comes. @throws what `work` throws */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.running < this.most) this.running += 1;
-    else await new Promise<void>((turn) => this.waiting.push(turn));
+    if (this.isFull) await new Promise<void>((turn) => this.waiting.push(turn));
+    else this.running += 1;
     try {
       return await work();
     } finally {
       const next = this.waiting.shift();
       if (next === undefined) this.running -= 1;
-      else next(); // the place is handed on
+      else next(); // the place is handed on, without ever counting as free meanwhile
     }
   }
 }
