@@ -12,7 +12,6 @@ import { native } from '../node/native.ts';
 import type { LogRotation } from '../pod/log-settings.ts';
 
 const DAY_MS = 86_400_000;
-
 /** So long a program on a busy machine may take from its look at the log's name to the line that it writes. */
 const STRAGGLER_MS = 250;
 const TIME = /^(\d{4}-\d\d-\d\dT)(\d\d)-(\d\d)-(\d\d\.\d{3})$/;
@@ -71,8 +70,8 @@ async function compress(path: string): Promise<void> {
   if (file === undefined) return; // another program has just finished it
   try {
     if (!native().tryLockRange(file.fd, 0, 0)) return;
-    if (fstatSync(file.fd).nlink === 0) return; // that one has just finished
-    const { mtimeMs } = fstatSync(file.fd);
+    const { nlink, mtimeMs } = fstatSync(file.fd);
+    if (nlink === 0) return; // that one has just finished
     await delay(Math.min(STRAGGLER_MS, Math.max(0, mtimeMs + STRAGGLER_MS - Date.now())));
     const draft = `${path}.gz.tmp`;
     const text = file.createReadStream({ autoClose: false });
