@@ -2,7 +2,7 @@
 import { type CniError, formatError, toCniError } from '../cni/errors.ts';
 import { RawObject } from '../cni/raw-json.ts';
 import { type CniRequest, parseRequest } from '../cni/request.ts';
-import { formatVersionReply, SUPPORTED_VERSIONS } from '../cni/versions.ts';
+import { formatVersionReply, SUPPORTED_VERSIONS, UNKNOWN_VERSION } from '../cni/versions.ts';
 import { type MultusConfig, parseConfigForDel, parseMultusConfig } from '../pod/multus-config.ts';
 import { add } from './add.ts';
 import { check } from './check.ts';
@@ -12,9 +12,6 @@ import { hotplug } from './hotplug/hotplug.ts';
 import type { HotplugRequest } from './hotplug/hotplug-request.ts';
 import { type Adopter, adopterOf, type Operation, type OperationContext, withinBudget } from './operation.ts';
 import { status } from './status.ts';
-
-/** Every runtime reads an error of this version. */
-export const UNKNOWN_VERSION = '1.0.0';
 
 /** What goes to the runtime: stdout and exit code (CNI spec section 5). */
 export interface Answer {

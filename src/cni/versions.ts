@@ -7,6 +7,8 @@ export const SUPPORTED_VERSIONS: readonly string[] = ['0.1.0', '0.2.0', '0.3.0',
 
 export const OLDEST_VERSION = '0.1.0';
 export const NEWEST_VERSION = '1.1.0';
+/** Of errors in answer to what has no version that we know: every runtime reads one of this. */
+export const UNKNOWN_VERSION = '1.0.0';
 
 /**
  * Orders two versions by their numbers ("1.0" equals "1.0.0").

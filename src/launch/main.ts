@@ -2,17 +2,15 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CniCode, CniError, formatError } from '../cni/errors.ts';
+import { UNKNOWN_VERSION } from '../cni/versions.ts';
 import { Program } from '../node/program-code.ts';
-
-/** Every runtime reads an error of this version. */
-const OLDEST_READ_BY_ALL = '1.0.0';
 
 function programAt(path: string): Program {
   try {
     return new Program(path);
   } catch (error) {
     const what = `Cannot run ${path}: ${(error as Error).message}; it belongs beside multus-standalone: install multus-native anew`;
-    console.log(formatError(new CniError(CniCode.ioFailure, what), OLDEST_READ_BY_ALL));
+    console.log(formatError(new CniError(CniCode.ioFailure, what), UNKNOWN_VERSION));
     process.exit(1);
   }
 }

@@ -3,11 +3,12 @@
  * answers; a runtime may also run it itself.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { type Answer, answerRequest, errorAnswer, readRequest, refusal, UNKNOWN_VERSION } from '../attach/engine.ts';
+import { type Answer, answerRequest, errorAnswer, readRequest, refusal } from '../attach/engine.ts';
 import { logFields } from '../attach/operation.ts';
 import { Publisher } from '../attach/publish/publisher.ts';
 import { createSources } from '../cluster/sources.ts';
 import { CniCode, CniError } from '../cni/errors.ts';
+import { UNKNOWN_VERSION } from '../cni/versions.ts';
 import { LocalRunner } from '../delegate/local-runner.ts';
 import { levelNamed, openLog, targetOf } from '../log/open-log.ts';
 import { logSettingsOf, NO_LOG_SETTINGS } from '../pod/log-settings.ts';
